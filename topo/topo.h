@@ -1,0 +1,180 @@
+/* Builds, configures, watches and takes down the lab: namespaces, links, an Open vSwitch bridge, its
+ * exporters.
+ *
+ *     ns1                         nsmon-br0 (in nsmon-sw when the switch is private)                 ns2
+ *   tap1 10.0.0.1 == veth == ovs-tap1 --------------+-------------- ovs-tap2 == veth == tap2 10.0.0.2
+ *
+ * The order that loses no frame: topo_create(), open captures and collector sockets, topo_export(),
+ * topo_links_up(); then traffic; then topo_quiesce(), topo_flush(), wait, topo_destroy().
+ *
+ * What is about to be made is written to RUN_DIR/state.json before it is made, and all that is made carries
+ * the session's tag, so that topo_destroy() and, after a crash, topo_recover() remove that and nothing else.
+ *
+ * The functions need root.  A struct topo is for one thread; its calls may enter another network namespace
+ * and come back.  Every descriptor is close-on-exec; a child that doesn't need the lab calls topo_close(). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+#define TOPO_NAME_SIZE   16 /* of the name of a link, its NUL included */
+#define TOPO_PREFIX_SIZE 6
+#define TOPO_HOSTS_MAX   8
+/* In a host's place: the network namespace that the switch runs in, whence the exporters send. */
+#define TOPO_SWITCH 0
+
+enum topo_datapath {
+    TOPO_DATAPATH_AUTO,   /* the running Open vSwitch, with the kernel's datapath if it is there, else private
+                           */
+    TOPO_DATAPATH_SYSTEM, /* the kernel's datapath of the running Open vSwitch, or an error */
+    TOPO_DATAPATH_NETDEV, /* the userspace datapath, of the running Open vSwitch or of a private one */
+};
+
+/* Told of each step before it is taken, "link tap1".  Returns 0 to go on, or a negative errno: then the call
+ * undoes itself and returns that.  What it returns while something is being undone is not heeded. */
+typedef int topo_progress_fn(const char *step, void *context);
+
+struct topo_settings {
+    char prefix[TOPO_PREFIX_SIZE]; /* "" or up to 5 of a-z 0-9: "x" makes all names "x-..." */
+    enum topo_datapath datapath;
+    const char *run_dir;        /* absolute, "/run/nsmon/default"; made if it is not there */
+    const char *tag;            /* of the session: letters, digits and "-", up to 63 */
+    unsigned hosts;             /* 1 to TOPO_HOSTS_MAX; 0 is 2 */
+    topo_progress_fn *progress; /* or NULL */
+    void *progress_context;
+};
+
+/* Which switch the lab uses. */
+struct topo_switch {
+    bool private_ovs;     /* our own, in a namespace of its own */
+    bool kernel_datapath; /* else the userspace one */
+    char why[160];        /* for people */
+};
+
+/* Finds out which switch 'wanted' means on this machine.  Changes nothing.  Returns 0, or with 'error' filled
+ * -ENOENT if Open vSwitch is not installed, -ENOTCONN if the kernel's datapath is wanted and no Open vSwitch
+ * runs to drive it, or -ENOTSUP if the kernel has no such datapath. */
+int topo_resolve_datapath(enum topo_datapath wanted, struct topo_switch *found, struct error *error);
+
+struct topo;
+
+/* Builds the lab that 'settings' describe and puts it into '*topo'.  At the end everything is there and tapN
+ * is up, but ovs-tapN is down, so that no frame moves yet.
+ *
+ * Returns 0, or a negative errno with 'error' filled: -EEXIST if one of the names is taken or a lab is
+ * recorded in the run directory (see topo_recover()), -EINVAL for settings that make no sense, -EPERM without
+ * root.  A failure leaves nothing behind, and nothing of others' is touched. */
+int topo_create(const struct topo_settings *settings, struct topo **topo, struct error *error);
+
+/* Brings every ovs-tapN up and returns when every tap has its carrier.  Returns 0, or -ETIMEDOUT or another
+ * negative errno with 'error' filled. */
+int topo_links_up(struct topo *topo, struct error *error);
+
+/* What a host's two ends are called and how the exporters name them. */
+struct topo_port {
+    char tap[TOPO_NAME_SIZE];     /* in the host's namespace */
+    char ovs_tap[TOPO_NAME_SIZE]; /* in the switch's namespace */
+    uint32_t tap_ifindex;
+    uint32_t ifindex;   /* of ovs_tap: sFlow's interface */
+    uint32_t of_port;   /* of ovs_tap: NetFlow's and IPFIX's interface */
+    uint8_t tap_mac[6]; /* of tap: the station's address */
+    char ipv4[16];      /* of tap, "10.0.0.1" */
+    char ipv6[46];      /* of tap, "fd00:6e73:6d6f:6e::1" */
+    char netns[64];     /* as `ip netns` shows it, "x-ns1" */
+};
+
+unsigned topo_hosts(const struct topo *topo);
+const struct topo_switch *topo_switch(const struct topo *topo);
+const char *topo_bridge(const struct topo *topo);
+
+/* The ports of 'host', 1 to topo_hosts(); valid as long as 'topo'.  NULL for another number. */
+const struct topo_port *topo_port(const struct topo *topo, unsigned host);
+
+/* The network namespace of 'host', or of the switch for TOPO_SWITCH (this process's own when the system's
+ * Open vSwitch is used).  The descriptor belongs to 'topo'.  Returns -1 if there is none. */
+int topo_namespace_fd(const struct topo *topo, unsigned host);
+
+/* Opens the namespace of 'host' in the lab of 'prefix', from any process that may.  The caller closes it.
+ * Returns a descriptor, or a negative errno with 'error' filled: -ENOENT if no such lab is up. */
+int topo_namespace_open(const char *prefix, unsigned host, struct error *error);
+
+/* Makes a socket, as socket(2) does and close-on-exec, in the network namespace 'netns_fd'.  Returns a
+ * descriptor, or a negative errno with 'error' filled. */
+int topo_socket_in(int netns_fd, int domain, int type, int protocol, struct error *error);
+
+/* Calls 'function' with 'context' inside the network namespace 'netns_fd' and returns what it returns, or a
+ * negative errno with 'error' filled if there is no way in.  The calling thread alone is moved there and
+ * back. */
+int topo_call_in(int netns_fd, int (*function)(void *context), void *context, struct error *error);
+
+/* What the switch exports to 127.0.0.1 of its namespace.  A port of 0 turns that exporter off. */
+struct topo_export {
+    struct {
+        uint16_t port;
+        uint32_t sampling;     /* 1 in this many; 0 is 64 */
+        uint32_t header_bytes; /* 0 is 128 */
+        uint32_t polling_s;    /* of the counters; 0 never */
+    } sflow;
+    struct {
+        uint16_t port;
+        uint32_t active_timeout_s; /* 0 is Open vSwitch's own, 600 */
+    } netflow;
+    struct {
+        uint16_t port;
+        uint32_t sampling;               /* 1 in this many; 0 is 64 */
+        uint32_t cache_active_timeout_s; /* 0: no cache, a record a sampled packet */
+        uint32_t cache_max_flows;        /* 0 with a timeout: 8192 */
+        uint32_t domain;                 /* observation domain */
+        uint32_t point;                  /* observation point */
+    } ipfix;
+};
+
+/* Configures the exporters, all in one transaction; what is not in 'export' is turned off.  The collector
+ * must be listening.  Returns 0 or a negative errno with 'error' filled. */
+int topo_export(struct topo *topo, const struct topo_export *export, struct error *error);
+
+/* Makes the stations send no more: frames are dropped before a capture at the tap sees them, and those that
+ * it saw are still delivered.  Returns 0 or a negative errno with 'error' filled. */
+int topo_quiesce(struct topo *topo, struct error *error);
+
+/* Makes the switch send all that its exporters hold back, and sets '*wait_ns' to how long that takes at most;
+ * the collector must read for so long.  For the end of a session: NetFlow's timeout is 1 s from here on, and
+ * IPFIX is off when its cache has been emptied.  Returns 0 or a negative errno with 'error' filled. */
+int topo_flush(struct topo *topo, int64_t *wait_ns, struct error *error);
+
+/* Counts of one host's ports since topo_create().  Bytes are layer 2 without FCS. */
+struct topo_port_stats {
+    uint64_t rx_packets; /* out of the tap and to the switch's door, as the kernel's ovs-tapN counts */
+    uint64_t rx_bytes;
+    uint64_t tx_packets; /* out of the switch to the tap */
+    uint64_t tx_bytes;
+    uint64_t rx_dropped;     /* at ovs-tapN, before the switch */
+    uint64_t tx_dropped;     /* at ovs-tapN, on the way to the tap */
+    uint64_t tap_tx_dropped; /* at tapN, after a capture there saw them */
+    /* Frames of rx_packets that the switch's own packet socket had no room for: in no exporter's sight. */
+    uint64_t socket_drops;
+    bool socket_drops_known;      /* only a private switch's sockets can be asked */
+    uint64_t socket_buffer_bytes; /* the size of its receive buffer, 0 if not known */
+};
+
+/* Reads the counts of 'host'.  Cheap enough for once a second.  Returns 0 or a negative errno with 'error'
+ * filled. */
+int topo_port_stats(struct topo *topo, unsigned host, struct topo_port_stats *stats, struct error *error);
+
+/* Takes down all that topo_create() made, and nothing else, and stops the private switch.  It goes on over
+ * failures and then returns the first, with 'error' filled; what could not be removed stays in the state
+ * file.  A second call does nothing and returns 0. */
+int topo_destroy(struct topo *topo, struct error *error);
+
+/* Closes descriptors and frees 'topo'; the lab stays as it is.  Takes NULL. */
+void topo_close(struct topo *topo);
+
+/* True if a lab is recorded in 'run_dir': one that is up, or one that a crash left behind. */
+bool topo_recorded(const char *run_dir);
+
+/* Takes down the lab recorded in 'run_dir', as topo_destroy() does.  'progress' may be NULL.  Returns 0, also
+ * if nothing is recorded there, or a negative errno with 'error' filled. */
+int topo_recover(const char *run_dir, topo_progress_fn *progress, void *progress_context,
+                 struct error *error);
