@@ -1,0 +1,50 @@
+#include "collector/store/session.h"
+
+#include <errno.h>
+
+#include "collector/store/bind.h"
+
+int session_begin(sqlite3 *database, const struct session_settings *settings, int64_t *id,
+                  struct error *error) {
+    static const char sql[] =
+        "INSERT INTO session (label, kind, state, prefix, started_ns, truth_rule, settings) "
+        "VALUES (?, ?, 'running', ?, ?, ?, ?)";
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(database, sql, -1, &statement, NULL) != SQLITE_OK) {
+        return error_set(error, -EIO, "could not begin a session: %s", sqlite3_errmsg(database));
+    }
+    struct binder b = bind_begin(statement);
+    bind_text(&b, settings->label);
+    bind_word(&b, settings->kind);
+    bind_text(&b, settings->prefix);
+    bind_int(&b, settings->started_ns);
+    bind_word(&b, settings->truth_rule);
+    bind_word(&b, settings->settings);
+    int code = 0;
+    if (sqlite3_step(statement) != SQLITE_DONE) {
+        if (sqlite3_extended_errcode(database) == SQLITE_CONSTRAINT_UNIQUE) {
+            code = error_set(error, -EEXIST, "there is a session with the label '%s' already; give another",
+                             settings->label);
+        } else {
+            code = error_set(error, -EIO, "could not begin a session: %s", sqlite3_errmsg(database));
+        }
+    }
+    *id = sqlite3_last_insert_rowid(database);
+    sqlite3_finalize(statement);
+    return code;
+}
+
+int session_end(sqlite3 *database, int64_t id, const char *state, int64_t stopped_ns) {
+    sqlite3_stmt *statement = NULL;
+    int result = sqlite3_prepare_v2(database, "UPDATE session SET state = ?, stopped_ns = ? WHERE id = ?", -1,
+                                    &statement, NULL);
+    if (result == SQLITE_OK) {
+        struct binder b = bind_begin(statement);
+        bind_word(&b, state);
+        bind_int(&b, stopped_ns);
+        bind_int(&b, id);
+        result = sqlite3_step(statement);
+    }
+    sqlite3_finalize(statement);
+    return result == SQLITE_DONE ? 0 : -EIO;
+}

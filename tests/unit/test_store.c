@@ -1,0 +1,212 @@
+/* What is appended stands in the file, as it was said. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "collector/store/store.h"
+
+static char folder[64];
+static char path[128];
+
+static int set_up(void **state) {
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/nsmon-store-XXXXXX");
+    if (mkdtemp(folder) == NULL) {
+        return -1;
+    }
+    snprintf(path, sizeof path, "%s/x.db", folder);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    unlink(path);
+    char journal[140];
+    snprintf(journal, sizeof journal, "%s-journal", path);
+    unlink(journal);
+    return rmdir(folder);
+}
+
+static struct store *open_store(struct error *error) {
+    struct session_settings settings = {.kind = "import",
+                                        .truth_rule = "delivered",
+                                        .settings = "{}",
+                                        .started_ns = 1,
+                                        .wait_when_full = true};
+    return store_open(path, &settings, error);
+}
+
+static int64_t number(const char *sql) {
+    sqlite3 *database;
+    sqlite3_stmt *statement;
+    assert_int_equal(sqlite3_open_v2(path, &database, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(database, sql, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    int64_t value =
+        sqlite3_column_type(statement, 0) == SQLITE_NULL ? STORE_NULL : sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(database);
+    return value;
+}
+
+static struct flow_key key_of(uint16_t port) {
+    struct flow_key key = {.ethertype = ETHERTYPE_IPV4, .family = 4, .protocol = PROTOCOL_UDP, .sport = port};
+    key.src[0] = 10;
+    key.dst[0] = 11;
+    return key;
+}
+
+/* One row of each kind: a statement whose columns and values don't match would fail. */
+static void append_each_kind(struct store *store, struct store_appender *appender) {
+    for (enum row_kind kind = 0; kind < ROW_KIND_COUNT; kind++) {
+        struct row *row = store_append(appender, kind);
+        switch (kind) {
+        case ROW_EXPORTER:
+            row->exporter->id = store_next_id(store);
+            break;
+        case ROW_SFLOW_SAMPLE:
+            row->sflow_sample.has_key = true;
+            row->sflow_sample.key = key_of(1);
+            row->sflow_sample.tos = 77;
+            row->sflow_sample.vlan = STORE_NULL;
+            row->sflow_sample.extra = strdup("{}");
+            break;
+        case ROW_FLOW_RECORD:
+            row->flow_record.end_reason = 3;
+            row->flow_record.dst_as = 4;
+            break;
+        case ROW_COUNTER_SAMPLE:
+            row->counter_sample.out_errors = 9;
+            break;
+        case ROW_TRUTH:
+            row->truth.key = key_of(1);
+            row->truth.last_ns = 5;
+            break;
+        case ROW_TRAFFIC_FLOW:
+            row->traffic_flow.key = key_of(2);
+            row->traffic_flow.pdv_p99_ns = 8;
+            break;
+        case ROW_SESSION_WINDOW:
+            row->window.start_ns = 10;
+            row->window.end_ns = STORE_NULL;
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+static void a_row_of_each_kind_arrives_with_its_last_column(void **state) {
+    (void)state;
+    struct error error = {0};
+    struct store *store = open_store(&error);
+    assert_non_null(store);
+    struct store_appender *appender = store_appender_create(store);
+    append_each_kind(store, appender);
+    store_appender_destroy(appender);
+    assert_int_equal(store_sync(store, &error), 0);
+    assert_int_equal(store_dropped_rows(store), 0);
+    assert_int_equal(number("SELECT count(*) FROM sflow_sample"), 1);
+    assert_int_equal(store_close(store, "stopped", 2, &error), 0);
+    assert_int_equal(number("SELECT count(*) FROM flow"), 2);
+    assert_int_equal(
+        number("SELECT tos FROM v_sflow_sample WHERE vlan IS NULL AND extra = '{}' AND src = '10.0.0.0'"),
+        77);
+    assert_int_equal(number("SELECT dst_as FROM flow_record WHERE end_reason = 3"), 4);
+    assert_int_equal(number("SELECT out_errors FROM counter_sample"), 9);
+    assert_int_equal(number("SELECT last_ns FROM v_truth"), 5);
+    assert_int_equal(number("SELECT pdv_p99_ns FROM traffic_flow"), 8);
+    assert_int_equal(number("SELECT window_start_ns FROM session WHERE window_end_ns IS NULL"), 10);
+    assert_int_equal(number("SELECT stopped_ns FROM session WHERE state = 'stopped'"), 2);
+    assert_int_equal(number("SELECT count(*) FROM template"), 1);
+}
+
+static void a_closed_file_has_no_wal(void **state) {
+    (void)state;
+    struct store *store = open_store(NULL);
+    assert_non_null(store);
+    char wal[140];
+    snprintf(wal, sizeof wal, "%s-wal", path);
+    assert_int_equal(access(wal, F_OK), 0);
+    store_close(store, "stopped", 2, NULL);
+    assert_int_not_equal(access(wal, F_OK), 0);
+    sqlite3 *database;
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    sqlite3_stmt *statement;
+    assert_int_equal(sqlite3_prepare_v2(database, "PRAGMA journal_mode", -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    assert_string_equal((const char *)sqlite3_column_text(statement, 0), "delete");
+    sqlite3_finalize(statement);
+    sqlite3_close(database);
+}
+
+static void two_stores_write_to_one_file_with_different_ids(void **state) {
+    (void)state;
+    struct store *first = open_store(NULL);
+    struct store *second = open_store(NULL);
+    assert_non_null(first);
+    assert_non_null(second);
+    assert_int_not_equal(store_next_id(first), store_next_id(second));
+    struct store_appender *appenders[2] = {store_appender_create(first), store_appender_create(second)};
+    for (uint16_t i = 0; i < 2000; i++) {
+        for (size_t j = 0; j < 2; j++) {
+            struct row *row = store_append(appenders[j], ROW_TRUTH);
+            row->truth.key = key_of((uint16_t)(i % 50));
+            row->truth.packets = 1;
+        }
+    }
+    store_appender_destroy(appenders[0]);
+    store_appender_destroy(appenders[1]);
+    assert_int_equal(store_close(first, "stopped", 2, NULL), 0);
+    assert_int_equal(store_close(second, "stopped", 2, NULL), 0);
+    assert_int_equal(number("SELECT count(*) FROM truth"), 4000);
+    assert_int_equal(number("SELECT count(*) FROM flow"), 50);
+}
+
+static void another_programs_database_is_refused_and_left_alone(void **state) {
+    (void)state;
+    sqlite3 *database;
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(database, "CREATE TABLE t (a)", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(database);
+    struct error error = {0};
+    assert_null(open_store(&error));
+    assert_non_null(strstr(error.text, "not nsmon's"));
+    assert_int_equal(number("SELECT count(*) FROM sqlite_master"), 1);
+    FILE *file = fopen(path, "w");
+    fputs("this is text, and long enough to be taken for a page of a database, or so one hopes", file);
+    fclose(file);
+    assert_null(open_store(&error));
+    assert_non_null(strstr(error.text, "--db"));
+}
+
+static void a_folder_that_is_not_there_is_named(void **state) {
+    (void)state;
+    struct session_settings settings = {.kind = "import", .truth_rule = "delivered", .settings = "{}"};
+    struct error error = {0};
+    assert_null(store_open("/nonexistent/folder/x.db", &settings, &error));
+    assert_non_null(strstr(error.text, "/nonexistent/folder/x.db"));
+    assert_non_null(strstr(error.text, "No such file"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(a_row_of_each_kind_arrives_with_its_last_column),
+        TEST(a_closed_file_has_no_wal),
+        TEST(two_stores_write_to_one_file_with_different_ids),
+        TEST(another_programs_database_is_refused_and_left_alone),
+        TEST(a_folder_that_is_not_there_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
