@@ -1,0 +1,97 @@
+/* Profiles: what kinds of flows a run of traffic is made of, and the plan of one run that is made from one.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+/* Flows that are alike.  Sizes are for a run of the profile's own duration at scale 1; a longer run has
+ * larger flows, so that the rate stays. */
+struct traffic_group {
+    uint8_t protocol;     /* PROTOCOL_TCP or PROTOCOL_UDP */
+    uint8_t family;       /* 4 or 6 */
+    uint16_t count;       /* of flows */
+    uint32_t packets_min; /* sizes of the flows: spaced evenly on a log scale, ends included; for TCP in */
+    uint32_t packets_max; /* segments of TRAFFIC_SEGMENT_BYTES */
+    uint16_t payload_min; /* UDP: bytes of payload of a datagram; the flows take values in between */
+    uint16_t payload_max; /* evenly on a log scale */
+    uint8_t datagrams_differ; /* UDP: 1 if the datagrams of one flow differ in size, up to 'payload_max' */
+};
+
+/* What a TCP segment carries on Ethernet with timestamps (IPv4). */
+#define TRAFFIC_SEGMENT_BYTES 1448
+
+struct traffic_profile {
+    const char *name;
+    const char *summary; /* one line for people */
+    int64_t duration_ns;
+    const struct traffic_group *groups;
+    size_t group_count;
+};
+
+#define TRAFFIC_PROFILE_DEFAULT "mixed"
+
+/* The profile called 'name', or NULL. */
+const struct traffic_profile *traffic_profile_find(const char *name);
+
+/* All profiles, '*count' of them. */
+const struct traffic_profile *traffic_profiles(size_t *count);
+
+/* One flow of a plan: from the client to the server. */
+struct traffic_flow {
+    uint32_t number;      /* within the plan, from 0 */
+    uint8_t protocol;     /* PROTOCOL_TCP or PROTOCOL_UDP */
+    uint8_t family;       /* 4 or 6 */
+    uint16_t sport;       /* the client binds it */
+    uint16_t dport;       /* the first port of the plan plus 0 to TRAFFIC_SERVER_PORTS - 1 */
+    uint16_t payload_min; /* UDP: bytes of a datagram's payload, header included */
+    uint16_t payload_max;
+    uint64_t packets;  /* UDP: datagrams to send; TCP: about so many segments */
+    uint64_t bytes;    /* TCP: payload to send, preamble included; UDP: about so many */
+    int64_t start_ns;  /* after the run's beginning */
+    int64_t length_ns; /* from the first to the last packet */
+    int64_t gap_ns;    /* between two datagrams, or two pieces of TRAFFIC_SEGMENT_BYTES */
+};
+
+/* The server listens on so many ports in a row, TCP and UDP. */
+#define TRAFFIC_SERVER_PORTS 4
+#define TRAFFIC_FIRST_PORT   7700
+/* Source ports lie below the ephemeral range and above the well-known ones. */
+#define TRAFFIC_SOURCE_FIRST 10000
+#define TRAFFIC_SOURCE_END   30000
+#define TRAFFIC_MAX_FLOWS    ((size_t)(TRAFFIC_SOURCE_END - TRAFFIC_SOURCE_FIRST))
+
+struct traffic_plan {
+    const struct traffic_profile *profile;
+    uint64_t seed;
+    int64_t duration_ns;
+    double scale;
+    struct traffic_flow *flows; /* by number */
+    size_t count;
+};
+
+/* What a plan will offer, all flows together; bytes are on the wire, layer 2 without FCS, acknowledgements
+ * not counted. */
+struct traffic_load {
+    uint64_t packets;
+    uint64_t bytes;
+    double mean_pps;
+    double peak_pps; /* in the busiest tenth of the run */
+    double mean_bps; /* bits a second */
+};
+
+/* Expands 'profile' into 'plan': the flows of a run of 'duration_ns' (0: the profile's own) with 'scale'
+ * times the packets (0: 1).
+ *
+ * The same 'seed' gives the same plan.  Every flow has its own source port and ends before 'duration_ns'.
+ * Returns 0, -EINVAL for a duration or scale out of range, or -ENOMEM, with 'error' filled. */
+int traffic_plan_make(struct traffic_plan *plan, const struct traffic_profile *profile, int64_t duration_ns,
+                      double scale, uint64_t seed, struct error *error);
+
+/* Frees what 'plan' holds.  Takes NULL and a zeroed plan. */
+void traffic_plan_free(struct traffic_plan *plan);
+
+/* Sums up 'plan'. */
+struct traffic_load traffic_plan_load(const struct traffic_plan *plan);

@@ -1,0 +1,25 @@
+/* Lines for people about a run of traffic. */
+#pragma once
+
+#include <stddef.h>
+
+#include "traffic/traffic.h"
+
+/* Room for one line, its NUL included. */
+#define TRAFFIC_LINE_SIZE 160
+
+/* The heading above the lines of traffic_text_progress(). */
+const char *traffic_text_heading(void);
+
+/* Writes the second that has just ended as one line without a newline.  Returns 'line'. */
+const char *traffic_text_progress(const struct traffic_progress *progress, char line[TRAFFIC_LINE_SIZE]);
+
+/* Writes the summary of 'result', a few lines that end in newlines, into 'text' of 'size' bytes.  Returns
+ * 'text'. */
+const char *traffic_text_summary(const struct traffic_result *result, char *text, size_t size);
+
+/* The heading above the lines of traffic_text_flow(). */
+const char *traffic_text_flow_heading(void);
+
+/* Writes one flow as one line without a newline.  Returns 'line'. */
+const char *traffic_text_flow(const struct traffic_flow_result *flow, char line[TRAFFIC_LINE_SIZE * 2]);

@@ -1,0 +1,103 @@
+/* Drives a plan of traffic from one network namespace to another and counts it at both ends.
+ *
+ * Usage: traffic_plan_make() -> traffic_run() -> read the result -> traffic_result_free(). */
+#pragma once
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/address.h"
+#include "common/error.h"
+#include "common/flow_key.h"
+#include "common/histogram.h"
+#include "common/privilege.h"
+#include "traffic/profile.h"
+
+/* A number that there is not: the same as the store's. */
+#define TRAFFIC_NONE INT64_MIN
+
+/* One second of a run (the last one may be shorter), all flows together. */
+struct traffic_interval {
+    int64_t start_ns, end_ns; /* since the epoch */
+    int64_t sent_packets;     /* UDP datagrams */
+    int64_t sent_bytes;       /* payload, UDP and TCP */
+    int64_t received_packets; /* UDP datagrams, duplicates not counted */
+    int64_t received_bytes;   /* payload, UDP and TCP, duplicates not counted */
+};
+
+/* Where a run stands, for the live table. */
+struct traffic_progress {
+    struct traffic_interval last; /* the second that has just ended */
+    struct traffic_interval sum;  /* everything so far */
+    int64_t missing; /* UDP datagrams that a later one has overtaken: lost, or still on the way */
+    size_t active;   /* flows under way */
+    size_t finished; /* flows that have sent all they will */
+    size_t flows;
+    int64_t elapsed_ns, duration_ns;
+    bool draining; /* the client has ended; the server waits for the tail */
+};
+
+typedef void traffic_interval_fn(const struct traffic_progress *progress, void *context);
+
+#define TRAFFIC_FAILED_SIZE 96
+
+/* One flow as its two ends counted it.  Bytes are payload.  For UDP sent = received + lost, to the datagram.
+ */
+struct traffic_flow_result {
+    uint32_t number;
+    struct flow_key key; /* the direction in which the payload goes */
+    int64_t planned_packets, planned_bytes;
+    int64_t sent_packets, sent_bytes;         /* packets: datagrams; TRAFFIC_NONE for TCP */
+    int64_t received_packets, received_bytes; /* duplicates not counted */
+    int64_t lost, duplicated, reordered;      /* datagrams; TRAFFIC_NONE for TCP */
+    int64_t reorder_extent;                   /* the largest (RFC 4737, 4.2.2); TRAFFIC_NONE for TCP */
+    int64_t retransmitted;                    /* TCP segments sent again; TRAFFIC_NONE for UDP */
+    int64_t owd_min_ns, owd_p50_ns, owd_p90_ns, owd_p99_ns, owd_p999_ns, owd_max_ns; /* one-way delay, UDP */
+    int64_t jitter_ns;                                                               /* RFC 3550, 6.4.1 */
+    int64_t pdv_p50_ns, pdv_p99_ns;   /* RFC 5481, 4.2: delay less the flow's smallest */
+    char failed[TRAFFIC_FAILED_SIZE]; /* what went wrong, for people; "" if nothing */
+};
+
+struct traffic_result {
+    int64_t started_ns, ended_ns;      /* since the epoch */
+    struct traffic_flow_result *flows; /* by number */
+    size_t flow_count;
+    size_t failed_flows; /* those whose 'failed' says something */
+    struct traffic_interval *intervals;
+    size_t interval_count;
+    struct traffic_interval sum;         /* the whole run */
+    int64_t lost, duplicated, reordered; /* datagrams */
+    int64_t socket_drops;                /* of those lost, datagrams that the server's own sockets dropped */
+    int64_t foreign; /* datagrams and connections at the server that are not of this run */
+    int64_t client_cpu_ns, server_cpu_ns;
+    int64_t late_p50_ns, late_p99_ns, late_max_ns; /* UDP sends after the moment that the plan gives them */
+    struct histogram owd;                          /* one-way delay, all UDP flows together */
+    bool stopped;                                  /* before the plan's end, because it was asked to */
+};
+
+/* How to run a plan.  The addresses stand at [0] for IPv4 and at [1] for IPv6; with none (family 0) the flows
+ * of that family fail and say so. */
+struct traffic_settings {
+    const struct traffic_plan *plan;
+    int client_netns_fd, server_netns_fd; /* -1: this process's own namespace */
+    struct ip_address client_address[2], server_address[2];
+    const struct identity
+        *identity; /* who the endpoints become when this process is root; NULL: as they are */
+    const volatile sig_atomic_t *stop; /* when it is not 0 the run ends early and well; may be NULL */
+    traffic_interval_fn *on_interval;  /* called about once a second; may be NULL */
+    void *context;                     /* for 'on_interval' */
+};
+
+/* Runs 'settings' and fills 'result', which is to be freed in every case.
+ *
+ * Server and client are two child processes, which have ended when this returns.  They ignore SIGINT; a
+ * handler of the caller's sets '*stop'.  Returns 0 if the run came to its end or was stopped, also if single
+ * flows failed; otherwise a negative errno with 'error' filled: -EADDRINUSE when the server found no free
+ * ports, -EADDRNOTAVAIL when it has not the address, -EPERM for a namespace that can't be entered, -ECHILD
+ * when an endpoint died (the result then holds what was counted until then), -ENOMEM. */
+int traffic_run(const struct traffic_settings *settings, struct traffic_result *result, struct error *error);
+
+/* Frees what 'result' holds.  Takes a zeroed one. */
+void traffic_result_free(struct traffic_result *result);
