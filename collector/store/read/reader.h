@@ -20,25 +20,25 @@ struct reader;
 /* One row of session. */
 struct read_session {
     int64_t id;
-    char label[128];                       /* "" for none */
-    char kind[16];                         /* lab, import, collect */
-    char state[16];                        /* running, stopped, failed */
-    char prefix[32];                       /* "" for none */
-    char truth_rule[16];                   /* delivered, offered */
-    int64_t started_ns;                    /* since the epoch, like every time here */
-    int64_t stopped_ns;                    /* or READ_NULL, like the next two */
+    char label[128];                        /* "" for none */
+    char kind[16];                          /* lab, import, collect */
+    char state[16];                         /* running, stopped, failed */
+    char prefix[32];                        /* "" for none */
+    char truth_rule[16];                    /* delivered, offered */
+    int64_t started_ns;                     /* since the epoch, like every time here */
+    int64_t stopped_ns;                     /* or READ_NULL, like the next two */
     int64_t window_start_ns, window_end_ns; /* the measurement window */
 };
 
-/* Opens the database 'path' as it is now.  Returns NULL with 'error' filled when it is missing, can't be read,
- * is not nsmon's or was made by a newer nsmon. */
+/* Opens the database 'path' as it is now.  Returns NULL with 'error' filled when it is missing, can't be
+ * read, is not nsmon's or was made by a newer nsmon. */
 struct reader *reader_open(const char *path, struct error *error);
 
 /* Opens the database that holds the session 'wanted' (see reader_find_session()) and fills 'session'.
  *
  * 'path' NULL looks into the default files, root's /var/lib/nsmon/nsmon.db and the user's own under
- * XDG_DATA_HOME; when both hold such a session the one that began last wins.  Returns NULL with 'error' filled
- * when there is none. */
+ * XDG_DATA_HOME; when both hold such a session the one that began last wins.  Returns NULL with 'error'
+ * filled when there is none. */
 struct reader *reader_open_session(const char *path, const char *wanted, struct read_session *session,
                                    struct error *error);
 
@@ -48,14 +48,14 @@ void reader_close(struct reader *reader);
 /* The file's name, as opened. */
 const char *reader_path(const struct reader *reader);
 
-/* How many default files there are, and the name of the default file 'which' in 'path'.  Returns false for the
- * user's own file when neither XDG_DATA_HOME nor HOME is set. */
+/* How many default files there are, and the name of the default file 'which' in 'path'.  Returns false for
+ * the user's own file when neither XDG_DATA_HOME nor HOME is set. */
 #define READER_DEFAULT_PATHS 2
 bool reader_default_path(size_t which, char *path, size_t size);
 
 /* Each of the functions below calls a function once a row, with 'context' untouched, and stops at the first
- * result that is not 0, which it returns.  They return -EIO with 'error' filled when the file can't be read on.
- * What is handed over is valid during the call only. */
+ * result that is not 0, which it returns.  They return -EIO with 'error' filled when the file can't be read
+ * on. What is handed over is valid during the call only. */
 
 typedef int read_session_fn(const struct read_session *session, void *context);
 
@@ -67,7 +67,8 @@ int reader_each_session(struct reader *reader, read_session_fn *fn, void *contex
 int reader_find_session(struct reader *reader, const char *wanted, struct read_session *session,
                         struct error *error);
 
-/* The session's settings, a JSON object, to be freed by the caller; NULL when memory is out or it has none. */
+/* The session's settings, a JSON object, to be freed by the caller; NULL when memory is out or it has none.
+ */
 char *reader_session_settings(struct reader *reader, int64_t session_id);
 
 enum read_layer {
@@ -183,7 +184,8 @@ struct read_collector_health {
     int64_t datagrams, kernel_drops, queue_drops, unrecognised, buffer_bytes;
 };
 
-/* Returns 0; -ENOENT, without a text, when the collector has said nothing yet; or -EIO with 'error' filled. */
+/* Returns 0; -ENOENT, without a text, when the collector has said nothing yet; or -EIO with 'error' filled.
+ */
 int reader_collector_health(struct reader *reader, int64_t session_id, struct read_collector_health *health,
                             struct error *error);
 

@@ -1,0 +1,64 @@
+/* How good a source is, over many flows: sums that grow flow by flow, and what follows from them. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "reports/stats/interval.h"
+
+/* One flow as a source gives it, beside the truth. */
+struct stats_flow {
+    double truth; /* packets or bytes, above 0 */
+    double estimate;
+    double samples; /* sampled packets of it */
+    uint64_t truth_packets;
+    double rate;
+    bool within; /* the truth lies in the interval */
+};
+
+struct stats_accuracy {
+    uint64_t flows;
+    double truth;
+    double error, absolute_error, relative_error, square_error; /* sums */
+    uint64_t covered;
+    double *coverage; /* expected, of each flow; NULL where coverage is not asked */
+    size_t coverage_capacity;
+    uint64_t seen;
+    double expected_seen, seen_variance;
+    uint64_t tested; /* flows with an expected STATS_TESTED_SAMPLES or more */
+    double chi_squared;
+    double samples, expected_samples, samples_variance;
+};
+
+#define STATS_TESTED_SAMPLES 5.0
+
+/* The level of every range that says whether chance allows a figure. */
+#define STATS_RANGE_LEVEL 0.99
+
+/* Empty sums, with room for the coverage of 'flows' flows (0: none is asked).  Returns 0 or -ENOMEM. */
+int stats_accuracy_init(struct stats_accuracy *accuracy, size_t flows);
+void stats_accuracy_free(struct stats_accuracy *accuracy);
+
+void stats_accuracy_add(struct stats_accuracy *accuracy, const struct stats_flow *flow);
+
+/* What follows from the sums.  NAN where there is nothing to say it of. */
+struct stats_summary {
+    double bias;           /* sum (x^ - x) / sum x */
+    double weighted_error; /* sum |x^ - x| / sum x */
+    double are, aae, rmse;
+    double coverage, expected_coverage;
+    struct stats_interval coverage_range;
+    uint64_t seen, missed;
+    double expected_seen;
+    struct stats_interval seen_range; /* mean +- 2.58 standard deviations */
+    uint64_t tested;
+    double chi_squared;
+    struct stats_interval chi_squared_range;
+    double samples, expected_samples;
+    double samples_z;                             /* (sum n - sum Xp) / sqrt(sum Xpq) */
+    bool coverage_ok, chi_squared_ok, samples_ok; /* true where there is nothing to test */
+};
+
+/* Returns 0 or -ENOMEM. */
+int stats_accuracy_summary(const struct stats_accuracy *accuracy, struct stats_summary *summary);
