@@ -1,118 +1,387 @@
+/* The lab from nothing to links that are up. */
 #include "topo/topo.h"
 
+#include <ctype.h>
 #include <errno.h>
-#include <stddef.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-int topo_resolve_datapath(enum topo_datapath wanted, struct topo_switch *found, struct error *error) {
-    (void)wanted;
-    memset(found, 0, sizeof *found);
-    return error_set(error, -ENOSYS, "the lab is not there yet");
+#include "common/clock.h"
+#include "topo/lab.h"
+#include "topo/link.h"
+#include "topo/netns.h"
+#include "topo/offload.h"
+#include "topo/ovs.h"
+#include "topo/socket.h"
+#include "topo/vswitch.h"
+
+#define CARRIER_LIMIT_NS (5 * NS_PER_S)
+
+/* Takes the last item back, because what it names turned out to be somebody else's. */
+static void take_back(struct topo *topo) {
+    topo->item_count--;
 }
 
-int topo_create(const struct topo_settings *settings, struct topo **topo, struct error *error) {
-    (void)settings;
-    *topo = NULL;
-    return error_set(error, -ENOSYS, "the lab is not there yet");
+static bool all_of(const char *text, const char *more) {
+    for (; *text != '\0'; text++) {
+        if (!islower((unsigned char)*text) && !isdigit((unsigned char)*text) && strchr(more, *text) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int take_settings(struct topo *topo, const struct topo_settings *settings, struct error *error) {
+    size_t run_dir_length = strlen(settings->run_dir);
+    if (memchr(settings->prefix, '\0', sizeof settings->prefix) == NULL || !all_of(settings->prefix, "")) {
+        return error_set(error, -EINVAL, "a prefix is up to 5 of a-z and 0-9");
+    }
+    if (settings->run_dir[0] != '/' || run_dir_length >= sizeof topo->run_dir ||
+        strpbrk(settings->run_dir, " \"\\") != NULL) {
+        return error_set(error, -EINVAL, "not a usable run directory: %s", settings->run_dir);
+    }
+    if (settings->tag[0] == '\0' || strlen(settings->tag) >= sizeof topo->tag ||
+        !all_of(settings->tag, "-ABCDEFGHIJKLMNOPQRSTUVWXYZ")) {
+        return error_set(error, -EINVAL, "not a usable tag of a session: '%s'", settings->tag);
+    }
+    if (settings->hosts > TOPO_HOSTS_MAX) {
+        return error_set(error, -EINVAL, "a lab has up to %d hosts, not %u", TOPO_HOSTS_MAX, settings->hosts);
+    }
+    snprintf(topo->prefix, sizeof topo->prefix, "%s", settings->prefix);
+    snprintf(topo->run_dir, sizeof topo->run_dir, "%s", settings->run_dir);
+    snprintf(topo->tag, sizeof topo->tag, "%s", settings->tag);
+    topo->hosts = settings->hosts != 0 ? settings->hosts : 2;
+    topo->progress = settings->progress;
+    topo->progress_context = settings->progress_context;
+    return 0;
+}
+
+static int taken(struct error *error, const char *what, const char *name) {
+    return error_set(
+        error, -EEXIST,
+        "there is already a %s %s, and it is not this lab's; remove it, or choose other names with "
+        "--prefix",
+        what, name);
+}
+
+/* Looks whether all names are free, before anything is made. */
+static int check_names(const struct topo *topo, struct error *error) {
+    struct nl_sock *sock = NULL;
+    struct link_info info;
+    if (topo->sw.private_ovs && netns_exists(topo->switch_netns)) {
+        return taken(error, "network namespace", topo->switch_netns);
+    }
+    for (unsigned host = 1; host <= topo->hosts; host++) {
+        if (netns_exists(topo->ports[host].netns)) {
+            return taken(error, "network namespace", topo->ports[host].netns);
+        }
+    }
+    if (topo->sw.private_ovs) {
+        return 0; /* its links and bridge live where nobody else does */
+    }
+    int code = ovs_has_bridge(topo, topo->bridge) ? taken(error, "bridge", topo->bridge) : 0;
+    code = code == 0 ? link_socket(-1, &sock, error) : code;
+    if (code == 0 && link_get(sock, topo->bridge, &info, NULL) == 0) {
+        code = taken(error, "link", topo->bridge);
+    }
+    for (unsigned host = 1; code == 0 && host <= topo->hosts; host++) {
+        if (link_get(sock, topo->ports[host].ovs_tap, &info, NULL) == 0) {
+            code = taken(error, "link", topo->ports[host].ovs_tap);
+        }
+    }
+    link_socket_close(sock);
+    return code;
+}
+
+/* Makes the run directory, its parents included, and remembers which of them were not there. */
+static int make_run_dir(struct topo *topo, struct error *error) {
+    char path[LAB_RUN_DIR_SIZE];
+    snprintf(path, sizeof path, "%s", topo->run_dir);
+    for (char *at = path + 1;; at++) {
+        if (*at != '/' && *at != '\0') {
+            continue;
+        }
+        char end = *at;
+        *at = '\0';
+        if (mkdir(path, 0755) == 0) {
+            struct lab_item *item = &topo->items[topo->item_count++];
+            item->kind = LAB_FOLDER;
+            snprintf(item->name, sizeof item->name, "%s", path);
+        } else if (errno != EEXIST) {
+            return error_set(error, -errno, "could not make the run directory %s: %s", path, strerror(errno));
+        }
+        if (end == '\0' || topo->item_count == LAB_ITEMS_MAX / 2) {
+            return 0;
+        }
+        *at = end;
+    }
+}
+
+/* Makes the namespace 'name' under the record; 'host' says whose it is. */
+static int make_netns(struct topo *topo, unsigned host, const char *name, struct error *error) {
+    char alias[LINK_ALIAS_SIZE];
+    snprintf(alias, sizeof alias, "nsmon:%s", topo->tag);
+    int code = lab_begin(topo, LAB_NETNS, name, error);
+    int fd = code == 0 ? netns_make(name, alias, error) : code;
+    if (fd == -EEXIST) {
+        take_back(topo);
+        return taken(error, "network namespace", name);
+    }
+    topo->netns_fd[host] = fd >= 0 ? fd : -1;
+    return fd >= 0 ? 0 : fd;
+}
+
+/* Makes the namespace that the switch runs in, or opens the one that it does run in, and starts it if it is
+ * ours. */
+static int make_switch(struct topo *topo, struct error *error) {
+    int code = 0;
+    if (netns_dir_missing()) {
+        code = lab_begin(topo, LAB_NETNS_DIR, NETNS_DIR, error);
+        code = code == 0 ? netns_dir_make(error) : code;
+    }
+    if (code == 0 && !topo->sw.private_ovs) {
+        topo->netns_fd[TOPO_SWITCH] = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+        return topo->netns_fd[TOPO_SWITCH] >= 0
+                   ? 0
+                   : error_set(error, -errno, "could not open the own network namespace: %s",
+                               strerror(errno));
+    }
+    code = code == 0 ? make_netns(topo, TOPO_SWITCH, topo->switch_netns, error) : code;
+    return code == 0 ? vswitch_start(topo, error) : code;
+}
+
+/* The pair is born in the host's namespace, where no name can clash, and is dressed before it is seen
+ * elsewhere. */
+static int make_pair(struct topo *topo, const struct topo_port *port, struct nl_sock *inside, int host_fd,
+                     struct error *error) {
+    char alias[LINK_ALIAS_SIZE];
+    char ipv4[sizeof port->ipv4 + 4];
+    char ipv6[sizeof port->ipv6 + 4];
+    snprintf(alias, sizeof alias, "nsmon:%s", topo->tag);
+    snprintf(ipv4, sizeof ipv4, "%s/24", port->ipv4);
+    snprintf(ipv6, sizeof ipv6, "%s/64", port->ipv6);
+    int code = link_make_pair(inside, port->tap, port->ovs_tap, error);
+    code = code == 0 ? link_set_alias(inside, port->tap, alias, error) : code;
+    code = code == 0 ? link_set_alias(inside, port->ovs_tap, alias, error) : code;
+    code = code == 0 ? lab_step(topo, error, "turn offloads off at %s", port->tap) : code;
+    code = code == 0 ? offload_disable(host_fd, port->tap, error) : code;
+    code = code == 0 ? offload_disable(host_fd, port->ovs_tap, error) : code;
+    code = code == 0 ? link_add_address(inside, port->tap, ipv4, error) : code;
+    return code == 0 ? link_add_address(inside, port->tap, ipv6, error) : code;
+}
+
+/* Moves the switch's end to where the switch is and brings the host's end up. */
+static int place_pair(struct topo *topo, struct topo_port *port, struct nl_sock *inside,
+                      struct nl_sock *outside, struct error *error) {
+    struct link_info info;
+    int code = lab_step(topo, error, "move %s", port->ovs_tap);
+    code = code == 0 ? link_move(inside, port->ovs_tap, topo->netns_fd[TOPO_SWITCH], error) : code;
+    code = code == -EEXIST ? taken(error, "link", port->ovs_tap) : code;
+    code = code == 0 ? link_no_own_addresses(outside, port->ovs_tap, error) : code;
+    code = code == 0 ? link_get(outside, port->ovs_tap, &info, error) : code;
+    port->ifindex = info.ifindex;
+    code = code == 0 ? link_set_up(inside, port->tap, true, error) : code;
+    code = code == 0 ? link_get(inside, port->tap, &info, error) : code;
+    if (code == 0) {
+        port->tap_ifindex = info.ifindex;
+        memcpy(port->tap_mac, info.mac, sizeof port->tap_mac);
+    }
+    return code;
+}
+
+static int make_host(struct topo *topo, unsigned host, struct error *error) {
+    struct topo_port *port = &topo->ports[host];
+    struct nl_sock *inside = NULL;
+    struct nl_sock *outside = NULL;
+    char number[12];
+    snprintf(number, sizeof number, "%u", host);
+    int code = make_netns(topo, host, port->netns, error);
+    code = code == 0 ? lab_begin(topo, LAB_LINK, number, error) : code;
+    code = code == 0 ? link_socket(topo->netns_fd[host], &inside, error) : code;
+    code = code == 0 ? link_socket(topo->netns_fd[TOPO_SWITCH], &outside, error) : code;
+    code = code == 0 ? make_pair(topo, port, inside, topo->netns_fd[host], error) : code;
+    code = code == 0 ? place_pair(topo, port, inside, outside, error) : code;
+    link_socket_close(inside);
+    link_socket_close(outside);
+    return code;
+}
+
+/* The bridge, and its own link, which stays down and silent. */
+static int make_bridge(struct topo *topo, struct error *error) {
+    char alias[LINK_ALIAS_SIZE];
+    struct nl_sock *sock = NULL;
+    snprintf(alias, sizeof alias, "nsmon:%s", topo->tag);
+    int code = lab_begin(topo, LAB_BRIDGE, topo->bridge, error);
+    code = code == 0 ? ovs_make_bridge(topo, error) : code;
+    code = code == 0 ? link_socket(topo->netns_fd[TOPO_SWITCH], &sock, error) : code;
+    code = code == 0 ? link_set_alias(sock, topo->bridge, alias, error) : code;
+    code = code == 0 ? link_no_own_addresses(sock, topo->bridge, error) : code;
+    link_socket_close(sock);
+    if (code == 0) {
+        socket_adopt(topo);
+    }
+    return code;
+}
+
+/* Makes everything, in a run directory that nobody else is working in. */
+static int build(struct topo *topo, struct error *error) {
+    int code = make_run_dir(topo, error);
+    int lock = code == 0 ? open(topo->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (code == 0 && (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) != 0)) {
+        code = error_set(error, -errno, "could not lock %s: %s", topo->run_dir, strerror(errno));
+    }
+    if (code == 0 && topo_recorded(topo->run_dir)) {
+        code = error_set(error, -EEXIST,
+                         "a lab is recorded in %s: it is up, or was left behind; nsmon stop ends it",
+                         topo->run_dir);
+    }
+    bool nothing_made = code != 0;
+    code = code == 0 ? make_switch(topo, error) : code;
+    for (unsigned host = 1; code == 0 && host <= topo->hosts; host++) {
+        code = make_host(topo, host, error);
+    }
+    code = code == 0 ? make_bridge(topo, error) : code;
+    if (code != 0 && nothing_made) {
+        while (topo->item_count > 0) {
+            rmdir(topo->items[--topo->item_count].name);
+        }
+    } else if (code != 0) {
+        struct error why = {.text = ""};
+        if (undo_all(topo, &why) != 0) {
+            error_prefix(error, code, "%s; before that", why.text);
+        }
+    }
+    if (lock >= 0) {
+        close(lock);
+    }
+    return code;
+}
+
+int topo_create(const struct topo_settings *settings, struct topo **result, struct error *error) {
+    *result = NULL;
+    struct topo *topo = calloc(1, sizeof *topo);
+    if (topo == NULL) {
+        return error_set(error, -ENOMEM, "no memory for a lab");
+    }
+    int code = take_settings(topo, settings, error);
+    lab_name_all(topo);
+    if (code == 0 && geteuid() != 0) {
+        code = error_set(error, -EPERM, "building the lab needs root: sudo nsmon start");
+    }
+    code = code == 0 ? topo_resolve_datapath(settings->datapath, &topo->sw, error) : code;
+    if (code == 0 && topo_recorded(topo->run_dir)) {
+        code = error_set(error, -EEXIST,
+                         "a lab is recorded in %s: it is up, or was left behind; nsmon stop ends it",
+                         topo->run_dir);
+    }
+    code = code == 0 ? check_names(topo, error) : code;
+    code = code == 0 ? build(topo, error) : code;
+    if (code != 0) {
+        topo_close(topo);
+        return code;
+    }
+    *result = topo;
+    return 0;
+}
+
+static bool all_have_carrier(struct topo *topo, struct nl_sock *sock) {
+    struct link_info info;
+    for (unsigned host = 1; host <= topo->hosts; host++) {
+        struct nl_sock *inside = NULL;
+        bool carrier = link_get(sock, topo->ports[host].ovs_tap, &info, NULL) == 0 && info.carrier &&
+                       link_socket(topo->netns_fd[host], &inside, NULL) == 0 &&
+                       link_get(inside, topo->ports[host].tap, &info, NULL) == 0 && info.carrier;
+        link_socket_close(inside);
+        if (!carrier) {
+            return false;
+        }
+    }
+    return true;
 }
 
 int topo_links_up(struct topo *topo, struct error *error) {
-    (void)topo;
-    return error_set(error, -ENOSYS, "the lab is not there yet");
+    struct nl_sock *sock = NULL;
+    int code = link_socket(topo->netns_fd[TOPO_SWITCH], &sock, error);
+    for (unsigned host = 1; code == 0 && host <= topo->hosts; host++) {
+        code = lab_step(topo, error, "bring up %s", topo->ports[host].ovs_tap);
+        code = code == 0 ? link_set_up(sock, topo->ports[host].ovs_tap, true, error) : code;
+    }
+    int64_t deadline_ns = clock_monotonic_ns() + CARRIER_LIMIT_NS;
+    while (code == 0 && !all_have_carrier(topo, sock)) {
+        if (clock_monotonic_ns() > deadline_ns) {
+            code = error_set(error, -ETIMEDOUT, "the links of %s have no carrier, though both ends are up",
+                             topo->bridge);
+        }
+        clock_sleep_ns(NS_PER_MS);
+    }
+    link_socket_close(sock);
+    socket_adopt(topo);
+    return code;
 }
 
 unsigned topo_hosts(const struct topo *topo) {
-    (void)topo;
-    return 0;
+    return topo->hosts;
 }
 
 const struct topo_switch *topo_switch(const struct topo *topo) {
-    (void)topo;
-    return NULL;
+    return &topo->sw;
 }
 
 const char *topo_bridge(const struct topo *topo) {
-    (void)topo;
-    return "";
+    return topo->bridge;
 }
 
 const struct topo_port *topo_port(const struct topo *topo, unsigned host) {
-    (void)topo;
-    (void)host;
-    return NULL;
+    return host >= 1 && host <= topo->hosts ? &topo->ports[host] : NULL;
 }
 
 int topo_namespace_fd(const struct topo *topo, unsigned host) {
-    (void)topo;
-    (void)host;
-    return -1;
-}
-
-int topo_namespace_open(const char *prefix, unsigned host, struct error *error) {
-    (void)prefix;
-    (void)host;
-    return error_set(error, -ENOSYS, "the lab is not there yet");
-}
-
-int topo_socket_in(int netns_fd, int domain, int type, int protocol, struct error *error) {
-    (void)netns_fd;
-    (void)domain;
-    (void)type;
-    (void)protocol;
-    return error_set(error, -ENOSYS, "the lab is not there yet");
-}
-
-int topo_call_in(int netns_fd, int (*function)(void *context), void *context, struct error *error) {
-    (void)netns_fd;
-    (void)function;
-    (void)context;
-    return error_set(error, -ENOSYS, "the lab is not there yet");
-}
-
-int topo_export(struct topo *topo, const struct topo_export *export, struct error *error) {
-    (void)topo;
-    (void)export;
-    return error_set(error, -ENOSYS, "the lab is not there yet");
-}
-
-int topo_quiesce(struct topo *topo, struct error *error) {
-    (void)topo;
-    return error_set(error, -ENOSYS, "the lab is not there yet");
-}
-
-int topo_flush(struct topo *topo, int64_t *wait_ns, struct error *error) {
-    (void)topo;
-    *wait_ns = 0;
-    return error_set(error, -ENOSYS, "the lab is not there yet");
+    return host <= topo->hosts ? topo->netns_fd[host] : -1;
 }
 
 int topo_port_stats(struct topo *topo, unsigned host, struct topo_port_stats *stats, struct error *error) {
-    (void)topo;
-    (void)host;
+    struct nl_sock *sock = NULL;
+    struct link_info info;
     memset(stats, 0, sizeof *stats);
-    return error_set(error, -ENOSYS, "the lab is not there yet");
-}
-
-int topo_destroy(struct topo *topo, struct error *error) {
-    (void)topo;
-    (void)error;
-    return 0;
+    if (topo_port(topo, host) == NULL) {
+        return error_set(error, -EINVAL, "there is no host %u in this lab", host);
+    }
+    int code = link_socket(topo->netns_fd[TOPO_SWITCH], &sock, error);
+    code = code == 0 ? link_get(sock, topo->ports[host].ovs_tap, &info, error) : code;
+    link_socket_close(sock);
+    if (code != 0) {
+        return code;
+    }
+    stats->rx_packets = info.rx_packets;
+    stats->rx_bytes = info.rx_bytes;
+    stats->rx_dropped = info.rx_dropped;
+    stats->tx_packets = info.tx_packets;
+    stats->tx_bytes = info.tx_bytes;
+    stats->tx_dropped = info.tx_dropped;
+    code = link_socket(topo->netns_fd[host], &sock, error);
+    code = code == 0 ? link_get(sock, topo->ports[host].tap, &info, error) : code;
+    link_socket_close(sock);
+    stats->tap_tx_dropped = info.tx_dropped;
+    stats->socket_drops_known = socket_read_drops(topo, host);
+    stats->socket_drops = topo->sockets[host].drops;
+    stats->socket_buffer_bytes = topo->sockets[host].buffer_bytes;
+    return code;
 }
 
 void topo_close(struct topo *topo) {
-    (void)topo;
-}
-
-bool topo_recorded(const char *run_dir) {
-    (void)run_dir;
-    return false;
-}
-
-int topo_recover(const char *run_dir, topo_progress_fn *progress, void *progress_context,
-                 struct error *error) {
-    (void)run_dir;
-    (void)progress;
-    (void)progress_context;
-    (void)error;
-    return 0;
+    if (topo == NULL) {
+        return;
+    }
+    socket_release(topo);
+    for (unsigned host = 0; host <= TOPO_HOSTS_MAX; host++) {
+        if (topo->netns_fd[host] >= 0) {
+            close(topo->netns_fd[host]);
+        }
+    }
+    free(topo);
 }

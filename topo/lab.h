@@ -1,0 +1,94 @@
+/* What the files of this room share: the lab as one struct, and the steps in which it is made. */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/error.h"
+#include "topo/topo.h"
+
+#define LAB_TAG_SIZE     64
+#define LAB_NETNS_SIZE   64
+#define LAB_RUN_DIR_SIZE 160
+#define LAB_PATH_SIZE    256
+#define LAB_ITEMS_MAX    64
+
+/* What can be made and undone, and what the state file calls it. */
+#define LAB_KINDS                                                                                            \
+    LAB_KIND(LAB_FOLDER, "folder")       /* name: path; removed if empty */                                  \
+    LAB_KIND(LAB_NETNS_DIR, "netns-dir") /* the mount at /run/netns */                                       \
+    LAB_KIND(LAB_NETNS, "netns")         /* name: as `ip netns` shows it */                                  \
+    LAB_KIND(LAB_OVS_DIR, "ovs-dir")     /* RUN_DIR/ovs and the files in it */                               \
+    LAB_KIND(LAB_DAEMON, "daemon")       /* name: of the program */                                          \
+    LAB_KIND(LAB_LINK, "link")           /* name: number of the host */                                      \
+    LAB_KIND(LAB_BRIDGE, "bridge")       /* name: of the bridge */
+
+enum lab_kind {
+#define LAB_KIND(KIND, NAME) KIND,
+    LAB_KINDS
+#undef LAB_KIND
+        LAB_KIND_COUNT
+};
+
+struct lab_item {
+    enum lab_kind kind;
+    char name[LAB_RUN_DIR_SIZE];
+};
+
+/* A packet socket of the private switch, by which it takes a port's frames in; 'fd' is our copy, -1 for none.
+ */
+struct lab_socket {
+    int fd;
+    ino_t inode;
+    uint64_t drops; /* so far: the kernel's count starts anew at each reading */
+    uint64_t buffer_bytes;
+};
+
+struct topo {
+    char prefix[TOPO_PREFIX_SIZE];
+    char tag[LAB_TAG_SIZE];
+    char run_dir[LAB_RUN_DIR_SIZE];
+    unsigned hosts;
+    struct topo_switch sw;
+    topo_progress_fn *progress;
+    void *progress_context;
+
+    char bridge[TOPO_NAME_SIZE];
+    char switch_netns[LAB_NETNS_SIZE]; /* of a private switch */
+    struct topo_port ports[TOPO_HOSTS_MAX + 1];
+    int netns_fd[TOPO_HOSTS_MAX + 1]; /* TOPO_SWITCH: the switch's */
+    struct lab_socket sockets[TOPO_HOSTS_MAX + 1];
+    struct topo_export export; /* what is configured now */
+
+    /* What has been begun, in order: the state file. */
+    struct lab_item items[LAB_ITEMS_MAX];
+    unsigned item_count;
+};
+
+/* Fills the names that follow from 'topo''s prefix and hosts, and marks every descriptor as none. */
+void lab_name_all(struct topo *topo);
+
+/* Says 'step' to whom it concerns.  Returns 0, or what the listener returned, with 'error' filled. */
+int lab_step(struct topo *topo, struct error *error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Says that 'verb' ("make") is about to be done to 'item'.  Returns as lab_step() does. */
+int lab_step_item(struct topo *topo, const char *verb, const struct lab_item *item, struct error *error);
+
+/* As lab_step(), and first writes down that 'name' of 'kind' is about to be made.  Returns 0, or a negative
+ * errno with 'error' filled. */
+int lab_begin(struct topo *topo, enum lab_kind kind, const char *name, struct error *error);
+
+/* Writes RUN_DIR/state.json anew, or removes it when nothing is recorded.  Returns 0 or a negative errno with
+ * 'error' filled. */
+int state_write(const struct topo *topo, struct error *error);
+
+/* Reads RUN_DIR/state.json of 'topo->run_dir' into 'topo'.  Returns 0, -ENOENT if there is none ('error'
+ * untouched), or -EBADMSG with 'error' filled. */
+int state_read(struct topo *topo, struct error *error);
+
+/* Takes down all that 'topo' records, newest first, and forgets what is gone.  Returns 0, or the first
+ * failure with 'error' filled. */
+int undo_all(struct topo *topo, struct error *error);

@@ -1,0 +1,54 @@
+/* Links, addresses and queueing over rtnetlink.  A socket acts in the network namespace that it was opened
+ * in. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+struct nl_sock;
+
+#define LINK_ALIAS_SIZE 256
+
+struct link_info {
+    uint32_t ifindex;
+    uint8_t mac[6];
+    bool up;      /* administratively */
+    bool carrier; /* and the other end, too */
+    char alias[LINK_ALIAS_SIZE];
+    uint64_t rx_packets, rx_bytes, rx_dropped;
+    uint64_t tx_packets, tx_bytes, tx_dropped;
+};
+
+/* Opens a socket in the namespace 'netns_fd', or in this one for -1.  Returns 0, or a negative errno with
+ * 'error' filled and '*sock' NULL. */
+int link_socket(int netns_fd, struct nl_sock **sock, struct error *error);
+
+/* Takes NULL. */
+void link_socket_close(struct nl_sock *sock);
+
+/* All below return 0 or a negative errno with 'error' filled; -ENODEV when there is no such link. */
+
+int link_get(struct nl_sock *sock, const char *name, struct link_info *info, struct error *error);
+
+/* Makes the veth pair 'name' and 'peer', both down.  -EEXIST if either name is taken. */
+int link_make_pair(struct nl_sock *sock, const char *name, const char *peer, struct error *error);
+
+int link_set_alias(struct nl_sock *sock, const char *name, const char *alias, struct error *error);
+int link_set_up(struct nl_sock *sock, const char *name, bool up, struct error *error);
+
+/* Keeps the kernel from giving 'name' IPv6 addresses of its own, so that its IPv6 stack sends nothing.  The
+ * setting does not survive a move to another namespace. */
+int link_no_own_addresses(struct nl_sock *sock, const char *name, struct error *error);
+
+int link_move(struct nl_sock *sock, const char *name, int netns_fd, struct error *error);
+
+/* Adds 'address' ("10.0.0.1/24"), without duplicate address detection. */
+int link_add_address(struct nl_sock *sock, const char *name, const char *address, struct error *error);
+
+/* Makes 'name' drop all that is to be sent, before a capture sees it: a root qdisc of the kind "blackhole".
+ */
+int link_blackhole(struct nl_sock *sock, const char *name, struct error *error);
+
+int link_delete(struct nl_sock *sock, const char *name, struct error *error);
