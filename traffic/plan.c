@@ -33,7 +33,7 @@ static void set_size(struct traffic_flow *flow, const struct traffic_group *grou
     double packets = fmax(planned * factor, fmin(planned, SMALLEST_PACKETS));
     flow->packets = packets < 1 ? 1 : (uint64_t)llround(packets);
     if (group->protocol == PROTOCOL_TCP) {
-        flow->bytes = flow->packets * TRAFFIC_SEGMENT_BYTES;
+        flow->bytes = flow->packets * traffic_segment_bytes(group->family);
         return;
     }
     /* Sizes of datagrams run through the group three times, so that they don't grow with the size of the
@@ -120,6 +120,16 @@ int traffic_plan_make(struct traffic_plan *plan, const struct traffic_profile *p
     }
     fill(plan, scale * (double)duration_ns / (double)profile->duration_ns);
     return 0;
+}
+
+uint16_t traffic_plan_payload(const struct traffic_plan *plan, const struct traffic_flow *flow,
+                              uint64_t sequence) {
+    if (flow->payload_min >= flow->payload_max) {
+        return flow->payload_min;
+    }
+    uint64_t state = plan->seed ^ (uint64_t)flow->number << 48 ^ sequence;
+    uint64_t range = (uint64_t)flow->payload_max - flow->payload_min + 1;
+    return (uint16_t)(flow->payload_min + next_random(&state) % range);
 }
 
 void traffic_plan_free(struct traffic_plan *plan) {

@@ -9,13 +9,13 @@
 /* A run of 20 s: about 4,000 packets/s and 22 Mbit/s, a flow of 40,000 packets and many of a few. */
 static const struct traffic_group mixed[] = {
     {.protocol = PROTOCOL_UDP, .family = 4, .count = 1, 40000, 40000, 200, 200, 0},
-    {.protocol = PROTOCOL_UDP, .family = 6, .count = 2, 6000, 9000, 300, 900, 0},
+    {.protocol = PROTOCOL_UDP, .family = 6, .count = 2, 4000, 6000, 300, 900, 0},
     {.protocol = PROTOCOL_UDP, .family = 4, .count = 10, 40, 4000, 64, 1400, 0},
     {.protocol = PROTOCOL_UDP, .family = 4, .count = 3, 300, 3000, 64, 1400, 1},
     {.protocol = PROTOCOL_UDP, .family = 6, .count = 8, 40, 3000, 64, 1400, 0},
     {.protocol = PROTOCOL_UDP, .family = 4, .count = 9, 4, 40, 64, 512, 0},
     {.protocol = PROTOCOL_UDP, .family = 6, .count = 7, 4, 40, 64, 1232, 1},
-    {.protocol = PROTOCOL_TCP, .family = 4, .count = 10, 20, 6000, 0, 0, 0},
+    {.protocol = PROTOCOL_TCP, .family = 4, .count = 10, 20, 4000, 0, 0, 0},
     {.protocol = PROTOCOL_TCP, .family = 6, .count = 8, 20, 3000, 0, 0, 0},
     {.protocol = PROTOCOL_TCP, .family = 4, .count = 3, 4, 20, 0, 0, 0},
     {.protocol = PROTOCOL_TCP, .family = 6, .count = 3, 4, 20, 0, 0, 0},

@@ -14,14 +14,18 @@ struct traffic_group {
     uint8_t family;       /* 4 or 6 */
     uint16_t count;       /* of flows */
     uint32_t packets_min; /* sizes of the flows: spaced evenly on a log scale, ends included; for TCP in */
-    uint32_t packets_max; /* segments of TRAFFIC_SEGMENT_BYTES */
+    uint32_t packets_max; /* full segments */
     uint16_t payload_min; /* UDP: bytes of payload of a datagram; the flows take values in between */
     uint16_t payload_max; /* evenly on a log scale */
     uint8_t datagrams_differ; /* UDP: 1 if the datagrams of one flow differ in size, up to 'payload_max' */
 };
 
-/* What a TCP segment carries on Ethernet with timestamps (IPv4). */
+/* What a TCP segment carries at an MTU of 1500 with timestamps: the most, and for an IP version of 'family'.
+ */
 #define TRAFFIC_SEGMENT_BYTES 1448
+static inline uint64_t traffic_segment_bytes(uint8_t family) {
+    return family == 6 ? TRAFFIC_SEGMENT_BYTES - 20 : TRAFFIC_SEGMENT_BYTES;
+}
 
 struct traffic_profile {
     const char *name;
@@ -52,7 +56,7 @@ struct traffic_flow {
     uint64_t bytes;    /* TCP: payload to send, preamble included; UDP: about so many */
     int64_t start_ns;  /* after the run's beginning */
     int64_t length_ns; /* from the first to the last packet */
-    int64_t gap_ns;    /* between two datagrams, or two pieces of TRAFFIC_SEGMENT_BYTES */
+    int64_t gap_ns;    /* between two datagrams, or full segments */
 };
 
 /* The server listens on so many ports in a row, TCP and UDP. */
@@ -89,6 +93,11 @@ struct traffic_load {
  * Returns 0, -EINVAL for a duration or scale out of range, or -ENOMEM, with 'error' filled. */
 int traffic_plan_make(struct traffic_plan *plan, const struct traffic_profile *profile, int64_t duration_ns,
                       double scale, uint64_t seed, struct error *error);
+
+/* How many bytes of payload the datagram number 'sequence' of the UDP flow 'flow' has: the same in every run.
+ */
+uint16_t traffic_plan_payload(const struct traffic_plan *plan, const struct traffic_flow *flow,
+                              uint64_t sequence);
 
 /* Frees what 'plan' holds.  Takes NULL and a zeroed plan. */
 void traffic_plan_free(struct traffic_plan *plan);

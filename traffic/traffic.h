@@ -67,6 +67,7 @@ struct traffic_result {
     size_t failed_flows; /* those whose 'failed' says something */
     struct traffic_interval *intervals;
     size_t interval_count;
+    size_t interval_room;
     struct traffic_interval sum;         /* the whole run */
     int64_t lost, duplicated, reordered; /* datagrams */
     int64_t socket_drops;                /* of those lost, datagrams that the server's own sockets dropped */

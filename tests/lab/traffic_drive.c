@@ -1,0 +1,105 @@
+/* Drives a profile between two namespaces and prints what each flow came to, tab separated: for the lab tests
+ * of traffic/ and for measuring by hand.
+ *
+ * traffic_drive CLIENT_NETNS SERVER_NETNS CLIENT4 SERVER4 CLIENT6 SERVER6 PROFILE SECONDS SCALE SEED
+ * A namespace is a path, or "-" for this one. */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "traffic/text.h"
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number) {
+    (void)number;
+    stop = 1;
+}
+
+static void on_interval(const struct traffic_progress *progress, void *context) {
+    (void)context;
+    char line[TRAFFIC_LINE_SIZE];
+    fprintf(stderr, "%s\n", traffic_text_progress(progress, line));
+}
+
+static int open_netns(const char *path) {
+    int fd = strcmp(path, "-") == 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && strcmp(path, "-") != 0) {
+        perror(path);
+        exit(1);
+    }
+    return fd;
+}
+
+static void print_flows(const struct traffic_result *result) {
+    char text[FLOW_KEY_TEXT_SIZE], protocol[PROTOCOL_NAME_SIZE];
+    for (size_t i = 0; i < result->flow_count; i++) {
+        const struct traffic_flow_result *flow = &result->flows[i];
+        printf("%s\t%u\t%u\t%u", flow_key_protocol_name(&flow->key, protocol), flow->key.family,
+               flow->key.sport, flow->key.dport);
+        const int64_t numbers[] = {flow->planned_packets,  flow->sent_packets,   flow->sent_bytes,
+                                   flow->received_packets, flow->received_bytes, flow->lost,
+                                   flow->duplicated,       flow->reordered,      flow->reorder_extent,
+                                   flow->retransmitted,    flow->owd_p50_ns,     flow->jitter_ns};
+        for (size_t j = 0; j < sizeof numbers / sizeof *numbers; j++) {
+            if (numbers[j] == TRAFFIC_NONE) {
+                printf("\t-");
+            } else {
+                printf("\t%" PRId64, numbers[j]);
+            }
+        }
+        printf("\t%s\t%s\n", flow_key_format(&flow->key, text), flow->failed);
+    }
+}
+
+int main(int argc, char *argv[]) {
+    if (argc != 11) {
+        fprintf(stderr, "usage: see the head of traffic_drive.c\n");
+        return 2;
+    }
+    struct error error = {.text = ""};
+    struct traffic_plan plan = {0};
+    struct identity identity;
+    const struct traffic_profile *profile = traffic_profile_find(argv[7]);
+    struct traffic_settings settings = {.plan = &plan, .stop = &stop, .on_interval = on_interval};
+    if (profile == NULL || privilege_find_user(&identity, &error) != 0 ||
+        ip_address_parse(argv[3], &settings.client_address[0], &error) != 0 ||
+        ip_address_parse(argv[4], &settings.server_address[0], &error) != 0 ||
+        ip_address_parse(argv[5], &settings.client_address[1], &error) != 0 ||
+        ip_address_parse(argv[6], &settings.server_address[1], &error) != 0 ||
+        traffic_plan_make(&plan, profile, (int64_t)(atof(argv[8]) * 1e9), atof(argv[9]),
+                          strtoull(argv[10], NULL, 0), &error) != 0) {
+        fprintf(stderr, "%s\n", profile == NULL ? "no such profile" : error.text);
+        return 2;
+    }
+    settings.client_netns_fd = open_netns(argv[1]);
+    settings.server_netns_fd = open_netns(argv[2]);
+    settings.identity = &identity;
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    struct traffic_load load = traffic_plan_load(&plan);
+    fprintf(stderr, "plan: %zu flows, %" PRIu64 " packets, mean %.0f/s, peak %.0f/s, %.1f Mbit/s\n%s\n",
+            plan.count, load.packets, load.mean_pps, load.peak_pps, load.mean_bps / 1e6,
+            traffic_text_heading());
+    struct traffic_result result;
+    int failure = traffic_run(&settings, &result, &error);
+    char text[1024];
+    fprintf(stderr, "%s%s%s", failure == 0 ? "" : error.text, failure == 0 ? "" : "\n",
+            traffic_text_summary(&result, text, sizeof text));
+    fprintf(stderr,
+            "cpu: client %.3f s, server %.3f s; late us: p50 %.1f p99 %.1f max %.1f; foreign %" PRId64
+            ", socket drops %" PRId64 "\n",
+            (double)result.client_cpu_ns / 1e9, (double)result.server_cpu_ns / 1e9,
+            (double)result.late_p50_ns / 1e3, (double)result.late_p99_ns / 1e3,
+            (double)result.late_max_ns / 1e3, result.foreign, result.socket_drops);
+    print_flows(&result);
+    size_t failed = result.failed_flows;
+    traffic_result_free(&result);
+    traffic_plan_free(&plan);
+    return failure != 0 || failed != 0 ? 1 : 0;
+}

@@ -1,0 +1,67 @@
+/* The inside of the client: one event loop, every flow paced by its own schedule.  traffic/endpoint.h starts
+ * it. */
+#pragma once
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "traffic/delay.h"
+#include "traffic/endpoint.h"
+#include "traffic/pacer.h"
+
+/* Datagrams, or pieces of TCP, that a flow that is behind its schedule sends at once at most. */
+#define CLIENT_BATCH 8
+
+struct client;
+
+struct client_flow {
+    struct client *client;
+    const struct traffic_flow *plan;
+    struct event *event; /* TCP */
+    int fd;              /* -1: none */
+    uint64_t done;       /* datagrams or bytes that the kernel took */
+    int last_errno;      /* of the last send that failed */
+};
+
+struct client {
+    const struct traffic_job *job;
+    struct event_base *base;
+    struct event *channel_event;
+    struct event *timer_event;
+    int timer;
+    struct traffic_pacer pacer;
+    struct client_flow *flows;
+    size_t left;      /* flows that have not ended */
+    int64_t start_ns; /* monotonic; 0 before TRAFFIC_GO */
+    bool stopping;
+    struct traffic_delay late; /* UDP sends after their moment */
+};
+
+/* Opens the socket of 'flow', bound to its source port, of 'type' (SOCK_DGRAM or SOCK_STREAM).  Returns 0, or
+ * -1 when the flow has ended because it failed. */
+int client_open(struct client_flow *flow, int type);
+
+/* The address of the server for 'flow', in 'name'.  Returns its size. */
+socklen_t client_peer(const struct client_flow *flow, struct sockaddr_storage *name);
+
+/* Ends 'flow' in 'state', with 'problem' and its errno if it failed. */
+void client_end(struct client_flow *flow, enum traffic_flow_state state, enum traffic_problem problem,
+                int code);
+
+/* The moment at which 'flow' is to send the piece number 'piece'. */
+int64_t client_moment(const struct client_flow *flow, uint64_t piece);
+
+/* How many pieces of 'flow' are due at 'now_ns' if 'done' of 'all' were sent: 1 to CLIENT_BATCH. */
+uint64_t client_due(const struct client_flow *flow, uint64_t done, uint64_t all, int64_t now_ns);
+
+/* Sends what is due.  Returns the moment of the next turn, or 0 for none. */
+int64_t client_udp_turn(struct client_flow *flow, int64_t now_ns);
+int64_t client_tcp_turn(struct client_flow *flow, int64_t now_ns);
+
+/* Lets 'flow' send at once and gives it its next turn: for a flow that had none. */
+void client_take_turn(struct client_flow *flow);
+
+/* Closes the sending side of a TCP flow that is stopped; it ends when the server does likewise. */
+void client_tcp_stop(struct client_flow *flow);

@@ -1,0 +1,89 @@
+/* A server or a client as a process of its own: how it is started, spoken to and ended. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/address.h"
+#include "common/error.h"
+#include "common/privilege.h"
+#include "traffic/board.h"
+#include "traffic/profile.h"
+
+enum traffic_message_type {
+    TRAFFIC_READY = 1, /* endpoint: sockets are open; 'port' is the server's first one */
+    TRAFFIC_FAILED,    /* endpoint: could not start; 'code' and 'text' say why */
+    TRAFFIC_GO,        /* to both: the run begins at 'start_ns' */
+    TRAFFIC_STOP,      /* to the client: end early */
+    TRAFFIC_FINISH,    /* to the server: the client has ended, wait for the tail */
+    TRAFFIC_DONE,      /* endpoint: everything is on the board */
+};
+
+/* Both ends are the same program, so a message is this struct, whole. */
+struct traffic_message {
+    uint32_t type;
+    int32_t code;     /* a negative errno */
+    int64_t start_ns; /* monotonic */
+    uint16_t port;
+    char text[sizeof((struct error *)0)->text];
+};
+
+/* What an endpoint is told before it is started. */
+struct traffic_job {
+    const struct traffic_plan *plan;
+    uint64_t run; /* a number that no other run has */
+    const struct traffic_board *board;
+    struct ip_address client[2], server[2]; /* IPv4, IPv6 */
+    uint16_t first_port;                    /* of the server; the client's plan is moved to it */
+    int netns_fd;
+    const struct identity *identity; /* or NULL */
+    int channel;                     /* a socket for messages */
+};
+
+/* Runs an endpoint until its end.  Returns 0, or a negative errno, with 'error' filled, if it could not
+ * start. */
+typedef int traffic_endpoint_fn(const struct traffic_job *job, struct error *error);
+
+struct traffic_endpoint {
+    const char *name;
+    pid_t pid;   /* 0: none */
+    int channel; /* -1: none */
+    bool ready;
+    bool done;
+    bool gone;  /* the channel was closed from the other side */
+    int status; /* of waitpid(), once ended */
+    int64_t cpu_ns;
+    uint16_t port;
+    struct traffic_message failure; /* type TRAFFIC_FAILED if it told one */
+};
+
+/* Starts 'main' as the process 'endpoint' called 'name', in the namespace of 'job'.  Returns 0 or a negative
+ * errno with 'error' filled. */
+int traffic_endpoint_start(struct traffic_endpoint *endpoint, const char *name, traffic_endpoint_fn *main,
+                           const struct traffic_job *job, struct error *error);
+
+/* Sends a message of 'type' with 'start_ns' to 'endpoint'; one that is gone is left alone. */
+void traffic_endpoint_tell(struct traffic_endpoint *endpoint, enum traffic_message_type type,
+                           int64_t start_ns);
+
+/* Takes in the messages that are there. */
+void traffic_endpoint_listen(struct traffic_endpoint *endpoint);
+
+/* Ends and reaps the process: waits 'grace_ns' for it to end by itself, then kills it.  May be called again.
+ */
+void traffic_endpoint_end(struct traffic_endpoint *endpoint, int64_t grace_ns);
+
+/* For the endpoint: opens no more privileges, becomes 'identity' and dies with its parent from now on.
+ * Returns 0 or a negative errno with 'error' filled. */
+int traffic_endpoint_settle(const struct traffic_job *job, struct error *error);
+
+/* For the endpoint: sends 'type' to the parent. */
+void traffic_endpoint_report(const struct traffic_job *job, enum traffic_message_type type, uint16_t port);
+
+/* For the endpoint: takes one message.  Returns 1, 0 if there is none, or -1 if the parent is gone. */
+int traffic_endpoint_receive(int channel, struct traffic_message *message);
+
+/* The two endpoints.  The server's 'first_port' is ignored. */
+traffic_endpoint_fn traffic_server_main;
+traffic_endpoint_fn traffic_client_main;

@@ -1,0 +1,185 @@
+#include "traffic/result.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+
+/* Intervals beyond the plan's seconds: for the tail and for stops. */
+#define SPARE_INTERVALS 16
+
+/* Room for the intervals of a run of 'duration_ns'. */
+static size_t interval_room(int64_t duration_ns) {
+    return (size_t)(duration_ns / NS_PER_S) + SPARE_INTERVALS;
+}
+
+int traffic_result_open(struct traffic_result *result, const struct traffic_plan *plan, struct error *error) {
+    *result = (struct traffic_result){0};
+    result->flows = calloc(plan->count, sizeof *result->flows);
+    result->interval_room = interval_room(plan->duration_ns);
+    result->intervals = calloc(result->interval_room, sizeof *result->intervals);
+    if (result->flows == NULL || result->intervals == NULL || histogram_init(&result->owd) != 0) {
+        return error_set(error, -ENOMEM, "no memory for the results of %zu flows", plan->count);
+    }
+    return 0;
+}
+
+void traffic_result_free(struct traffic_result *result) {
+    free(result->flows);
+    free(result->intervals);
+    histogram_free(&result->owd);
+    *result = (struct traffic_result){0};
+}
+
+void traffic_result_snapshot(const struct traffic_board *board, struct traffic_progress *progress,
+                             int64_t now_ns) {
+    const struct traffic_live *live = board->live;
+    const struct traffic_interval before = progress->sum;
+    struct traffic_interval *sum = &progress->sum;
+    /* What was received is read first, so that no interval shows more received than sent. */
+    sum->received_packets = traffic_board_get(&live->received_packets);
+    sum->received_bytes = traffic_board_get(&live->received_bytes);
+    sum->sent_packets = traffic_board_get(&live->sent_packets);
+    sum->sent_bytes = traffic_board_get(&live->sent_bytes);
+    sum->end_ns = now_ns;
+    progress->last =
+        (struct traffic_interval){.start_ns = progress->last.end_ns,
+                                  .end_ns = now_ns,
+                                  .sent_packets = sum->sent_packets - before.sent_packets,
+                                  .sent_bytes = sum->sent_bytes - before.sent_bytes,
+                                  .received_packets = sum->received_packets - before.received_packets,
+                                  .received_bytes = sum->received_bytes - before.received_bytes};
+}
+
+void traffic_result_add_interval(struct traffic_result *result, const struct traffic_interval *interval) {
+    if (result->interval_count < result->interval_room) {
+        result->intervals[result->interval_count++] = *interval;
+        return;
+    }
+    struct traffic_interval *last = &result->intervals[result->interval_count - 1];
+    last->end_ns = interval->end_ns;
+    last->sent_packets += interval->sent_packets;
+    last->sent_bytes += interval->sent_bytes;
+    last->received_packets += interval->received_packets;
+    last->received_bytes += interval->received_bytes;
+}
+
+static struct flow_key key_of(const struct traffic_flow *flow, const struct traffic_settings *settings,
+                              uint16_t port) {
+    size_t which = flow->family == 6;
+    struct flow_key key = {.ethertype = which == 1 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4,
+                           .protocol = flow->protocol,
+                           .family = flow->family,
+                           .sport = flow->sport,
+                           .dport = (uint16_t)(port + flow->dport - TRAFFIC_FIRST_PORT)};
+    memcpy(key.src, settings->client_address[which].bytes, sizeof key.src);
+    memcpy(key.dst, settings->server_address[which].bytes, sizeof key.dst);
+    return key;
+}
+
+static void fill_udp(struct traffic_flow_result *result, const struct traffic_received *received,
+                     bool tail_seen) {
+    result->received_packets = received->packets;
+    result->lost = tail_seen ? result->sent_packets - received->packets : TRAFFIC_NONE;
+    result->duplicated = received->duplicated;
+    result->reordered = received->reordered;
+    result->reorder_extent = received->extent;
+    result->retransmitted = TRAFFIC_NONE;
+    if (received->owd_count == 0) {
+        return;
+    }
+    result->owd_min_ns = received->owd_min;
+    result->owd_max_ns = received->owd_max;
+    result->jitter_ns = received->jitter;
+    if (tail_seen) {
+        result->owd_p50_ns = received->owd_p50;
+        result->owd_p90_ns = received->owd_p90;
+        result->owd_p99_ns = received->owd_p99;
+        result->owd_p999_ns = received->owd_p999;
+        result->pdv_p50_ns = received->owd_p50 - received->owd_min;
+        result->pdv_p99_ns = received->owd_p99 - received->owd_min;
+    }
+}
+
+/* Says in 'result' what was not as it should be. */
+static void fill_failed(struct traffic_flow_result *result, const struct traffic_sent *sent, bool stopped,
+                        bool tail_seen) {
+    size_t size = sizeof result->failed;
+    if (sent->state == TRAFFIC_FLOW_FAILED) {
+        snprintf(result->failed, size, "%s%s%s", traffic_problem_text(sent->problem),
+                 sent->problem_errno > 0 ? ": " : "",
+                 sent->problem_errno > 0 ? strerror(sent->problem_errno) : "");
+    } else if (sent->state != TRAFFIC_FLOW_DONE && !stopped) {
+        snprintf(result->failed, size, "the client ended before this flow did");
+    } else if (!tail_seen) {
+        snprintf(result->failed, size, "the server ended before this flow did");
+    } else if (result->sent_packets == TRAFFIC_NONE && result->received_bytes < result->sent_bytes &&
+               sent->state == TRAFFIC_FLOW_DONE) {
+        snprintf(result->failed, size, "the server received %" PRId64 " of %" PRId64 " bytes",
+                 result->received_bytes, result->sent_bytes);
+    }
+}
+
+static void fill_flow(struct traffic_flow_result *result, const struct traffic_flow *flow,
+                      const struct traffic_sent *sent, const struct traffic_received *received,
+                      bool tail_seen) {
+    result->number = flow->number;
+    result->planned_packets = (int64_t)flow->packets;
+    result->planned_bytes = (int64_t)flow->bytes;
+    result->sent_bytes = traffic_board_get(&sent->bytes);
+    result->received_bytes = received->bytes;
+    result->owd_min_ns = result->owd_p50_ns = result->owd_p90_ns = result->owd_p99_ns = TRAFFIC_NONE;
+    result->owd_p999_ns = result->owd_max_ns = result->jitter_ns = TRAFFIC_NONE;
+    result->pdv_p50_ns = result->pdv_p99_ns = TRAFFIC_NONE;
+    if (flow->protocol == PROTOCOL_UDP) {
+        result->sent_packets = traffic_board_get(&sent->packets);
+        fill_udp(result, received, tail_seen);
+    } else {
+        result->sent_packets = result->received_packets = TRAFFIC_NONE;
+        result->lost = result->duplicated = result->reordered = result->reorder_extent = TRAFFIC_NONE;
+        result->retransmitted = sent->retransmitted;
+    }
+}
+
+/* The delays of all flows; the board's numbers are not believed beyond what a histogram can hold. */
+static void fill_delays(struct traffic_result *result, const struct traffic_board *board) {
+    struct histogram *owd = &result->owd;
+    memcpy(owd->bins, board->owd_bins, HISTOGRAM_BINS * sizeof *owd->bins);
+    owd->count = 0;
+    for (size_t i = 0; i < HISTOGRAM_BINS; i++) {
+        owd->count += owd->bins[i];
+    }
+    if (owd->count > 0) {
+        owd->negative = board->live->owd_negative;
+        owd->min = board->live->owd_min;
+        owd->max = board->live->owd_max;
+        owd->sum = board->live->owd_sum;
+    }
+    result->late_p50_ns = board->live->late_p50;
+    result->late_p99_ns = board->live->late_p99;
+    result->late_max_ns = board->live->late_max;
+}
+
+void traffic_result_fill(struct traffic_result *result, const struct traffic_settings *settings,
+                         const struct traffic_board *board, uint16_t port, bool tail_seen) {
+    const struct traffic_plan *plan = settings->plan;
+    result->flow_count = plan->count;
+    for (size_t i = 0; i < plan->count; i++) {
+        struct traffic_flow_result *flow = &result->flows[i];
+        flow->key = key_of(&plan->flows[i], settings, port);
+        fill_flow(flow, &plan->flows[i], &board->sent[i], &board->received[i], tail_seen);
+        fill_failed(flow, &board->sent[i], result->stopped, tail_seen);
+        result->failed_flows += flow->failed[0] != '\0';
+        if (plan->flows[i].protocol == PROTOCOL_UDP) {
+            result->lost += flow->lost == TRAFFIC_NONE ? 0 : flow->lost;
+            result->duplicated += flow->duplicated;
+            result->reordered += flow->reordered;
+        }
+    }
+    result->foreign = board->live->foreign;
+    result->socket_drops = board->live->socket_drops;
+    fill_delays(result, board);
+}

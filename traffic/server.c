@@ -1,0 +1,283 @@
+#include "traffic/server.h"
+
+#include <errno.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/flow_key.h"
+
+/* How many blocks of ports are tried: so many runs may go on at once. */
+#define PORT_BLOCKS 64
+/* Asked for at each UDP socket; without privilege the kernel gives less. */
+#define RECEIVE_BUFFER (8 * 1024 * 1024)
+#define BACKLOG        1024
+
+/* After the client has ended the server ends when everything has come and so long nothing more, for a
+ * duplicate may follow; */
+#define QUIET_COMPLETE_NS (100 * NS_PER_MS)
+/* or when nothing more came for so long; */
+#define QUIET_NS NS_PER_S
+/* or at the latest after so long. */
+#define TAIL_NS (5 * NS_PER_S)
+/* How often it looks. */
+#define TICK_NS (50 * NS_PER_MS)
+
+static int set_options(int fd, bool udp, uint8_t family) {
+    int one = 1;
+    int buffer = RECEIVE_BUFFER;
+    if (family == 6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) != 0) {
+        return -errno;
+    }
+    if (!udp) {
+        return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ? -errno : 0;
+    }
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer) != 0 &&
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer) != 0) {
+        return -errno;
+    }
+    return setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one) != 0 ? -errno : 0;
+}
+
+/* Opens one socket on 'address' and 'port'.  Returns 0 or a negative errno. */
+static int open_socket(struct server *server, const struct ip_address *address, uint16_t port, bool udp) {
+    struct sockaddr_storage name;
+    socklen_t size = ip_address_to_sockaddr(address, port, &name);
+    int type = (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    int fd = socket(address->family == 6 ? AF_INET6 : AF_INET, type, 0);
+    if (fd < 0) {
+        return -errno;
+    }
+    int failure = set_options(fd, udp, address->family);
+    if (failure == 0 && bind(fd, (const struct sockaddr *)&name, size) != 0) {
+        failure = -errno;
+    }
+    if (failure == 0 && !udp && listen(fd, BACKLOG) != 0) {
+        failure = -errno;
+    }
+    if (failure != 0) {
+        close(fd);
+        return failure;
+    }
+    server->sockets[server->socket_count++] = (struct server_socket){.server = server, .fd = fd, .udp = udp};
+    return 0;
+}
+
+static void close_sockets(struct server *server) {
+    for (size_t i = 0; i < server->socket_count; i++) {
+        if (server->sockets[i].event != NULL) {
+            event_free(server->sockets[i].event);
+        }
+        close(server->sockets[i].fd);
+    }
+    server->socket_count = 0;
+}
+
+/* Opens the sockets of the ports from 'port' on.  '*culprit' is the address at which it failed. */
+static int open_block(struct server *server, uint16_t port, const struct ip_address **culprit) {
+    for (size_t i = 0; i < TRAFFIC_SERVER_PORTS * 2; i++) {
+        const struct ip_address *address = &server->job->server[i % 2];
+        uint16_t at = (uint16_t)(port + i / 2);
+        *culprit = address;
+        if (address->family == 0) {
+            continue;
+        }
+        int failure = open_socket(server, address, at, true);
+        failure = failure != 0 ? failure : open_socket(server, address, at, false);
+        if (failure != 0) {
+            close_sockets(server);
+            return failure;
+        }
+    }
+    server->port = port;
+    return 0;
+}
+
+static int open_sockets(struct server *server, struct error *error) {
+    const struct ip_address *culprit = NULL;
+    int failure = -EADDRINUSE;
+    for (unsigned int block = 0; block < PORT_BLOCKS && failure == -EADDRINUSE; block++) {
+        failure = open_block(server, (uint16_t)(TRAFFIC_FIRST_PORT + block * TRAFFIC_SERVER_PORTS), &culprit);
+    }
+    if (failure == 0) {
+        return 0;
+    }
+    char text[IP_TEXT_SIZE];
+    if (failure == -EADDRINUSE) {
+        return error_set(error, failure, "the traffic server found no free ports on %s between %d and %d",
+                         ip_address_format(culprit, text), TRAFFIC_FIRST_PORT,
+                         TRAFFIC_FIRST_PORT + PORT_BLOCKS * TRAFFIC_SERVER_PORTS - 1);
+    }
+    return error_set(error, failure, "the traffic server could not listen on %s: %s; is the lab up?",
+                     ip_address_format(culprit, text), strerror(-failure));
+}
+
+static int make_flows(struct server *server, struct error *error) {
+    const struct traffic_plan *plan = server->job->plan;
+    server->flows = calloc(plan->count, sizeof *server->flows);
+    int failure = server->flows == NULL ? -ENOMEM : 0;
+    for (size_t i = 0; i < plan->count && failure == 0; i++) {
+        if (plan->flows[i].protocol == PROTOCOL_UDP) {
+            failure = traffic_sequence_init(&server->flows[i].sequence, plan->flows[i].packets);
+            failure = failure != 0 ? failure : traffic_delay_init(&server->flows[i].delay);
+        }
+    }
+    return failure == 0 ? 0 : error_set(error, failure, "no memory to count %zu flows", plan->count);
+}
+
+/* Puts the counts of every flow on the board. */
+static void publish(struct server *server, bool last) {
+    const struct traffic_board *board = server->job->board;
+    for (size_t i = 0; i < server->job->plan->count; i++) {
+        const struct server_flow *flow = &server->flows[i];
+        struct traffic_received *received = &board->received[i];
+        received->packets = (int64_t)flow->sequence.unique;
+        received->duplicated = (int64_t)flow->sequence.duplicated;
+        received->reordered = (int64_t)flow->sequence.reordered;
+        received->extent = (int64_t)flow->sequence.extent;
+        received->owd_count = (int64_t)flow->delay.count;
+        received->owd_min = flow->delay.min;
+        received->owd_max = flow->delay.max;
+        received->jitter = (int64_t)flow->delay.jitter;
+        if (last && flow->delay.count > 0) {
+            received->owd_p50 = traffic_delay_quantile(&flow->delay, 0.5);
+            received->owd_p90 = traffic_delay_quantile(&flow->delay, 0.9);
+            received->owd_p99 = traffic_delay_quantile(&flow->delay, 0.99);
+            received->owd_p999 = traffic_delay_quantile(&flow->delay, 0.999);
+        }
+    }
+    board->live->owd_count = server->owd.count;
+    board->live->owd_negative = server->owd.negative;
+    board->live->owd_min = server->owd.min;
+    board->live->owd_max = server->owd.max;
+    board->live->owd_sum = server->owd.sum;
+}
+
+/* Counts the datagrams for which the sockets had no room. */
+static void publish_drops(struct server *server) {
+    int64_t drops = 0;
+    for (size_t i = 0; i < server->socket_count; i++) {
+        uint32_t memory[SK_MEMINFO_VARS] = {0};
+        socklen_t size = sizeof memory;
+        if (server->sockets[i].udp &&
+            getsockopt(server->sockets[i].fd, SOL_SOCKET, SO_MEMINFO, memory, &size) == 0) {
+            drops += memory[SK_MEMINFO_DROPS];
+        }
+    }
+    server->job->board->live->socket_drops = drops;
+}
+
+/* True if everything that the client says it sent has come. */
+static bool is_complete(const struct server *server) {
+    const struct traffic_board *board = server->job->board;
+    for (size_t i = 0; i < server->job->plan->count; i++) {
+        const struct server_flow *flow = &server->flows[i];
+        bool tcp = server->job->plan->flows[i].protocol == PROTOCOL_TCP;
+        if (tcp && flow->closed) {
+            continue;
+        }
+        if (tcp ? board->received[i].bytes < traffic_board_get(&board->sent[i].bytes)
+                : (int64_t)flow->sequence.unique < traffic_board_get(&board->sent[i].packets)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *context) {
+    (void)fd;
+    (void)what;
+    struct server *server = context;
+    publish(server, false);
+    if (server->finish_ns == 0) {
+        return;
+    }
+    int64_t now_ns = clock_monotonic_ns();
+    int64_t since = server->last_arrival_ns > server->finish_ns ? server->last_arrival_ns : server->finish_ns;
+    int64_t quiet = now_ns - since;
+    if (quiet >= QUIET_NS || (quiet >= QUIET_COMPLETE_NS && is_complete(server)) ||
+        now_ns - server->finish_ns >= TAIL_NS) {
+        event_base_loopbreak(server->base);
+    }
+}
+
+static void on_channel(evutil_socket_t fd, short what, void *context) {
+    (void)what;
+    struct server *server = context;
+    struct traffic_message message;
+    int got = traffic_endpoint_receive(fd, &message);
+    if (got < 0) {
+        event_base_loopbreak(server->base);
+    } else if (got > 0 && message.type == TRAFFIC_FINISH) {
+        server->finish_ns = clock_monotonic_ns();
+    }
+}
+
+/* Adds the events of sockets, channel and timer. */
+static int add_events(struct server *server, struct error *error) {
+    bool good = true;
+    for (size_t i = 0; i < server->socket_count; i++) {
+        struct server_socket *at = &server->sockets[i];
+        at->event = event_new(server->base, at->fd, EV_READ | EV_PERSIST,
+                              at->udp ? server_udp_read : server_tcp_accept, at);
+        good = good && at->event != NULL && event_add(at->event, NULL) == 0;
+    }
+    struct timeval tick = {.tv_usec = TICK_NS / NS_PER_US};
+    server->channel_event =
+        event_new(server->base, server->job->channel, EV_READ | EV_PERSIST, on_channel, server);
+    server->timer = event_new(server->base, -1, EV_PERSIST, on_timer, server);
+    good = good && server->channel_event != NULL && server->timer != NULL &&
+           event_add(server->channel_event, NULL) == 0 && event_add(server->timer, &tick) == 0;
+    return good ? 0 : error_set(error, -ENOMEM, "no memory for the events of the traffic server");
+}
+
+static void free_server(struct server *server) {
+    while (server->connections != NULL) {
+        server_tcp_close(server->connections);
+    }
+    close_sockets(server);
+    for (size_t i = 0; server->flows != NULL && i < server->job->plan->count; i++) {
+        traffic_sequence_free(&server->flows[i].sequence);
+        traffic_delay_free(&server->flows[i].delay);
+    }
+    free(server->flows);
+    if (server->channel_event != NULL) {
+        event_free(server->channel_event);
+    }
+    if (server->timer != NULL) {
+        event_free(server->timer);
+    }
+    if (server->base != NULL) {
+        event_base_free(server->base);
+    }
+    free(server);
+}
+
+int traffic_server_main(const struct traffic_job *job, struct error *error) {
+    struct server *server = calloc(1, sizeof *server);
+    if (server == NULL) {
+        return error_set(error, -ENOMEM, "no memory for the traffic server");
+    }
+    server->job = job;
+    server->owd = (struct histogram){.min = INT64_MAX, .max = INT64_MIN, .bins = job->board->owd_bins};
+    server_udp_init(server);
+    int failure = make_flows(server, error);
+    failure = failure != 0 ? failure : open_sockets(server, error);
+    failure = failure != 0 ? failure : traffic_endpoint_settle(job, error);
+    if (failure == 0 && (server->base = event_base_new()) == NULL) {
+        failure = error_set(error, -ENOMEM, "no memory for the event loop of the traffic server");
+    }
+    failure = failure != 0 ? failure : add_events(server, error);
+    if (failure == 0) {
+        traffic_endpoint_report(job, TRAFFIC_READY, server->port);
+        event_base_dispatch(server->base);
+        publish(server, true);
+        publish_drops(server);
+        traffic_endpoint_report(job, TRAFFIC_DONE, 0);
+    }
+    free_server(server);
+    return failure;
+}

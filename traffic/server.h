@@ -1,0 +1,84 @@
+/* The inside of the server: one event loop, UDP and TCP.  traffic/endpoint.h starts it. */
+#pragma once
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "traffic/delay.h"
+#include "traffic/endpoint.h"
+#include "traffic/sequence.h"
+#include "traffic/wire.h"
+
+/* UDP and TCP, IPv4 and IPv6, each on every port. */
+#define SERVER_SOCKETS (TRAFFIC_SERVER_PORTS * 4)
+/* Datagrams that one call takes in. */
+#define SERVER_BATCH 64
+/* Bytes of a datagram that are kept: its header. */
+#define SERVER_KEEP TRAFFIC_DATAGRAM_SIZE
+/* Room for the receive time that comes with a datagram. */
+#define SERVER_CONTROL_SIZE 64
+
+struct server;
+
+/* What the server knows of a UDP flow. */
+struct server_flow {
+    struct traffic_sequence sequence;
+    struct traffic_delay delay;
+    bool taken;  /* TCP: a connection has come for it */
+    bool closed; /* TCP: and has ended */
+};
+
+struct server_socket {
+    struct server *server;
+    struct event *event;
+    int fd;
+    bool udp;
+};
+
+/* A TCP connection.  They stand in a list. */
+struct server_connection {
+    struct server *server;
+    struct server_connection *next, **previous;
+    struct event *event;
+    int fd;
+    uint32_t flow; /* valid once the preamble is complete */
+    bool known;
+    bool shut;       /* everything has come and our side is closed */
+    uint64_t wanted; /* bytes that the preamble promised */
+    uint64_t got;
+    uint8_t preamble[TRAFFIC_PREAMBLE_SIZE];
+};
+
+struct server {
+    const struct traffic_job *job;
+    struct event_base *base;
+    struct event *channel_event;
+    struct event *timer;
+    struct server_socket sockets[SERVER_SOCKETS];
+    size_t socket_count;
+    uint16_t port;
+    struct server_flow *flows;
+    struct server_connection *connections;
+    size_t connection_count;
+    struct histogram owd;    /* its bins lie on the board */
+    int64_t last_arrival_ns; /* monotonic, of anything of this run */
+    int64_t finish_ns;       /* monotonic, when the client had ended; 0 before */
+    struct mmsghdr messages[SERVER_BATCH];
+    struct iovec vectors[SERVER_BATCH];
+    uint8_t datagrams[SERVER_BATCH][SERVER_KEEP];
+    uint8_t controls[SERVER_BATCH][SERVER_CONTROL_SIZE];
+};
+
+/* Prepares the memory for recvmmsg(). */
+void server_udp_init(struct server *server);
+
+/* Takes in the datagrams that wait at a socket: an event callback, 'context' is the struct server_socket. */
+void server_udp_read(evutil_socket_t fd, short what, void *context);
+
+/* Accepts the connections that wait: as server_udp_read(). */
+void server_tcp_accept(evutil_socket_t fd, short what, void *context);
+
+/* Closes and frees 'connection'. */
+void server_tcp_close(struct server_connection *connection);

@@ -1,0 +1,83 @@
+#include "traffic/server.h"
+
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/flow_key.h"
+
+/* Batches taken from one socket before the others have their turn. */
+#define BATCHES_A_TURN 4
+
+void server_udp_init(struct server *server) {
+    for (size_t i = 0; i < SERVER_BATCH; i++) {
+        server->vectors[i] = (struct iovec){.iov_base = server->datagrams[i], .iov_len = SERVER_KEEP};
+        server->messages[i].msg_hdr = (struct msghdr){
+            .msg_iov = &server->vectors[i], .msg_iovlen = 1, .msg_control = server->controls[i]};
+    }
+}
+
+/* The kernel's receive time of 'header', or 'now_ns' when it gives none. */
+static int64_t receive_time(struct msghdr *header, int64_t now_ns) {
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part != NULL; part = CMSG_NXTHDR(header, part)) {
+        if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_TIMESTAMPNS) {
+            struct timespec stamp;
+            memcpy(&stamp, CMSG_DATA(part), sizeof stamp);
+            return clock_from_timespec(stamp);
+        }
+    }
+    return now_ns;
+}
+
+/* Counts one datagram of 'size' bytes.  Returns false if it is not of this run. */
+static bool take(struct server *server, const uint8_t *data, size_t size, int64_t received_ns) {
+    const struct traffic_plan *plan = server->job->plan;
+    struct traffic_datagram datagram;
+    if (!traffic_datagram_read(data, size < SERVER_KEEP ? size : SERVER_KEEP, &datagram) ||
+        datagram.run != server->job->run || datagram.flow >= plan->count ||
+        plan->flows[datagram.flow].protocol != PROTOCOL_UDP ||
+        datagram.sequence >= plan->flows[datagram.flow].packets) {
+        return false;
+    }
+    struct server_flow *flow = &server->flows[datagram.flow];
+    struct traffic_live *live = server->job->board->live;
+    uint64_t next = flow->sequence.next;
+    enum traffic_arrival arrival = traffic_sequence_note(&flow->sequence, datagram.sequence);
+    traffic_board_add(&live->missing, (int64_t)(flow->sequence.next - next));
+    if (arrival == TRAFFIC_ARRIVAL_DUPLICATE || arrival == TRAFFIC_ARRIVAL_LATE) {
+        return true;
+    }
+    traffic_board_add(&live->missing, -1);
+    traffic_board_add(&live->received_packets, 1);
+    traffic_board_add(&live->received_bytes, (int64_t)size);
+    server->job->board->received[datagram.flow].bytes += (int64_t)size;
+    traffic_delay_add(&flow->delay, received_ns - datagram.sent_ns);
+    histogram_add(&server->owd, received_ns - datagram.sent_ns);
+    return true;
+}
+
+void server_udp_read(evutil_socket_t fd, short what, void *context) {
+    (void)what;
+    struct server *server = ((struct server_socket *)context)->server;
+    for (int batch = 0; batch < BATCHES_A_TURN; batch++) {
+        for (size_t i = 0; i < SERVER_BATCH; i++) {
+            server->messages[i].msg_hdr.msg_controllen = SERVER_CONTROL_SIZE;
+        }
+        /* MSG_TRUNC gives the true length of a datagram of which only the header is kept. */
+        int count = recvmmsg(fd, server->messages, SERVER_BATCH, MSG_DONTWAIT | MSG_TRUNC, NULL);
+        if (count <= 0) {
+            return;
+        }
+        int64_t now_ns = clock_real_ns();
+        server->last_arrival_ns = clock_monotonic_ns();
+        for (int i = 0; i < count; i++) {
+            struct mmsghdr *message = &server->messages[i];
+            if (!take(server, server->datagrams[i], message->msg_len,
+                      receive_time(&message->msg_hdr, now_ns))) {
+                server->job->board->live->foreign++;
+            }
+        }
+        if (count < SERVER_BATCH) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,35 @@
+/* What the endpoints write at the beginning of each datagram and of each TCP connection, big endian.
+ *
+ * datagram: magic 4, run 8, flow 4, sequence 8, send time 8 (ns since the epoch); then padding.
+ * preamble: magic 4, run 8, flow 4, bytes of the whole flow 8 (this preamble included); then padding. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TRAFFIC_DATAGRAM_SIZE 32
+#define TRAFFIC_PREAMBLE_SIZE 24
+
+struct traffic_datagram {
+    uint64_t run;
+    uint32_t flow;
+    uint64_t sequence;
+    int64_t sent_ns;
+};
+
+struct traffic_preamble {
+    uint64_t run;
+    uint32_t flow;
+    uint64_t bytes;
+};
+
+void traffic_datagram_write(const struct traffic_datagram *datagram, uint8_t to[TRAFFIC_DATAGRAM_SIZE]);
+
+/* Reads 'size' bytes at 'from'.  Returns false if they are too few or not one of ours. */
+bool traffic_datagram_read(const uint8_t *from, size_t size, struct traffic_datagram *datagram);
+
+void traffic_preamble_write(const struct traffic_preamble *preamble, uint8_t to[TRAFFIC_PREAMBLE_SIZE]);
+
+/* As traffic_datagram_read(). */
+bool traffic_preamble_read(const uint8_t *from, size_t size, struct traffic_preamble *preamble);
