@@ -3,15 +3,17 @@
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netlink/attr.h>
 #include <netlink/errno.h>
+#include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/inet6.h>
 #include <netlink/route/link/veth.h>
-#include <netlink/route/qdisc.h>
-#include <netlink/route/tc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -203,15 +205,17 @@ int link_blackhole(struct nl_sock *sock, const char *name, struct error *error) 
     if (code != 0) {
         return code;
     }
-    struct rtnl_qdisc *qdisc = rtnl_qdisc_alloc();
-    code = qdisc == NULL ? -NLE_NOMEM : 0;
+    /* By hand: rtnl_qdisc_add() of libnl 3.7 aborts on a kind that it knows but that has no options. */
+    struct tcmsg queueing = {
+        .tcm_family = AF_UNSPEC, .tcm_ifindex = (int)info.ifindex, .tcm_parent = TC_H_ROOT};
+    struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE);
+    code = message == NULL ? -NLE_NOMEM : nlmsg_append(message, &queueing, sizeof queueing, NLMSG_ALIGNTO);
+    code = code == 0 ? nla_put_string(message, TCA_KIND, "blackhole") : code;
     if (code == 0) {
-        rtnl_tc_set_ifindex(TC_CAST(qdisc), (int)info.ifindex);
-        rtnl_tc_set_parent(TC_CAST(qdisc), TC_H_ROOT);
-        code = rtnl_tc_set_kind(TC_CAST(qdisc), "blackhole");
+        code = nl_send_sync(sock, message); /* frees it */
+    } else {
+        nlmsg_free(message);
     }
-    code = code == 0 ? rtnl_qdisc_add(sock, qdisc, NLM_F_CREATE | NLM_F_REPLACE) : code;
-    rtnl_qdisc_put(qdisc);
     return code < 0 ? link_fail(error, code, "make a black hole of", name) : 0;
 }
 
