@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <linux/close_range.h>
 
 #include "common/clock.h"
 
@@ -40,6 +41,7 @@ static void child_main(const char *const argv[], const char *const environment[]
         dprintf(err, "%s", strerror(errno));
         _exit(EXIT_NOT_RUN);
     }
+    close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     execvp(argv[0], (char *const *)argv);
     dprintf(STDERR_FILENO, "%s", strerror(errno));
     _exit(EXIT_NOT_RUN);
