@@ -3,7 +3,7 @@
  *   create links export=RATE quiesce flush stats ports destroy recover  the calls of topo/topo.h
  *   fail=N  the N-th step that create announces fails     kill=N  ... kills this program
  *   datapath=auto|system|netdev  sleep=SECONDS  steps  how many steps were announced
- *   run=COMMAND  a shell command, whose failure fails
+ *   run=COMMAND  a shell command, whose failure fails; of the test, not of the room
  *
  * Prints what a test wants to know, "name value" a line, and on the first failure "error" and the text. */
 #include <errno.h>
@@ -14,6 +14,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "topo/offload.h"
 #include "topo/topo.h"
 
 struct driver {
@@ -55,12 +56,17 @@ static int print_stats(struct topo *topo, struct error *error) {
     return 0;
 }
 
-static int print_ports(const struct topo *topo) {
+static int print_ports(const struct topo *topo, struct error *error) {
     printf("switch %s\n", topo_switch(topo)->why);
     for (unsigned host = 1; host <= topo_hosts(topo); host++) {
         const struct topo_port *port = topo_port(topo, host);
-        printf("port%u %s %s ifindex %u of_port %u\n", host, port->tap, port->ovs_tap, port->ifindex,
-               port->of_port);
+        const char *offload = "none";
+        int code = offload_check(topo_namespace_fd(topo, host), port->tap, &offload, error);
+        if (code < 0) {
+            return code;
+        }
+        printf("port%u %s %s ifindex %u of_port %u offloads %s\n", host, port->tap, port->ovs_tap,
+               port->ifindex, port->of_port, offload);
     }
     return 0;
 }
@@ -98,7 +104,7 @@ static int act(struct driver *driver, const char *word, const char *value, struc
     } else if (strcmp(word, "stats") == 0) {
         return print_stats(driver->topo, error);
     } else if (strcmp(word, "ports") == 0) {
-        return print_ports(driver->topo);
+        return print_ports(driver->topo, error);
     } else if (strcmp(word, "destroy") == 0) {
         return topo_destroy(driver->topo, error);
     } else if (strcmp(word, "recover") == 0) {

@@ -1,0 +1,242 @@
+#!/bin/sh
+# The room topo/ against the kernel and Open vSwitch: "topo.sh DRIVER CASE".
+#
+#          x-ns1                      x-nsmon-sw or the root namespace                    x-ns2
+#   x-tap1 10.0.0.1 ===veth=== x-ovs-tap1 --- x-nsmon-br0 --- x-ovs-tap2 ===veth=== x-tap2 10.0.0.2
+#
+# Each case runs in a network, mount and process namespace of its own with an empty /run, so that it sees nothing of
+# the machine's other labs, can compare all that there is before and after, and leaves nothing, however it ends.
+driver=$1
+case=$2
+set -u
+
+skip() {
+    echo "skipped: $1"
+    exit 77
+}
+
+if [ "${NSMON_TOPO_INSIDE:-}" = "" ]; then
+    [ "$(id -u)" = 0 ] || skip "needs root"
+    for program in ip unshare ping iperf3 ovs-vsctl; do
+        command -v $program >/dev/null || skip "needs $program"
+    done
+    [ -x /usr/sbin/ovs-vswitchd ] || skip "needs ovs-vswitchd"
+    unshare --net --mount --pid --fork true 2>/dev/null || skip "needs namespaces"
+    exec unshare --net --mount --pid --fork --kill-child --mount-proc env NSMON_TOPO_INSIDE=1 sh "$0" "$@"
+fi
+
+mount -t tmpfs tmpfs /run || skip "can't have a /run of its own"
+ip link set lo up
+out=/run/test-out
+snapshots=/run/snapshots
+mkdir $out $snapshots
+
+fail() {
+    echo "FAILED: $1"
+    cat $out/last 2>/dev/null
+    exit 1
+}
+
+# Everything a lab could leave, as the file $1.
+snapshot() {
+    {
+        ip netns 2>/dev/null
+        ip -o link | cut -d: -f2
+        cut -d' ' -f2 /proc/mounts
+        find /run -path $out -prune -o -path $snapshots -prune -o -path /run/openvswitch -prune -o -print | sort
+        for pid in /proc/[0-9]*; do
+            grep -q '^State:.Z' "$pid/status" 2>/dev/null || tr '\0' ' ' <"$pid/cmdline" 2>/dev/null | grep -F ovs
+        done
+    } >"$snapshots/$1"
+}
+
+same() {
+    snapshot after
+    diff "$snapshots/before" "$snapshots/after" || fail "$1: something is left or gone"
+}
+
+# Runs the driver with the run directory /run/nsmon/$1, the prefix $1 ("-" for none) and the words that follow.
+drive() {
+    lab=$1
+    shift
+    [ "$lab" = - ] && set -- "" "$@" || set -- "$lab" "$@"
+    "$driver" "/run/nsmon/$lab" "$@" >$out/last 2>$out/log
+}
+
+succeeds() {
+    drive "$@" || fail "driver $*"
+}
+
+says() {
+    grep -qE "$1" $out/last || fail "does not say: $1"
+}
+
+steps_of_create() {
+    succeeds x create steps destroy
+    sed -n 's/^steps //p' $out/last
+}
+
+system_ovs() {
+    dir=/run/openvswitch
+    mkdir $dir
+    ovsdb-tool create /run/system.db /usr/share/openvswitch/vswitch.ovsschema &&
+        ovsdb-server /run/system.db --remote=punix:$dir/db.sock --pidfile --detach 2>/dev/null &&
+        ovs-vsctl --no-wait init && ovs-vswitchd --pidfile --detach -vconsole:err -vfile:off &&
+        ovs-vsctl add-br br-mine -- set bridge br-mine datapath_type=netdev || fail "no system Open vSwitch here"
+}
+
+# Frames cross from the first one on, in IPv4, IPv6 and TCP; all is named, tagged and counted as it should be.
+case_traffic() {
+    snapshot before
+    ping='ping -q -c1 -W1'
+    succeeds - create ports \
+        run='ip -n nsmon-sw -o link show ovs-tap1 | grep -q "state DOWN"' \
+        run='ip -n ns1 -o link show tap1 | grep -q ",UP"' \
+        run='for ns in ns1 ns2 nsmon-sw; do ip -n $ns -o link show lo | grep -q nsmon:test-1 || exit 1; done' \
+        run='for at in "ns1 tap1" "ns2 tap2" "nsmon-sw ovs-tap1" "nsmon-sw nsmon-br0"; do
+                 set -- $at; ip -n $1 -o link show $2 | grep -q nsmon:test-1 || exit 1; done' \
+        run='ip -d -n nsmon-sw link show ovs-tap2 | grep -q "addrgenmode none"' \
+        run='ip -n ns2 -o address show tap2 | grep -q 10.0.0.2/24' \
+        run='ip -n ns2 -o address show tap2 | grep -q fd00:6e73:6d6f:6e::2/64' \
+        run='test "$(ovs-vsctl --db=unix:/run/nsmon/-/ovs/db.sock get bridge nsmon-br0 external_ids:nsmon)" = test-1' \
+        links run="ip netns exec ns1 $ping 10.0.0.2" run="ip netns exec ns2 $ping fd00:6e73:6d6f:6e::1" \
+        run='ip netns exec ns2 iperf3 -s -1 -D --pidfile /run/test-out/iperf && sleep 0.3' \
+        run='ip netns exec ns1 iperf3 -c 10.0.0.2 -n 20M >/run/test-out/iperf.log' \
+        stats quiesce run="! ip netns exec ns1 $ping 10.0.0.2" destroy destroy
+    says '^switch a private Open vSwitch'
+    says '^port1 tap1 ovs-tap1 ifindex [1-9][0-9]* of_port 1 offloads none'
+    says '^stats2 .*rx_dropped 0 tx_dropped 0 tap_tx_dropped 0 socket_drops 0 known 1 buffer [0-9]{9}'
+    same "after destroy"
+}
+
+# Whichever step fails, the caller hears of it and nothing is left.
+case_failing() {
+    steps=$(steps_of_create)
+    snapshot before
+    for step in $(seq 1 "$steps"); do
+        drive x fail="$step" create && fail "step $step did not fail"
+        says 'error -125 broken off before'
+        same "after step $step failed"
+    done
+    echo "$steps steps"
+}
+
+# Killed at whichever step, and with the daemons killed too, recover leaves nothing.
+case_killed() {
+    steps=$(steps_of_create)
+    snapshot before
+    for step in $(seq 1 "$steps"); do
+        drive x kill="$step" create && fail "step $step did not kill"
+        drive x create && fail "a lab was made over the remains of step $step"
+        says 'error -17 a lab is recorded'
+        succeeds x recover
+        same "recovered from step $step"
+    done
+    succeeds x create links
+    kill -9 "$(cat /run/nsmon/x/ovs/ovs-vswitchd.pid)" "$(cat /run/nsmon/x/ovs/ovsdb-server.pid)"
+    succeeds x recover recover
+    same "recovered with its daemons killed"
+    succeeds x create links
+    succeeds x recover
+    same "recovered from a lab that was up"
+}
+
+# Names that are somebody else's: said, and left alone.
+case_foreign() {
+    ip netns add x-ns2
+    ip netns add x-nsmon-sw
+    ip -n x-ns2 link add x-tap2 type veth peer name mine
+    snapshot before
+    drive x create && fail "took x-nsmon-sw"
+    says 'error -17 .*network namespace x-nsmon-sw.*--prefix'
+    same "with a foreign x-nsmon-sw"
+    ip netns del x-nsmon-sw
+    snapshot before
+    drive x create && fail "took x-ns2"
+    says 'error -17 .*network namespace x-ns2.*--prefix'
+    same "with a foreign x-ns2"
+    succeeds y create links run='ip netns exec y-ns1 ping -q -c1 -W1 10.0.0.2' destroy
+    ip -n x-ns2 link show x-tap2 >/dev/null || fail "x-tap2 is gone"
+    same "beside a foreign x-ns2"
+}
+
+# Somebody else's namespace in place of ours, made after ours was lost, is not ours.
+case_replaced() {
+    succeeds x create
+    ip netns del x-ns1
+    ip netns add x-ns1
+    succeeds x recover
+    ip netns exec x-ns1 true || fail "a foreign x-ns1 was removed"
+}
+
+case_two() {
+    snapshot before
+    succeeds abcde create links
+    succeeds x create links run='ip netns exec abcde-ns1 ping -q -c1 -W1 10.0.0.2' \
+        run='ip netns exec x-ns1 ping -q -c1 -W1 10.0.0.2' destroy
+    ip netns exec abcde-ns1 ping -q -c1 -W1 10.0.0.2 >/dev/null || fail "the end of one lab hurt the other"
+    ip -n abcde-nsmon-sw link show abcde-nsmon-br0 >/dev/null || fail "abcde-nsmon-br0 is not there"
+    succeeds abcde recover
+    same "after both"
+}
+
+# With a running system Open vSwitch: it is used, and keeps all that is its own.
+case_system() {
+    system_ovs
+    steps=$(steps_of_create)
+    ovs-vsctl show >$snapshots/show
+    snapshot before
+    drive x datapath=system create && fail "took a kernel datapath that is not there"
+    says 'modprobe openvswitch'
+    succeeds x create ports links run='ip link show x-ovs-tap1 | grep -q nsmon:test-1' \
+        run='ip netns exec x-ns1 ping -q -c1 -W1 10.0.0.2' export=1 stats quiesce flush destroy destroy
+    says '^switch the running system Open vSwitch'
+    says '^stats1 .*known 0'
+    same "after destroy"
+    for step in $(seq 1 "$steps"); do
+        drive x fail="$step" create && fail "step $step did not fail"
+        same "after step $step failed"
+        drive x kill="$step" create && fail "step $step did not kill"
+        succeeds x recover
+        same "recovered from step $step"
+    done
+    ovs-vsctl show | diff $snapshots/show - || fail "the system's Open vSwitch is not as it was"
+    ip link add x-ovs-tap2 type veth peer name mine
+    drive x create && fail "took a foreign link"
+    says 'error -17 .*link x-ovs-tap2.*--prefix'
+    ip link show x-ovs-tap2 >/dev/null || fail "a foreign link is gone"
+    ip link del x-ovs-tap2
+    ovs-vsctl add-br x-nsmon-br0 -- set bridge x-nsmon-br0 datapath_type=netdev
+    drive x create && fail "took a foreign bridge"
+    says 'error -17 .*bridge x-nsmon-br0.*--prefix'
+    ovs-vsctl br-exists x-nsmon-br0 || fail "a foreign bridge is gone"
+}
+
+# What can't be is said in a line.
+case_refused() {
+    drive Toolong create && fail "took a bad prefix"
+    says 'error -22 a prefix'
+    drive x datapath=system create && fail "took a system Open vSwitch that is not there"
+    says 'error -107 .*--datapath netdev'
+    setpriv --reuid=65534 --regid=65534 --clear-groups "$driver" /run/nsmon/x x create >$out/last 2>&1
+    says 'error -1 .*needs root'
+    succeeds x datapath=netdev create destroy
+    [ ! -e /run/nsmon ] || fail "/run/nsmon is left"
+}
+
+# The daemons hold nothing of whoever started them.
+case_daemons() {
+    exec 7</etc/passwd
+    succeeds x create
+    exec 7<&-
+    for daemon in ovsdb-server ovs-vswitchd; do
+        pid=$(cat /run/nsmon/x/ovs/$daemon.pid)
+        find "/proc/$pid/fd" -lname /etc/passwd -o -lname "$out/*" | grep . && fail "$daemon holds our files"
+        [ "$(stat -Lc %i "/proc/$pid/ns/net")" = "$(stat -c %i /run/netns/x-nsmon-sw)" ] ||
+            fail "$daemon runs in another namespace"
+    done
+    succeeds x recover
+}
+
+"case_$case"
+echo "ok: $case"
