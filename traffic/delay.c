@@ -43,7 +43,7 @@ void traffic_delay_add(struct traffic_delay *delay, int64_t ns) {
         delay->min = ns;
         delay->max = ns;
     } else {
-        delay->jitter += (fabs((double)(ns - delay->last)) - delay->jitter) / 16;
+        delay->jitter += (fabs((double)ns - (double)delay->last) - delay->jitter) / 16;
     }
     delay->count++;
     delay->last = ns;
@@ -57,7 +57,9 @@ int64_t traffic_delay_quantile(const struct traffic_delay *delay, double quantil
         return 0;
     }
     uint64_t rank = (uint64_t)ceil(quantile * (double)delay->count);
-    rank = rank < 1 ? 1 : rank;
+    if (rank <= 1) {
+        return delay->min;
+    }
     uint64_t seen = 0;
     size_t bin = 0;
     while (rank < delay->count && bin < TRAFFIC_DELAY_BINS && (seen += delay->bins[bin]) < rank) {

@@ -55,7 +55,8 @@ static void set_times(struct traffic_flow *flow, int64_t duration_ns, double lar
     double share = 0.1 + 0.8 * fmin(1, fmax(0, size)) * (0.9 + 0.1 * next_share(random));
     double room = 0.95 * (double)duration_ns;
     double length = share * room;
-    flow->start_ns = (int64_t)(next_share(random) * (room - length));
+    double start = next_share(random) * (room - length);
+    flow->start_ns = flow->number == 0 ? 0 : (int64_t)start;
     flow->gap_ns = flow->packets < 2 ? (int64_t)length : (int64_t)(length / (double)(flow->packets - 1));
     flow->length_ns = flow->gap_ns * (int64_t)(flow->packets - 1);
 }

@@ -80,10 +80,15 @@ static struct flow_key key_of(const struct traffic_flow *flow, const struct traf
     return key;
 }
 
+/* 'a' - 'b', also for numbers that make no sense. */
+static int64_t difference(int64_t a, int64_t b) {
+    return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+
 static void fill_udp(struct traffic_flow_result *result, const struct traffic_received *received,
                      bool tail_seen) {
     result->received_packets = received->packets;
-    result->lost = tail_seen ? result->sent_packets - received->packets : TRAFFIC_NONE;
+    result->lost = tail_seen ? difference(result->sent_packets, received->packets) : TRAFFIC_NONE;
     result->duplicated = received->duplicated;
     result->reordered = received->reordered;
     result->reorder_extent = received->extent;
@@ -99,8 +104,8 @@ static void fill_udp(struct traffic_flow_result *result, const struct traffic_re
         result->owd_p90_ns = received->owd_p90;
         result->owd_p99_ns = received->owd_p99;
         result->owd_p999_ns = received->owd_p999;
-        result->pdv_p50_ns = received->owd_p50 - received->owd_min;
-        result->pdv_p99_ns = received->owd_p99 - received->owd_min;
+        result->pdv_p50_ns = difference(received->owd_p50, received->owd_min);
+        result->pdv_p99_ns = difference(received->owd_p99, received->owd_min);
     }
 }
 

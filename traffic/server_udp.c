@@ -50,8 +50,10 @@ static bool take(struct server *server, const uint8_t *data, size_t size, int64_
     traffic_board_add(&live->received_packets, 1);
     traffic_board_add(&live->received_bytes, (int64_t)size);
     server->job->board->received[datagram.flow].bytes += (int64_t)size;
-    traffic_delay_add(&flow->delay, received_ns - datagram.sent_ns);
-    histogram_add(&server->owd, received_ns - datagram.sent_ns);
+    /* Unsigned, for the time on the wire may be any number. */
+    int64_t delay_ns = (int64_t)((uint64_t)received_ns - (uint64_t)datagram.sent_ns);
+    traffic_delay_add(&flow->delay, delay_ns);
+    histogram_add(&server->owd, delay_ns);
     return true;
 }
 

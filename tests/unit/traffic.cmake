@@ -1,0 +1,2 @@
+nsmon_unit_test(traffic SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_traffic.c ROOMS traffic)
+nsmon_unit_test(traffic_run SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_traffic_run.c ROOMS traffic)
