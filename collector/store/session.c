@@ -34,6 +34,20 @@ int session_begin(sqlite3 *database, const struct session_settings *settings, in
     return code;
 }
 
+int session_fail_running(sqlite3 *database, const char *prefix) {
+    static const char sql[] = "UPDATE session SET state = 'failed' WHERE state = 'running' AND kind = 'lab' "
+                              "AND coalesce(prefix, '') = coalesce(?, '')";
+    sqlite3_stmt *statement = NULL;
+    int result = sqlite3_prepare_v2(database, sql, -1, &statement, NULL);
+    if (result == SQLITE_OK) {
+        struct binder b = bind_begin(statement);
+        bind_text(&b, prefix);
+        result = sqlite3_step(statement);
+    }
+    sqlite3_finalize(statement);
+    return result == SQLITE_DONE ? 0 : -EIO;
+}
+
 int session_end(sqlite3 *database, int64_t id, const char *state, int64_t stopped_ns) {
     sqlite3_stmt *statement = NULL;
     int result = sqlite3_prepare_v2(database, "UPDATE session SET state = ?, stopped_ns = ? WHERE id = ?", -1,

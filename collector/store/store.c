@@ -197,6 +197,17 @@ int store_close(struct store *store, const char *state, int64_t stopped_ns, stru
     return first.text[0] == '\0' ? 0 : error_set(error, -EIO, "%s", first.text);
 }
 
+int store_fail_sessions(const char *path, const char *prefix, struct error *error) {
+    sqlite3 *database = NULL;
+    int code = schema_open(path, &database, error);
+    if (code == 0 && session_fail_running(database, prefix) != 0) {
+        code =
+            error_set(error, -EIO, "could not end the sessions in '%s': %s", path, sqlite3_errmsg(database));
+    }
+    schema_close(database);
+    return code;
+}
+
 int64_t store_session_id(const struct store *store) {
     return store->session_id;
 }
