@@ -1,11 +1,14 @@
 /* The exporters: configured together, and emptied at the end. */
 #include "topo/topo.h"
 
+#include <errno.h>
+
 #include "common/clock.h"
 #include "topo/lab.h"
 #include "topo/link.h"
 #include "topo/ovs.h"
 #include "topo/socket.h"
+#include "topo/vswitch.h"
 
 /* How long the exporters may take to send what they hold: NetFlow looks at its flows once a second, and its
  * shortest timeout is one more (measured, OVS.md); sFlow sends a datagram each second. */
@@ -67,6 +70,18 @@ static void add_ipfix(struct ovs_transaction *transaction, const struct topo_exp
     }
 }
 
+/* Commits what is to change the exporters.  A switch that is gone would only be waited for. */
+static int commit(struct topo *topo, struct ovs_transaction *transaction, const char *what,
+                  struct error *error) {
+    if (topo->sw.private_ovs && vswitch_pid(topo->run_dir, "ovs-vswitchd") == 0) {
+        return error_set(error, -ESRCH,
+                         "could not %s the exporters of %s: the private switch does not run any more", what,
+                         topo->bridge);
+    }
+    int code = ovs_commit(transaction, NULL, 0, error);
+    return code == 0 ? 0 : error_prefix(error, code, "could not %s the exporters of %s", what, topo->bridge);
+}
+
 int topo_export(struct topo *topo, const struct topo_export *export, struct error *error) {
     struct ovs_transaction transaction;
     int code = lab_step(topo, error, "exporters of %s", topo->bridge);
@@ -80,9 +95,9 @@ int topo_export(struct topo *topo, const struct topo_export *export, struct erro
     attach(&transaction, topo, "sflow", export->sflow.port != 0);
     attach(&transaction, topo, "netflow", export->netflow.port != 0);
     attach(&transaction, topo, "ipfix", export->ipfix.port != 0);
-    code = ovs_commit(&transaction, NULL, 0, error);
+    code = commit(topo, &transaction, "configure", error);
     if (code != 0) {
-        return error_prefix(error, code, "could not configure the exporters of %s", topo->bridge);
+        return code;
     }
     topo->export = *export;
     socket_adopt(topo);
@@ -148,10 +163,9 @@ int topo_flush(struct topo *topo, int64_t *wait_ns, struct error *error) {
     if (!changed) {
         return 0;
     }
-    code = ovs_commit(&transaction, NULL, 0, error);
-    if (code != 0) {
-        return error_prefix(error, code, "could not flush the exporters of %s", topo->bridge);
+    code = commit(topo, &transaction, "flush", error);
+    if (code == 0) {
+        topo->export = last;
     }
-    topo->export = last;
-    return 0;
+    return code;
 }

@@ -1,6 +1,7 @@
 #include "topo/link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/pkt_sched.h>
@@ -16,6 +17,7 @@
 #include <netlink/route/link/veth.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "topo/topo.h"
 
@@ -197,6 +199,26 @@ int link_add_address(struct nl_sock *sock, const char *name, const char *address
                          nl_geterror(code));
     }
     return 0;
+}
+
+static int enable_ipv6(void *context) {
+    const char *name = context;
+    char path[128];
+    snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        /* Where /proc/sys can't be written, as in a container, the address will show how things stand. */
+        return errno == ENOENT ? -EAFNOSUPPORT : 0;
+    }
+    ssize_t written = write(fd, "0", 1);
+    close(fd);
+    return written == 1 ? 0 : -EAFNOSUPPORT;
+}
+
+int link_allow_ipv6(int netns_fd, const char *name, struct error *error) {
+    char copy[IF_NAMESIZE];
+    snprintf(copy, sizeof copy, "%s", name);
+    return topo_call_in(netns_fd, enable_ipv6, copy, error);
 }
 
 int link_blackhole(struct nl_sock *sock, const char *name, struct error *error) {

@@ -47,6 +47,10 @@ int link_move(struct nl_sock *sock, const char *name, int netns_fd, struct error
 /* Adds 'address' ("10.0.0.1/24"), without duplicate address detection. */
 int link_add_address(struct nl_sock *sock, const char *name, const char *address, struct error *error);
 
+/* Lets the link 'name' of the namespace 'netns_fd' have IPv6 addresses, where the machine's default is that
+ * links have none.  Returns 0, or -EAFNOSUPPORT, with 'error' untouched, if this kernel does without IPv6. */
+int link_allow_ipv6(int netns_fd, const char *name, struct error *error);
+
 /* Makes 'name' drop all that is to be sent, before a capture sees it: a root qdisc of the kind "blackhole".
  */
 int link_blackhole(struct nl_sock *sock, const char *name, struct error *error);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "topo/lab.h"
 #include "topo/link.h"
 #include "topo/netns.h"
@@ -157,7 +158,7 @@ static int make_switch(struct topo *topo, struct error *error) {
 
 /* The pair is born in the host's namespace, where no name can clash, and is dressed before it is seen
  * elsewhere. */
-static int make_pair(struct topo *topo, const struct topo_port *port, struct nl_sock *inside, int host_fd,
+static int make_pair(struct topo *topo, struct topo_port *port, struct nl_sock *inside, int host_fd,
                      struct error *error) {
     char alias[LINK_ALIAS_SIZE];
     char ipv4[sizeof port->ipv4 + 4];
@@ -172,6 +173,11 @@ static int make_pair(struct topo *topo, const struct topo_port *port, struct nl_
     code = code == 0 ? offload_disable(host_fd, port->tap, error) : code;
     code = code == 0 ? offload_disable(host_fd, port->ovs_tap, error) : code;
     code = code == 0 ? link_add_address(inside, port->tap, ipv4, error) : code;
+    if (code == 0 && link_allow_ipv6(host_fd, port->tap, error) == -EAFNOSUPPORT) {
+        log_warning("this kernel does without IPv6, and so does the lab");
+        port->ipv6[0] = '\0';
+        return 0;
+    }
     return code == 0 ? link_add_address(inside, port->tap, ipv6, error) : code;
 }
 

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/address.h"
 #include "common/error.h"
 
 #define TOPO_NAME_SIZE   16 /* of the name of a link, its NUL included */
@@ -81,7 +82,7 @@ struct topo_port {
     uint32_t of_port;   /* of ovs_tap: NetFlow's and IPFIX's interface */
     uint8_t tap_mac[6]; /* of tap: the station's address */
     char ipv4[16];      /* of tap, "10.0.0.1" */
-    char ipv6[46];      /* of tap, "fd00:6e73:6d6f:6e::1" */
+    char ipv6[46];      /* of tap, "fd00:6e73:6d6f:6e::1"; "" on a kernel without IPv6 */
     char netns[64];     /* as `ip netns` shows it, "x-ns1" */
 };
 
@@ -99,6 +100,9 @@ int topo_namespace_fd(const struct topo *topo, unsigned host);
 /* Opens the namespace of 'host' in the lab of 'prefix', from any process that may.  The caller closes it.
  * Returns a descriptor, or a negative errno with 'error' filled: -ENOENT if no such lab is up. */
 int topo_namespace_open(const char *prefix, unsigned host, struct error *error);
+
+/* The addresses of the tap of 'host', the same in every lab. */
+void topo_host_addresses(unsigned host, struct ip_address *ipv4, struct ip_address *ipv6);
 
 /* Makes a socket, as socket(2) does and close-on-exec, in the network namespace 'netns_fd'.  Returns a
  * descriptor, or a negative errno with 'error' filled. */
@@ -141,7 +145,8 @@ int topo_quiesce(struct topo *topo, struct error *error);
 
 /* Makes the switch send all that its exporters hold back, and sets '*wait_ns' to how long that takes at most;
  * the collector must read for so long.  For the end of a session: NetFlow's timeout is 1 s from here on, and
- * IPFIX is off when its cache has been emptied.  Returns 0 or a negative errno with 'error' filled. */
+ * IPFIX is off when its cache has been emptied.  NetFlow comes from a new source port then, its sequence
+ * going on; IPFIX does not.  Returns 0 or a negative errno with 'error' filled. */
 int topo_flush(struct topo *topo, int64_t *wait_ns, struct error *error);
 
 /* Counts of one host's ports since topo_create().  Bytes are layer 2 without FCS. */

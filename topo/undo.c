@@ -2,9 +2,11 @@
 #include "topo/lab.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -154,10 +156,19 @@ int topo_recover(const char *run_dir, topo_progress_fn *progress, void *progress
     if (length < 0 || (size_t)length >= sizeof topo.run_dir) {
         return error_set(error, -ENAMETOOLONG, "the run directory's path is too long: %s", run_dir);
     }
-    int code = state_read(&topo, error);
-    if (code != 0) {
-        return code == -ENOENT ? 0 : code;
+    int lock = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock < 0) {
+        return errno == ENOENT ? 0
+                               : error_set(error, -errno, "could not open %s: %s", run_dir, strerror(errno));
     }
+    int code = 0;
+    if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+        code = error_set(error, -EBUSY, "the lab of %s is being built or taken down right now; try again",
+                         run_dir);
+    }
+    code = code == 0 ? state_read(&topo, error) : code;
     lab_name_all(&topo);
-    return undo_all(&topo, error);
+    code = code == 0 ? undo_all(&topo, error) : code;
+    close(lock);
+    return code == -ENOENT ? 0 : code;
 }

@@ -212,6 +212,37 @@ case_system() {
     ovs-vsctl br-exists x-nsmon-br0 || fail "a foreign bridge is gone"
 }
 
+# A machine whose links have no IPv6 by default, and three hosts.
+case_hosts() {
+    sysctl -qw net.ipv6.conf.default.disable_ipv6=1 net.ipv6.conf.all.disable_ipv6=1 net.core.devconf_inherit_init_net=1
+    snapshot before
+    succeeds x hosts=3 create links run='ip netns exec x-ns1 ping -q -c1 -W1 10.0.0.3' \
+        run='ip netns exec x-ns3 ping -q -c1 -W1 fd00:6e73:6d6f:6e::2' destroy
+    same "after three hosts"
+    drive x hosts=9 create && fail "took nine hosts"
+    says 'error -22 a lab has up to 8 hosts'
+}
+
+# A switch that died is not waited for, and what is left of it is cleared away.
+case_dead_switch() {
+    snapshot before
+    drive x create links export=1 run='kill -9 $(cat /run/nsmon/x/ovs/ovs-vswitchd.pid); sleep 0.1' flush &&
+        fail "flushed a dead switch"
+    says 'error -3 .*does not run any more'
+    succeeds x recover
+    same "after a dead switch"
+}
+
+# Two at once in one run directory: the second is turned away.
+case_busy() {
+    mkdir -p /run/nsmon/x
+    flock /run/nsmon/x "$driver" /run/nsmon/x x recover >$out/last 2>&1 && fail "recovered under a lock"
+    says 'error -16 .*try again'
+    flock /run/nsmon/x "$driver" /run/nsmon/x x create >$out/last 2>&1 && fail "made a lab under a lock"
+    says 'error -11 '
+    [ -d /run/nsmon/x ] || fail "a folder that was there is gone"
+}
+
 # What can't be is said in a line.
 case_refused() {
     drive Toolong create && fail "took a bad prefix"

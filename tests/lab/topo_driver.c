@@ -2,7 +2,7 @@
  *
  *   create links export=RATE quiesce flush stats ports destroy recover  the calls of topo/topo.h
  *   fail=N  the N-th step that create announces fails     kill=N  ... kills this program
- *   datapath=auto|system|netdev  sleep=SECONDS  steps  how many steps were announced
+ *   datapath=auto|system|netdev  hosts=N  sleep=SECONDS  steps  how many steps were announced
  *   run=COMMAND  a shell command, whose failure fails; of the test, not of the room
  *
  * Prints what a test wants to know, "name value" a line, and on the first failure "error" and the text. */
@@ -115,6 +115,8 @@ static int act(struct driver *driver, const char *word, const char *value, struc
         driver->kill_at = (unsigned)number;
     } else if (strcmp(word, "steps") == 0) {
         printf("steps %u\n", driver->steps);
+    } else if (strcmp(word, "hosts") == 0) {
+        driver->settings.hosts = (unsigned)number;
     } else if (strcmp(word, "sleep") == 0) {
         clock_sleep_ns((int64_t)number * NS_PER_S);
     } else if (strcmp(word, "datapath") == 0) {
