@@ -1,1 +1,6 @@
 nsmon_unit_test(stats SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_stats.c ROOMS stats)
+
+# A database for tests that look at the report from outside.
+add_executable(report_database ${CMAKE_SOURCE_DIR}/tests/unit/report_database.c ${CMAKE_SOURCE_DIR}/tests/unit/report_fixture.c)
+target_compile_definitions(report_database PRIVATE NSMON_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+target_link_libraries(report_database PRIVATE nsmon_read m)

@@ -1,0 +1,52 @@
+/* The options that the commands which read a database share: --db, --session, --format, -o. */
+#pragma once
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "common/error.h"
+#include "reports/render.h"
+
+struct read_options {
+    const char *database; /* NULL: the default files */
+    const char *session;  /* NULL: the latest */
+    const char *output;   /* NULL: standard output */
+    enum report_format format;
+    size_t top;
+    bool help;
+};
+
+#define READ_SHORT_OPTIONS ":ho:"
+
+enum read_option { READ_OPTION_DB = 512, READ_OPTION_SESSION, READ_OPTION_FORMAT, READ_OPTION_TOP };
+
+/* The entries of these options for getopt_long()'s table. */
+#define READ_LONG_OPTIONS                                                                                    \
+    {"db", required_argument, NULL, READ_OPTION_DB},                                                         \
+        {"session", required_argument, NULL, READ_OPTION_SESSION},                                           \
+        {"format", required_argument, NULL, READ_OPTION_FORMAT}, {"output", required_argument, NULL, 'o'},   \
+        {"top", required_argument, NULL, READ_OPTION_TOP}, {                                                 \
+        "help", no_argument, NULL, 'h'                                                                       \
+    }
+
+/* Their lines in a command's --help. */
+extern const char read_options_help[];
+
+/* Text on standard output, of the latest session, with the 20 largest flows. */
+void read_options_init(struct read_options *options);
+
+/* Puts 'option', as getopt_long() gave it, with its 'argument' into 'options'.  Returns 0; 1 if it is none of
+ * these; or -EINVAL with 'error' filled. */
+int read_option_take(int option, const char *argument, struct read_options *options, struct error *error);
+
+/* Opens the place that results go to.  Returns NULL with 'error' filled. */
+FILE *read_output_open(const struct read_options *options, struct error *error);
+
+/* Closes it.  Returns 0 or -EIO with 'error' filled when not all could be written. */
+int read_output_close(const struct read_options *options, FILE *out, struct error *error);
+
+/* Compares 'names' in the session that 'options' name and writes the report.  What has to be said while that
+ * goes on is said.  'ok' is the verdict.  Returns an exit status. */
+int read_and_report(const struct read_options *options, const char *const names[], size_t name_count,
+                    bool whole_story, enum report_answer *ok);

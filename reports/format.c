@@ -1,0 +1,107 @@
+#include "reports/format.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *format_count(uint64_t value, char text[FORMAT_SIZE]) {
+    char digits[32];
+    int count = snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
+    char *to = text;
+    for (int i = 0; i < count; i++) {
+        if (i > 0 && (count - i) % 3 == 0) {
+            *to++ = ',';
+        }
+        *to++ = digits[i];
+    }
+    *to = '\0';
+    return text;
+}
+
+const char *format_known(int64_t value, char text[FORMAT_SIZE]) {
+    if (value < 0) {
+        snprintf(text, FORMAT_SIZE, "-");
+        return text;
+    }
+    return format_count((uint64_t)value, text);
+}
+
+const char *format_bytes(double bytes, char text[FORMAT_SIZE]) {
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+    size_t unit = 0;
+    while (bytes >= 999.5 && unit + 1 < sizeof units / sizeof *units) {
+        bytes /= 1000.0;
+        unit++;
+    }
+    int decimals = unit == 0 || bytes >= 99.95 ? 0 : bytes >= 9.995 ? 1 : 2;
+    snprintf(text, FORMAT_SIZE, "%.*f %s", decimals, bytes, units[unit]);
+    return text;
+}
+
+const char *format_percent(double share, const char *exact, char text[FORMAT_SIZE]) {
+    double percent = 100.0 * share;
+    if (isnan(share)) {
+        snprintf(text, FORMAT_SIZE, "-");
+    } else if (exact != NULL && share == 0.0) {
+        snprintf(text, FORMAT_SIZE, "%s", exact);
+    } else if (fabs(percent) >= 1000.0) {
+        snprintf(text, FORMAT_SIZE, "%+.0f %%", percent);
+    } else {
+        snprintf(text, FORMAT_SIZE, "%+.*f %%", fabs(percent) < 0.095 && percent != 0.0 ? 2 : 1, percent);
+    }
+    return text;
+}
+
+const char *format_share(double share, char text[FORMAT_SIZE]) {
+    if (isnan(share)) {
+        snprintf(text, FORMAT_SIZE, "-");
+    } else {
+        double percent = 100.0 * share;
+        snprintf(text, FORMAT_SIZE, "%.*f %%", percent != 0.0 && percent < 0.095 ? 2 : 1, percent);
+    }
+    return text;
+}
+
+const char *format_ms(double ns, char text[FORMAT_SIZE]) {
+    if (isnan(ns)) {
+        snprintf(text, FORMAT_SIZE, "-");
+    } else {
+        double ms = ns / 1e6;
+        snprintf(text, FORMAT_SIZE, "%.*f ms", fabs(ms) < 10.0 ? 1 : 0, ms);
+    }
+    return text;
+}
+
+const char *format_interval(const struct stats_interval *interval, char text[FORMAT_SIZE]) {
+    char low[FORMAT_SIZE];
+    char high[FORMAT_SIZE];
+    if (isnan(interval->low)) {
+        snprintf(text, FORMAT_SIZE, "-");
+        return text;
+    }
+    format_count((uint64_t)interval->low, low);
+    if (interval->low == interval->high) {
+        snprintf(text, FORMAT_SIZE, "%s", low);
+    } else if (!isfinite(interval->high) || interval->high >= 1.8e19) {
+        snprintf(text, FORMAT_SIZE, "%s..", low);
+    } else {
+        snprintf(text, FORMAT_SIZE, "%.29s..%.29s", low, format_count((uint64_t)ceil(interval->high), high));
+    }
+    return text;
+}
+
+double format_difference(uint64_t estimate, uint64_t truth) {
+    return truth == 0 ? NAN : ((double)estimate - (double)truth) / (double)truth;
+}
+
+const char *format_decade(const struct report_decade *decade, char text[FORMAT_SIZE]) {
+    char low[FORMAT_SIZE];
+    char high[FORMAT_SIZE];
+    snprintf(text, FORMAT_SIZE, "%.29s to %.29s", format_count((uint64_t)decade->low, low),
+             format_count((uint64_t)decade->high - 1, high));
+    return text;
+}
+
+const char *format_answer(enum report_answer answer) {
+    return answer == REPORT_YES ? "yes" : answer == REPORT_NO ? "no" : "unknown";
+}

@@ -1,0 +1,39 @@
+/* Figures as text, the same in every format that people read. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "reports/model.h"
+
+#define FORMAT_SIZE 64
+
+/* 12,345,678. */
+const char *format_count(uint64_t value, char text[FORMAT_SIZE]);
+
+/* A count that may not be known: "-" for READ_NULL. */
+const char *format_known(int64_t value, char text[FORMAT_SIZE]);
+
+/* 0 bytes as "0 B", 1234567 as "1.23 MB": decimal, three digits. */
+const char *format_bytes(double bytes, char text[FORMAT_SIZE]);
+
+/* A share as "+1.2 %" ("exact" for 0 when 'exact' is not NULL: that text), "-" for NAN. */
+const char *format_percent(double share, const char *exact, char text[FORMAT_SIZE]);
+
+/* The same without a sign. */
+const char *format_share(double share, char text[FORMAT_SIZE]);
+
+/* Nanoseconds as "12.3 ms", "-" for NAN. */
+const char *format_ms(double ns, char text[FORMAT_SIZE]);
+
+/* "1,234..5,678"; one number for a point; ".." without an end where nothing bounds it. */
+const char *format_interval(const struct stats_interval *interval, char text[FORMAT_SIZE]);
+
+/* (estimate - truth) / truth, NAN when the truth is 0. */
+double format_difference(uint64_t estimate, uint64_t truth);
+
+/* "1 to 9", "10 to 99" ... */
+const char *format_decade(const struct report_decade *decade, char text[FORMAT_SIZE]);
+
+/* yes, no, unknown. */
+const char *format_answer(enum report_answer answer);

@@ -1,0 +1,211 @@
+/* The report: everything that is said about a session, once.  compare.c builds it, the renderers show it and
+ * compute nothing of their own, so that no two formats can disagree. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "collector/store/read/reader.h"
+#include "common/error.h"
+#include "common/flow_key.h"
+#include "reports/stats/accuracy.h"
+#include "reports/stats/chance.h"
+#include "reports/stats/interval.h"
+
+#define REPORT_SOURCES_MAX   6
+#define REPORT_EXPORTERS_MAX 64
+#define REPORT_CAPTURES_MAX  16
+#define REPORT_NOTES_MAX     16
+#define REPORT_DECADES       12
+#define REPORT_LEDGER_MAX    64
+#define REPORT_BINS_MAX      600
+
+enum report_kind { REPORT_SFLOW, REPORT_NETFLOW, REPORT_IPFIX };
+
+/* What a source can see at all. */
+enum report_sight { REPORT_SEES_ALL, REPORT_SEES_IP, REPORT_SEES_IPV4 };
+
+/* Yes, no, or nobody can say. */
+enum report_answer { REPORT_NO, REPORT_YES, REPORT_UNKNOWN };
+
+struct report_note {
+    char text[320];
+};
+
+struct report_notes {
+    struct report_note notes[REPORT_NOTES_MAX];
+    size_t count;
+};
+
+/* One flow as one source gives it. */
+struct report_estimate {
+    bool visible;                /* the source can see such a flow; if not, the rest says nothing */
+    uint64_t packets, bytes;     /* the estimate: scaled, bytes of the source's layer */
+    double samples;              /* sampled packets; of an unsampled source its packets */
+    double size_sum, square_sum; /* of the sampled packets' sizes and their squares */
+    double rate;                 /* 1-in-this */
+    uint64_t truth_bytes;        /* the flow's true bytes in the source's layer */
+    struct stats_interval packets_ci, bytes_ci;
+    bool within, bytes_within; /* the truth lies in the interval */
+    int64_t first_recv_ns;     /* when the collector first knew of the flow, or READ_NULL */
+    double detection_ns;       /* after the flow's first frame at a tap, or NAN */
+};
+
+struct report_flow {
+    int64_t id;
+    struct flow_key key;
+    uint64_t packets, bytes;   /* the truth in the window, by the session's rule; bytes layer 2 without FCS */
+    uint64_t out_packets;      /* out of the stations, in the whole session */
+    uint64_t in_packets;       /* into the stations, likewise */
+    int64_t first_ns, last_ns; /* of its frames at a tap, or READ_NULL */
+    int64_t station;           /* out of which station it comes, or READ_NULL */
+    struct report_estimate *estimates; /* one a source */
+};
+
+/* All flows, found by their id in the store. */
+struct report_flows {
+    struct report_flow *flows; /* by size, the largest first, once built */
+    size_t count, capacity;
+    size_t *index; /* hash table of positions + 1 */
+    size_t index_size;
+    size_t sources;
+};
+
+struct report_decade {
+    double low, high; /* true packets: low <= packets < high */
+    struct stats_summary packets;
+    uint64_t flows;
+};
+
+/* What the exporters of a source sent, and what of it did not arrive or could not be read. */
+struct report_volume {
+    int64_t datagrams, bytes, records;
+    int64_t lost_datagrams, lost_records; /* lost_datagrams is READ_NULL when the protocol counts records */
+    int64_t reordered, duplicated, restarts, unknown_templates, held, malformed, unknown_records;
+};
+
+struct report_source {
+    char name[80];     /* as asked for: sflow, netflow9, sflow@10.0.0.1 */
+    char title[80];    /* for people: sFlow 1-in-64 */
+    char protocol[16]; /* sflow5, netflow5 ..., of its first exporter; "" when it has none */
+    enum report_kind kind;
+    size_t exporters;
+    bool openvswitch;
+    double rate; /* 1-in-this; 1 when it is not sampled; NAN when it said nothing */
+    double rate_low, rate_high;
+    bool sampled;
+    enum report_sight sight;
+    enum read_layer layer;
+    uint64_t truth_flows, truth_packets, truth_bytes; /* of what it can see, in its layer */
+    uint64_t packets, bytes;                          /* all it said in the window */
+    double samples, size_sum, square_sum;
+    struct stats_interval packets_ci, bytes_ci;
+    struct stats_summary packets_summary, bytes_summary; /* over the flows of the truth */
+    struct stats_rate_test rate_test;
+    uint64_t differing_flows; /* flows whose packets or bytes are not exactly the truth's */
+    uint64_t extra_flows;     /* flows it said and the truth does not have */
+    uint64_t extra_packets;
+    uint64_t sizes_unknown;  /* samples that did not say how large their frame was */
+    uint64_t egress_counted; /* records of the way out that were, since the exporter is not OVS */
+    uint64_t unattributed;   /* samples and records without a readable flow key */
+    uint64_t outside_window; /* rows outside the measurement window */
+    uint64_t egress_skipped; /* records of the way out of the switch, not counted */
+    double detection_p50_ns, detection_p95_ns, detection_max_ns; /* NAN for none */
+    struct report_volume volume;
+    struct report_decade decades[REPORT_DECADES];
+    enum report_answer ok;
+    char finding[400]; /* one sentence: what is right or wrong with it */
+    struct report_notes notes;
+};
+
+/* One stage of the ledger: a count that somebody kept. */
+struct report_stage {
+    char stage[32];         /* sent, tap_out, switch_in, switch_out, tap_in, received, or ..._drop */
+    char direction[32];     /* ns1>ns2 */
+    int64_t packets, bytes; /* READ_NULL when nobody counted */
+    char source[96];        /* who counted */
+};
+
+/* All frames that a tap saw, of the whole session: the measurement window cuts no stage of the ledger. */
+struct report_tap {
+    uint64_t out_packets, out_bytes;
+    uint64_t in_packets, in_bytes;
+};
+
+/* What got lost between two stages, and with whom. */
+struct report_loss {
+    char direction[32];
+    char from[32], to[32];
+    int64_t packets; /* above 0: lost; below: more came than went */
+    char text[320];
+};
+
+struct report_ledger {
+    struct report_stage stages[REPORT_LEDGER_MAX];
+    size_t stage_count;
+    struct report_loss losses[REPORT_LEDGER_MAX];
+    size_t loss_count;
+    struct report_notes notes;
+};
+
+/* A bin of the rate over time. */
+struct report_bin {
+    double truth_bytes;
+    double bytes[REPORT_SOURCES_MAX];
+};
+
+struct report_series {
+    int64_t start_ns, width_ns;
+    size_t count;
+    struct report_bin *bins;
+};
+
+struct report_traffic {
+    uint64_t flows, failed;
+    uint64_t udp_sent, udp_received, udp_lost, udp_duplicated, udp_reordered;
+    uint64_t sent_bytes, received_bytes; /* payload, TCP and UDP */
+    char profile[64];
+};
+
+/* Two sources beside each other, flows that both can see. */
+struct report_pair {
+    size_t a, b; /* sources */
+    uint64_t flows;
+    uint64_t a_packets, b_packets, a_bytes, b_bytes;
+    uint64_t apart; /* flows whose intervals have nothing in common */
+};
+
+struct report {
+    char database[4096];
+    struct read_session session;
+    bool has_truth;
+    bool truth_complete;  /* no capture dropped a frame and every flow had room */
+    bool truth_uncertain; /* frames were lost where nobody knows of which flow, see the ledger's notes */
+    uint64_t truth_flows, truth_packets, truth_bytes;
+    struct report_flows flows;
+    struct report_source sources[REPORT_SOURCES_MAX];
+    size_t source_count;
+    struct read_exporter exporters[REPORT_EXPORTERS_MAX];
+    int source_of[REPORT_EXPORTERS_MAX]; /* the source that an exporter belongs to, or -1 */
+    size_t exporter_count;
+    struct read_capture captures[REPORT_CAPTURES_MAX];
+    struct report_tap taps[REPORT_CAPTURES_MAX]; /* of the same captures */
+    size_t capture_count;
+    struct read_collector_health collector;
+    bool has_collector;
+    struct report_traffic traffic;
+    struct report_ledger ledger;
+    struct report_series series;
+    struct report_pair pairs[REPORT_SOURCES_MAX];
+    size_t pair_count;
+    enum report_answer ok;
+    char verdict[1600];
+    struct report_notes notes;
+};
+
+/* Adds the formatted note, unless 'notes' is full. */
+void report_note(struct report_notes *notes, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Frees what 'report' holds.  Takes NULL. */
+void report_free(struct report *report);

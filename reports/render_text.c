@@ -1,0 +1,485 @@
+/* The report for a terminal: short, aligned, at most 100 columns. */
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "reports/format.h"
+#include "reports/render.h"
+
+#define COLUMNS      100
+#define LABEL_COLUMN 30
+#define CELL_COLUMN  22
+
+struct page {
+    const struct report *report;
+    const struct report_style *style;
+    FILE *out;
+};
+
+/* Writes 'text', which may come from users or from the wire, without control characters. */
+static void put_safe(FILE *out, const char *text) {
+    for (; *text != '\0'; text++) {
+        unsigned char byte = (unsigned char)*text;
+        fputc(byte < 0x20 || byte == 0x7f ? '?' : byte, out);
+    }
+}
+
+/* Writes 'text' broken at blanks, every line after the first moved in by 'indent'; 'at' columns are used
+ * already. */
+static void put_wrapped(FILE *out, const char *text, size_t indent, size_t at) {
+    while (*text != '\0') {
+        size_t word = strcspn(text, " ");
+        if (at > indent && at + 1 + word > COLUMNS) {
+            fprintf(out, "\n%*s", (int)indent, "");
+            at = indent;
+        } else if (at > indent) {
+            fputc(' ', out);
+            at++;
+        }
+        for (size_t i = 0; i < word; i++) {
+            unsigned char byte = (unsigned char)text[i];
+            fputc(byte < 0x20 || byte == 0x7f ? '?' : byte, out);
+        }
+        at += word;
+        text += word;
+        text += strspn(text, " ");
+    }
+    fputc('\n', out);
+}
+
+static void heading(const struct page *page, const char *text) {
+    fprintf(page->out, "\n%s%s%s\n", page->style->colour ? "\033[1m" : "", text,
+            page->style->colour ? "\033[0m" : "");
+}
+
+static void put_notes(const struct page *page, const char *who, const struct report_notes *notes) {
+    for (size_t i = 0; i < notes->count; i++) {
+        char line[480];
+        snprintf(line, sizeof line, "%s%s%s", who, who[0] != '\0' ? ": " : "", notes->notes[i].text);
+        fputs("  - ", page->out);
+        put_wrapped(page->out, line, 4, 4);
+    }
+}
+
+static void put_head(const struct page *page) {
+    const struct read_session *session = &page->report->session;
+    char started[CLOCK_TEXT_SIZE];
+    fprintf(page->out, "session %lld", (long long)session->id);
+    if (session->label[0] != '\0') {
+        fputs(" \"", page->out);
+        put_safe(page->out, session->label);
+        fputc('"', page->out);
+    }
+    fprintf(page->out, ", %s, %s, began %s", session->kind, session->state,
+            clock_format(session->started_ns, started));
+    if (session->window_start_ns != READ_NULL && session->window_end_ns != READ_NULL) {
+        fprintf(page->out, ", measured %.1f s",
+                (double)(session->window_end_ns - session->window_start_ns) / 1e9);
+    }
+    fputs("\ndatabase ", page->out);
+    put_safe(page->out, page->report->database);
+    fputs("\n", page->out);
+}
+
+static void put_verdict(const struct page *page) {
+    const struct report *report = page->report;
+    static const char *const words[] = {
+        [REPORT_NO] = "NOT OK", [REPORT_YES] = "OK", [REPORT_UNKNOWN] = "UNDECIDED"};
+    static const char *const colours[] = {
+        [REPORT_NO] = "\033[1;31m", [REPORT_YES] = "\033[1;32m", [REPORT_UNKNOWN] = "\033[1;33m"};
+    const char *word = words[report->ok];
+    fprintf(page->out, "\n%s%s%s  ", page->style->colour ? colours[report->ok] : "", word,
+            page->style->colour ? "\033[0m" : "");
+    put_wrapped(page->out, report->verdict, strlen(word) + 2, strlen(word) + 2);
+}
+
+static void put_truth(const struct page *page) {
+    const struct report *report = page->report;
+    char packets[FORMAT_SIZE];
+    char bytes[FORMAT_SIZE];
+    char exact[FORMAT_SIZE];
+    if (!report->has_truth) {
+        fputs("\nTruth: none in this session (no capture at a tap)\n", page->out);
+        return;
+    }
+    fprintf(page->out, "\nTruth: %llu flows, %s packets, %s (%s bytes of layer 2), %s%s\n",
+            (unsigned long long)report->truth_flows, format_count(report->truth_packets, packets),
+            format_bytes((double)report->truth_bytes, bytes), format_count(report->truth_bytes, exact),
+            strcmp(report->session.truth_rule, "offered") == 0 ? "as offered" : "as delivered",
+            !report->truth_complete   ? ", INCOMPLETE"
+            : report->truth_uncertain ? ", uncertain"
+                                      : "");
+}
+
+/* ---- the table of sources ---- */
+
+typedef const char *cell_fn(const struct report *report, const struct report_source *source,
+                            char text[FORMAT_SIZE]);
+
+#define CELL(name)                                                                                           \
+    static const char *name(const struct report *report, const struct report_source *source,                 \
+                            char text[FORMAT_SIZE])
+
+CELL(cell_truth) {
+    return report->has_truth ? format_count(source->truth_packets, text) : "-";
+}
+CELL(cell_packets) {
+    (void)report;
+    return format_count(source->packets, text);
+}
+CELL(cell_packets_ci) {
+    (void)report;
+    return format_interval(&source->packets_ci, text);
+}
+CELL(cell_truth_bytes) {
+    return report->has_truth ? format_count(source->truth_bytes, text) : "-";
+}
+CELL(cell_bytes) {
+    (void)report;
+    return format_count(source->bytes, text);
+}
+CELL(cell_bias) {
+    (void)report;
+    return format_percent(source->packets_summary.bias, "0, exact", text);
+}
+CELL(cell_bytes_bias) {
+    (void)report;
+    return format_percent(source->bytes_summary.bias, "0, exact", text);
+}
+CELL(cell_weighted) {
+    (void)report;
+    return format_share(source->packets_summary.weighted_error, text);
+}
+CELL(cell_are) {
+    (void)report;
+    return format_share(source->packets_summary.are, text);
+}
+CELL(cell_coverage) {
+    (void)report;
+    return format_share(source->packets_summary.coverage, text);
+}
+CELL(cell_expected) {
+    (void)report;
+    const struct stats_summary *summary = &source->packets_summary;
+    if (isnan(summary->expected_coverage)) {
+        return "-";
+    }
+    snprintf(text, FORMAT_SIZE, "%.1f (%.0f..%.0f) %%", 100.0 * summary->expected_coverage,
+             100.0 * summary->coverage_range.low, 100.0 * summary->coverage_range.high);
+    return text;
+}
+CELL(cell_chi) {
+    (void)report;
+    const struct stats_summary *summary = &source->packets_summary;
+    if (isnan(summary->chi_squared)) {
+        return "-";
+    }
+    snprintf(text, FORMAT_SIZE, "%.1f (%.0f..%.0f) %s", summary->chi_squared, summary->chi_squared_range.low,
+             summary->chi_squared_range.high, summary->chi_squared_ok ? "ok" : "NO");
+    return text;
+}
+CELL(cell_samples) {
+    (void)report;
+    const struct stats_summary *summary = &source->packets_summary;
+    if (isnan(summary->samples_z)) {
+        return "-";
+    }
+    snprintf(text, FORMAT_SIZE, "%.0f/%.1f z%+.1f %s", summary->samples, summary->expected_samples,
+             summary->samples_z, summary->samples_ok ? "ok" : "NO");
+    return text;
+}
+CELL(cell_seen) {
+    if (!report->has_truth) {
+        return "-";
+    }
+    snprintf(text, FORMAT_SIZE, "%llu of %llu (%.1f)", (unsigned long long)source->packets_summary.seen,
+             (unsigned long long)source->truth_flows, source->packets_summary.expected_seen);
+    return text;
+}
+CELL(cell_extra) {
+    return report->has_truth ? format_count(source->extra_flows, text) : "-";
+}
+CELL(cell_detection) {
+    (void)report;
+    char p95[FORMAT_SIZE];
+    char p50[FORMAT_SIZE];
+    snprintf(text, FORMAT_SIZE, "%.29s, %.29s", format_ms(source->detection_p50_ns, p50),
+             format_ms(source->detection_p95_ns, p95));
+    return text;
+}
+CELL(cell_volume) {
+    (void)report;
+    char bytes[FORMAT_SIZE];
+    snprintf(text, FORMAT_SIZE, "%lld, %.29s", (long long)source->volume.datagrams,
+             format_bytes((double)source->volume.bytes, bytes));
+    return text;
+}
+CELL(cell_lost) {
+    (void)report;
+    const struct report_volume *volume = &source->volume;
+    if (volume->lost_datagrams == READ_NULL) {
+        snprintf(text, FORMAT_SIZE, "%lld records", (long long)volume->lost_records);
+    } else {
+        snprintf(text, FORMAT_SIZE, "%lld", (long long)volume->lost_datagrams);
+    }
+    return text;
+}
+
+static const struct {
+    const char *label;
+    cell_fn *cell;
+} source_rows[] = {
+    {"packets, truth it can see", cell_truth},
+    {"packets, estimate", cell_packets},
+    {"  95 % interval", cell_packets_ci},
+    {"  bias", cell_bias},
+    {"  weighted error", cell_weighted},
+    {"  mean relative error (ARE)", cell_are},
+    {"bytes, truth it can see", cell_truth_bytes},
+    {"bytes, estimate", cell_bytes},
+    {"  bias", cell_bytes_bias},
+    {"intervals that hold the truth", cell_coverage},
+    {"  expected (99 % range)", cell_expected},
+    {"sum of z^2 (99 % range)", cell_chi},
+    {"samples/expected", cell_samples},
+    {"flows seen (expected)", cell_seen},
+    {"flows the truth lacks", cell_extra},
+    {"first known after p50, p95", cell_detection},
+    {"export datagrams, bytes", cell_volume},
+    {"exports lost", cell_lost},
+};
+
+/* Up to three sources stand side by side; more go into another table. */
+static void put_sources(const struct page *page) {
+    const struct report *report = page->report;
+    const size_t at_once = 3;
+    for (size_t first = 0; first < report->source_count; first += at_once) {
+        size_t last = first + at_once < report->source_count ? first + at_once : report->source_count;
+        fprintf(page->out, "\n%*s", LABEL_COLUMN, "");
+        for (size_t i = first; i < last; i++) {
+            fprintf(page->out, " %*.*s", CELL_COLUMN, CELL_COLUMN, report->sources[i].title);
+        }
+        fputc('\n', page->out);
+        for (size_t row = 0; row < sizeof source_rows / sizeof *source_rows; row++) {
+            fprintf(page->out, "%-*s", LABEL_COLUMN, source_rows[row].label);
+            for (size_t i = first; i < last; i++) {
+                char text[FORMAT_SIZE];
+                const struct report_source *source = &report->sources[i];
+                const char *cell = source->exporters == 0 ? "-" : source_rows[row].cell(report, source, text);
+                fprintf(page->out, " %*s", CELL_COLUMN, cell);
+            }
+            fputc('\n', page->out);
+        }
+    }
+    for (size_t i = 0; i < report->source_count; i++) {
+        put_notes(page, report->sources[i].title, &report->sources[i].notes);
+    }
+}
+
+static void put_pairs(const struct page *page) {
+    const struct report *report = page->report;
+    for (size_t i = 0; i < report->pair_count; i++) {
+        const struct report_pair *pair = &report->pairs[i];
+        char a[FORMAT_SIZE];
+        char b[FORMAT_SIZE];
+        char packets[FORMAT_SIZE];
+        char bytes[FORMAT_SIZE];
+        char line[480];
+        snprintf(line, sizeof line,
+                 "%s against %s, %llu flows that both can see: %s and %s packets (%s), bytes %s; the "
+                 "intervals of %llu "
+                 "flows have nothing in common",
+                 report->sources[pair->a].title, report->sources[pair->b].title,
+                 (unsigned long long)pair->flows, format_count(pair->a_packets, a),
+                 format_count(pair->b_packets, b),
+                 format_percent(format_difference(pair->a_packets, pair->b_packets), "equal", packets),
+                 format_percent(format_difference(pair->a_bytes, pair->b_bytes), "equal", bytes),
+                 (unsigned long long)pair->apart);
+        put_wrapped(page->out, line, 0, 0);
+    }
+}
+
+/* ---- by size, and flow by flow ---- */
+
+static void put_decades(const struct page *page) {
+    const struct report *report = page->report;
+    if (!report->has_truth || report->source_count == 0) {
+        return;
+    }
+    heading(page, "By true size of the flow, in packets");
+    fprintf(page->out, "%-22s %-20s %6s %6s %10s %10s %10s %9s\n", "size", "source", "flows", "seen",
+            "weighted", "ARE", "covered", "expected");
+    for (size_t decade = 0; decade < REPORT_DECADES; decade++) {
+        bool first = true;
+        for (size_t i = 0; i < report->source_count; i++) {
+            const struct report_decade *row = &report->sources[i].decades[decade];
+            char size[FORMAT_SIZE];
+            char cells[4][FORMAT_SIZE];
+            if (row->flows == 0) {
+                continue;
+            }
+            fprintf(page->out, "%-22s %-20.20s %6llu %6llu %10s %10s %10s %9s\n",
+                    first ? format_decade(row, size) : "", report->sources[i].title,
+                    (unsigned long long)row->flows, (unsigned long long)row->packets.seen,
+                    format_share(row->packets.weighted_error, cells[0]),
+                    format_share(row->packets.are, cells[1]), format_share(row->packets.coverage, cells[2]),
+                    format_share(row->packets.expected_coverage, cells[3]));
+            first = false;
+        }
+    }
+}
+
+static void put_estimate(const struct page *page, const struct report_flow *flow, size_t number) {
+    const struct report *report = page->report;
+    const struct report_estimate *estimate = &flow->estimates[number];
+    char cells[5][FORMAT_SIZE];
+    if (!estimate->visible) {
+        fprintf(page->out, "  %-18.18s %13s  can't see it\n", report->sources[number].title, "-");
+        return;
+    }
+    bool truth = report->has_truth;
+    fprintf(
+        page->out, "  %-18.18s %13s %8s  %-19s %-7s %15s %8s\n", report->sources[number].title,
+        format_count(estimate->packets, cells[0]),
+        truth ? format_percent(format_difference(estimate->packets, flow->packets), "exact", cells[1]) : "",
+        format_interval(&estimate->packets_ci, cells[2]),
+        !truth             ? ""
+        : estimate->within ? "within"
+                           : "OUTSIDE",
+        format_count(estimate->bytes, cells[3]),
+        truth ? format_percent(format_difference(estimate->bytes, estimate->truth_bytes), "exact", cells[4])
+              : "");
+}
+
+static void put_flows(const struct page *page) {
+    const struct report *report = page->report;
+    size_t shown = page->style->top < report->flows.count ? page->style->top : report->flows.count;
+    if (shown == 0) {
+        return;
+    }
+    char line[FORMAT_SIZE];
+    snprintf(line, sizeof line, "The %zu largest of %zu flows", shown, report->flows.count);
+    heading(page, line);
+    fprintf(page->out, "  %-18s %13s %8s  %-19s %-7s %15s %8s\n", "", "packets", "error", "95 % interval",
+            "truth is", "bytes", "error");
+    for (size_t i = 0; i < shown; i++) {
+        const struct report_flow *flow = &report->flows.flows[i];
+        char key[FLOW_KEY_TEXT_SIZE];
+        char packets[FORMAT_SIZE];
+        char bytes[FORMAT_SIZE];
+        fprintf(page->out, "%s\n", flow_key_format(&flow->key, key));
+        if (report->has_truth) {
+            fprintf(page->out, "  %-18s %13s %8s  %-19s %-7s %15s\n", "truth",
+                    format_count(flow->packets, packets), "", "", "", format_count(flow->bytes, bytes));
+        }
+        for (size_t s = 0; s < report->source_count; s++) {
+            put_estimate(page, flow, s);
+        }
+    }
+}
+
+/* ---- ledger ---- */
+
+static void put_ledger(const struct page *page) {
+    const struct report_ledger *ledger = &page->report->ledger;
+    if (ledger->stage_count == 0) {
+        return;
+    }
+    heading(page, "Ledger: what each stage counted");
+    fprintf(page->out, "%-10s %-16s %15s %19s  %s\n", "direction", "stage", "packets", "bytes", "counted by");
+    for (size_t i = 0; i < ledger->stage_count; i++) {
+        const struct report_stage *stage = &ledger->stages[i];
+        char packets[FORMAT_SIZE];
+        char bytes[FORMAT_SIZE];
+        bool first = i == 0 || strcmp(stage->direction, ledger->stages[i - 1].direction) != 0;
+        fprintf(page->out, "%-10.10s %-16.16s %15s %19s  ", first ? stage->direction : "", stage->stage,
+                format_known(stage->packets, packets), format_known(stage->bytes, bytes));
+        put_wrapped(page->out, stage->source, 64, 64);
+    }
+    for (size_t i = 0; i < ledger->loss_count; i++) {
+        fputs("  - ", page->out);
+        put_wrapped(page->out, ledger->losses[i].text, 4, 4);
+    }
+    if (ledger->loss_count == 0) {
+        fputs("  - nothing was lost between two stages that were counted\n", page->out);
+    }
+    put_notes(page, "", &ledger->notes);
+}
+
+/* ---- the rest of the story ---- */
+
+static void put_exporters(const struct page *page) {
+    const struct report *report = page->report;
+    heading(page, "Exporters");
+    for (size_t i = 0; i < report->exporter_count; i++) {
+        const struct read_exporter *exporter = &report->exporters[i];
+        char agent[IP_TEXT_SIZE];
+        char line[800];
+        snprintf(
+            line, sizeof line,
+            "%s, agent %s, domain %lld, %s, dialect %s%s%s%s: %lld datagrams, %lld records, lost %lld %s, "
+            "reordered %lld, duplicated %lld, restarts %lld, unknown templates %lld, malformed %lld",
+            exporter->protocol, ip_address_format(&exporter->agent, agent), (long long)exporter->domain,
+            exporter->transport, exporter->dialect, exporter->dialect_evidence[0] != '\0' ? " (" : "",
+            exporter->dialect_evidence, exporter->dialect_evidence[0] != '\0' ? ")" : "",
+            (long long)exporter->datagrams, (long long)exporter->records, (long long)exporter->lost,
+            exporter->lost_unit, (long long)exporter->reordered, (long long)exporter->duplicated,
+            (long long)exporter->restarts, (long long)exporter->unknown_templates,
+            (long long)exporter->malformed);
+        fputs("  - ", page->out);
+        put_wrapped(page->out, line, 4, 4);
+    }
+    if (report->has_collector) {
+        fprintf(
+            page->out,
+            "  - collector: %lld datagrams, %lld dropped by the kernel, %lld rows by a full queue, %lld not "
+            "recognised\n",
+            (long long)report->collector.datagrams, (long long)report->collector.kernel_drops,
+            (long long)report->collector.queue_drops, (long long)report->collector.unrecognised);
+    }
+}
+
+static void put_captures(const struct page *page) {
+    const struct report *report = page->report;
+    if (report->capture_count > 0) {
+        heading(page, "Captures");
+    }
+    for (size_t i = 0; i < report->capture_count; i++) {
+        const struct read_capture *capture = &report->captures[i];
+        fputs("  - ", page->out);
+        put_safe(page->out, capture->name);
+        fprintf(page->out, ": %lld frames received, %lld dropped, %lld metered\n",
+                (long long)capture->received, (long long)capture->dropped, (long long)capture->processed);
+    }
+    const struct report_traffic *traffic = &report->traffic;
+    if (traffic->flows > 0) {
+        heading(page, "Traffic of nsmon's own endpoints");
+        fprintf(
+            page->out,
+            "  - profile %s: %llu flows, %llu failed; UDP datagrams sent %llu, received %llu, lost %llu,\n"
+            "    duplicated %llu, reordered %llu\n",
+            traffic->profile, (unsigned long long)traffic->flows, (unsigned long long)traffic->failed,
+            (unsigned long long)traffic->udp_sent, (unsigned long long)traffic->udp_received,
+            (unsigned long long)traffic->udp_lost, (unsigned long long)traffic->udp_duplicated,
+            (unsigned long long)traffic->udp_reordered);
+    }
+}
+
+int report_render_text(const struct report *report, const struct report_style *style, FILE *out) {
+    const struct page page = {.report = report, .style = style, .out = out};
+    put_head(&page);
+    put_verdict(&page);
+    put_truth(&page);
+    put_sources(&page);
+    put_pairs(&page);
+    put_decades(&page);
+    put_flows(&page);
+    put_ledger(&page);
+    if (style->whole_story) {
+        put_exporters(&page);
+        put_captures(&page);
+    }
+    put_notes(&page, "", &report->notes);
+    return 0;
+}
