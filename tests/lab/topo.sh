@@ -212,12 +212,13 @@ case_system() {
     ovs-vsctl br-exists x-nsmon-br0 || fail "a foreign bridge is gone"
 }
 
-# A machine whose links have no IPv6 by default, and three hosts.
+# Three hosts, and a link whose IPv6 was off.
 case_hosts() {
-    sysctl -qw net.ipv6.conf.default.disable_ipv6=1 net.ipv6.conf.all.disable_ipv6=1 net.core.devconf_inherit_init_net=1
     snapshot before
     succeeds x hosts=3 create links run='ip netns exec x-ns1 ping -q -c1 -W1 10.0.0.3' \
-        run='ip netns exec x-ns3 ping -q -c1 -W1 fd00:6e73:6d6f:6e::2' destroy
+        run='ip netns exec x-ns3 ping -q -c1 -W1 fd00:6e73:6d6f:6e::2' \
+        run='ip netns exec x-ns1 sysctl -qw net.ipv6.conf.x-tap1.disable_ipv6=1' allow_ipv6=x-tap1 \
+        run='ip netns exec x-ns1 sysctl net.ipv6.conf.x-tap1.disable_ipv6 | grep -q "= 0"' destroy
     same "after three hosts"
     drive x hosts=9 create && fail "took nine hosts"
     says 'error -22 a lab has up to 8 hosts'

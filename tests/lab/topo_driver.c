@@ -2,6 +2,7 @@
  *
  *   create links export=RATE quiesce flush stats ports destroy recover  the calls of topo/topo.h
  *   fail=N  the N-th step that create announces fails     kill=N  ... kills this program
+ *   allow_ipv6=LINK  of host 1
  *   datapath=auto|system|netdev  hosts=N  sleep=SECONDS  steps  how many steps were announced
  *   run=COMMAND  a shell command, whose failure fails; of the test, not of the room
  *
@@ -14,6 +15,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "topo/link.h"
 #include "topo/offload.h"
 #include "topo/topo.h"
 
@@ -117,6 +119,8 @@ static int act(struct driver *driver, const char *word, const char *value, struc
         printf("steps %u\n", driver->steps);
     } else if (strcmp(word, "hosts") == 0) {
         driver->settings.hosts = (unsigned)number;
+    } else if (strcmp(word, "allow_ipv6") == 0) {
+        return link_allow_ipv6(topo_namespace_fd(driver->topo, 1), value, error);
     } else if (strcmp(word, "sleep") == 0) {
         clock_sleep_ns((int64_t)number * NS_PER_S);
     } else if (strcmp(word, "datapath") == 0) {
