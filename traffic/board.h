@@ -58,6 +58,7 @@ struct traffic_live {
     _Atomic int64_t missing;
     _Atomic int64_t active, finished;
     int64_t foreign, socket_drops;
+    int64_t greetings_sent, greetings_received;
     int64_t late_p50, late_p99, late_max;
     uint64_t owd_count, owd_negative;
     int64_t owd_min, owd_max;

@@ -264,6 +264,7 @@ int traffic_client_main(const struct traffic_job *job, struct error *error) {
     failure = failure != 0 ? failure : traffic_endpoint_settle(job, error);
     failure = failure != 0 ? failure : make_events(&client, error);
     if (failure == 0) {
+        client_greet_server(job);
         prctl(PR_SET_TIMERSLACK, 1);
         traffic_endpoint_report(job, TRAFFIC_READY, 0);
         event_base_dispatch(client.base);

@@ -39,6 +39,11 @@ struct client {
     struct traffic_delay late; /* UDP sends after their moment */
 };
 
+/* Exchanges a datagram with the server for each IP version that there is, until it is answered or three
+ * seconds have passed: so that the neighbours are known and no flow's first packets are lost while they are
+ * looked for. */
+void client_greet_server(const struct traffic_job *job);
+
 /* Opens the socket of 'flow', bound to its source port, of 'type' (SOCK_DGRAM or SOCK_STREAM).  Returns 0, or
  * -1 when the flow has ended because it failed. */
 int client_open(struct client_flow *flow, int type);

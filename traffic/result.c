@@ -184,6 +184,8 @@ void traffic_result_fill(struct traffic_result *result, const struct traffic_set
             result->reordered += flow->reordered;
         }
     }
+    result->greetings_sent = board->live->greetings_sent;
+    result->greetings_received = board->live->greetings_received;
     result->foreign = board->live->foreign;
     result->socket_drops = board->live->socket_drops;
     fill_delays(result, board);

@@ -68,6 +68,7 @@ struct server {
     struct mmsghdr messages[SERVER_BATCH];
     struct iovec vectors[SERVER_BATCH];
     uint8_t datagrams[SERVER_BATCH][SERVER_KEEP];
+    struct sockaddr_storage names[SERVER_BATCH];
     uint8_t controls[SERVER_BATCH][SERVER_CONTROL_SIZE];
 };
 

@@ -11,8 +11,10 @@
 void server_udp_init(struct server *server) {
     for (size_t i = 0; i < SERVER_BATCH; i++) {
         server->vectors[i] = (struct iovec){.iov_base = server->datagrams[i], .iov_len = SERVER_KEEP};
-        server->messages[i].msg_hdr = (struct msghdr){
-            .msg_iov = &server->vectors[i], .msg_iovlen = 1, .msg_control = server->controls[i]};
+        server->messages[i].msg_hdr = (struct msghdr){.msg_iov = &server->vectors[i],
+                                                      .msg_iovlen = 1,
+                                                      .msg_name = &server->names[i],
+                                                      .msg_control = server->controls[i]};
     }
 }
 
@@ -57,12 +59,29 @@ static bool take(struct server *server, const uint8_t *data, size_t size, int64_
     return true;
 }
 
+/* Sends a greeting back to where it came from.  Only the run's own client knows the number of the run.
+ * Returns false if it is none. */
+static bool answer_greeting(const struct server *server, int fd, const struct mmsghdr *message,
+                            const uint8_t *data) {
+    struct traffic_datagram datagram;
+    if (message->msg_len != TRAFFIC_DATAGRAM_SIZE ||
+        !traffic_datagram_read(data, TRAFFIC_DATAGRAM_SIZE, &datagram) || datagram.run != server->job->run ||
+        datagram.flow != TRAFFIC_GREETING) {
+        return false;
+    }
+    server->job->board->live->greetings_received++;
+    (void)sendto(fd, data, TRAFFIC_DATAGRAM_SIZE, MSG_DONTWAIT | MSG_NOSIGNAL, message->msg_hdr.msg_name,
+                 message->msg_hdr.msg_namelen);
+    return true;
+}
+
 void server_udp_read(evutil_socket_t fd, short what, void *context) {
     (void)what;
     struct server *server = ((struct server_socket *)context)->server;
     for (int batch = 0; batch < BATCHES_A_TURN; batch++) {
         for (size_t i = 0; i < SERVER_BATCH; i++) {
             server->messages[i].msg_hdr.msg_controllen = SERVER_CONTROL_SIZE;
+            server->messages[i].msg_hdr.msg_namelen = sizeof server->names[i];
         }
         /* MSG_TRUNC gives the true length of a datagram of which only the header is kept. */
         int count = recvmmsg(fd, server->messages, SERVER_BATCH, MSG_DONTWAIT | MSG_TRUNC, NULL);
@@ -74,7 +93,8 @@ void server_udp_read(evutil_socket_t fd, short what, void *context) {
         for (int i = 0; i < count; i++) {
             struct mmsghdr *message = &server->messages[i];
             if (!take(server, server->datagrams[i], message->msg_len,
-                      receive_time(&message->msg_hdr, now_ns))) {
+                      receive_time(&message->msg_hdr, now_ns)) &&
+                !answer_greeting(server, fd, message, server->datagrams[i])) {
                 server->job->board->live->foreign++;
             }
         }

@@ -72,6 +72,9 @@ struct traffic_result {
     int64_t lost, duplicated, reordered; /* datagrams */
     int64_t socket_drops;                /* of those lost, datagrams that the server's own sockets dropped */
     int64_t foreign; /* datagrams and connections at the server that are not of this run */
+    /* Datagrams with which the client found the server before the run, beside the flows and not counted with
+     * them; each that was received was answered by one. */
+    int64_t greetings_sent, greetings_received;
     int64_t client_cpu_ns, server_cpu_ns;
     int64_t late_p50_ns, late_p99_ns, late_max_ns; /* UDP sends after the moment that the plan gives them */
     struct histogram owd;                          /* one-way delay, all UDP flows together */

@@ -11,6 +11,9 @@
 #define TRAFFIC_DATAGRAM_SIZE 32
 #define TRAFFIC_PREAMBLE_SIZE 24
 
+/* The flow number of a greeting, which the server sends back as it came. */
+#define TRAFFIC_GREETING UINT32_MAX
+
 struct traffic_datagram {
     uint64_t run;
     uint32_t flow;

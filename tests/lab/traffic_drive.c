@@ -2,7 +2,10 @@
  * of traffic/ and for measuring by hand.
  *
  * traffic_drive CLIENT_NETNS SERVER_NETNS CLIENT4 SERVER4 CLIENT6 SERVER6 PROFILE SECONDS SCALE SEED
- * A namespace is a path, or "-" for this one. */
+ * A namespace is a path, or "-" for this one.
+ *
+ * traffic_drive plan PROFILE SECONDS SCALE SEED
+ * only prints number, protocol, IP version, source port, packets and largest payload of each flow. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -57,7 +60,29 @@ static void print_flows(const struct traffic_result *result) {
     }
 }
 
+static int print_plan(char *argv[]) {
+    struct traffic_plan plan = {0};
+    struct error error = {.text = ""};
+    const struct traffic_profile *profile = traffic_profile_find(argv[2]);
+    if (profile == NULL || traffic_plan_make(&plan, profile, (int64_t)(atof(argv[3]) * 1e9), atof(argv[4]),
+                                             strtoull(argv[5], NULL, 0), &error) != 0) {
+        fprintf(stderr, "%s\n", profile == NULL ? "no such profile" : error.text);
+        return 2;
+    }
+    for (size_t i = 0; i < plan.count; i++) {
+        const struct traffic_flow *flow = &plan.flows[i];
+        printf("%u\t%s\t%u\t%u\t%" PRIu64 "\t%u\n", flow->number,
+               flow->protocol == PROTOCOL_TCP ? "tcp" : "udp", flow->family, flow->sport, flow->packets,
+               flow->payload_max);
+    }
+    traffic_plan_free(&plan);
+    return 0;
+}
+
 int main(int argc, char *argv[]) {
+    if (argc == 6 && strcmp(argv[1], "plan") == 0) {
+        return print_plan(argv);
+    }
     if (argc != 11) {
         fprintf(stderr, "usage: see the head of traffic_drive.c\n");
         return 2;
@@ -97,6 +122,8 @@ int main(int argc, char *argv[]) {
             (double)result.client_cpu_ns / 1e9, (double)result.server_cpu_ns / 1e9,
             (double)result.late_p50_ns / 1e3, (double)result.late_p99_ns / 1e3,
             (double)result.late_max_ns / 1e3, result.foreign, result.socket_drops);
+    fprintf(stderr, "greetings: %" PRId64 " sent, %" PRId64 " received\n", result.greetings_sent,
+            result.greetings_received);
     print_flows(&result);
     size_t failed = result.failed_flows;
     traffic_result_free(&result);
