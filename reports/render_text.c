@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "reports/format.h"
 #include "reports/render.h"
+#include "reports/source_table.h"
 
 #define COLUMNS      100
 #define LABEL_COLUMN 30
@@ -114,142 +115,6 @@ static void put_truth(const struct page *page) {
 
 /* ---- the table of sources ---- */
 
-typedef const char *cell_fn(const struct report *report, const struct report_source *source,
-                            char text[FORMAT_SIZE]);
-
-#define CELL(name)                                                                                           \
-    static const char *name(const struct report *report, const struct report_source *source,                 \
-                            char text[FORMAT_SIZE])
-
-CELL(cell_truth) {
-    return report->has_truth ? format_count(source->truth_packets, text) : "-";
-}
-CELL(cell_packets) {
-    (void)report;
-    return format_count(source->packets, text);
-}
-CELL(cell_packets_ci) {
-    (void)report;
-    return format_interval(&source->packets_ci, text);
-}
-CELL(cell_truth_bytes) {
-    return report->has_truth ? format_count(source->truth_bytes, text) : "-";
-}
-CELL(cell_bytes) {
-    (void)report;
-    return format_count(source->bytes, text);
-}
-CELL(cell_bias) {
-    (void)report;
-    return format_percent(source->packets_summary.bias, "0, exact", text);
-}
-CELL(cell_bytes_bias) {
-    (void)report;
-    return format_percent(source->bytes_summary.bias, "0, exact", text);
-}
-CELL(cell_weighted) {
-    (void)report;
-    return format_share(source->packets_summary.weighted_error, text);
-}
-CELL(cell_are) {
-    (void)report;
-    return format_share(source->packets_summary.are, text);
-}
-CELL(cell_coverage) {
-    (void)report;
-    return format_share(source->packets_summary.coverage, text);
-}
-CELL(cell_expected) {
-    (void)report;
-    const struct stats_summary *summary = &source->packets_summary;
-    if (isnan(summary->expected_coverage)) {
-        return "-";
-    }
-    snprintf(text, FORMAT_SIZE, "%.1f (%.0f..%.0f) %%", 100.0 * summary->expected_coverage,
-             100.0 * summary->coverage_range.low, 100.0 * summary->coverage_range.high);
-    return text;
-}
-CELL(cell_chi) {
-    (void)report;
-    const struct stats_summary *summary = &source->packets_summary;
-    if (isnan(summary->chi_squared)) {
-        return "-";
-    }
-    snprintf(text, FORMAT_SIZE, "%.1f (%.0f..%.0f) %s", summary->chi_squared, summary->chi_squared_range.low,
-             summary->chi_squared_range.high, summary->chi_squared_ok ? "ok" : "NO");
-    return text;
-}
-CELL(cell_samples) {
-    (void)report;
-    const struct stats_summary *summary = &source->packets_summary;
-    if (isnan(summary->samples_z)) {
-        return "-";
-    }
-    snprintf(text, FORMAT_SIZE, "%.0f/%.1f z%+.1f %s", summary->samples, summary->expected_samples,
-             summary->samples_z, summary->samples_ok ? "ok" : "NO");
-    return text;
-}
-CELL(cell_seen) {
-    if (!report->has_truth) {
-        return "-";
-    }
-    snprintf(text, FORMAT_SIZE, "%llu of %llu (%.1f)", (unsigned long long)source->packets_summary.seen,
-             (unsigned long long)source->truth_flows, source->packets_summary.expected_seen);
-    return text;
-}
-CELL(cell_extra) {
-    return report->has_truth ? format_count(source->extra_flows, text) : "-";
-}
-CELL(cell_detection) {
-    (void)report;
-    char p95[FORMAT_SIZE];
-    char p50[FORMAT_SIZE];
-    snprintf(text, FORMAT_SIZE, "%.29s, %.29s", format_ms(source->detection_p50_ns, p50),
-             format_ms(source->detection_p95_ns, p95));
-    return text;
-}
-CELL(cell_volume) {
-    (void)report;
-    char bytes[FORMAT_SIZE];
-    snprintf(text, FORMAT_SIZE, "%lld, %.29s", (long long)source->volume.datagrams,
-             format_bytes((double)source->volume.bytes, bytes));
-    return text;
-}
-CELL(cell_lost) {
-    (void)report;
-    const struct report_volume *volume = &source->volume;
-    if (volume->lost_datagrams == READ_NULL) {
-        snprintf(text, FORMAT_SIZE, "%lld records", (long long)volume->lost_records);
-    } else {
-        snprintf(text, FORMAT_SIZE, "%lld", (long long)volume->lost_datagrams);
-    }
-    return text;
-}
-
-static const struct {
-    const char *label;
-    cell_fn *cell;
-} source_rows[] = {
-    {"packets, truth it can see", cell_truth},
-    {"packets, estimate", cell_packets},
-    {"  95 % interval", cell_packets_ci},
-    {"  bias", cell_bias},
-    {"  weighted error", cell_weighted},
-    {"  mean relative error (ARE)", cell_are},
-    {"bytes, truth it can see", cell_truth_bytes},
-    {"bytes, estimate", cell_bytes},
-    {"  bias", cell_bytes_bias},
-    {"intervals that hold the truth", cell_coverage},
-    {"  expected (99 % range)", cell_expected},
-    {"sum of z^2 (99 % range)", cell_chi},
-    {"samples/expected", cell_samples},
-    {"flows seen (expected)", cell_seen},
-    {"flows the truth lacks", cell_extra},
-    {"first known after p50, p95", cell_detection},
-    {"export datagrams, bytes", cell_volume},
-    {"exports lost", cell_lost},
-};
-
 /* Up to three sources stand side by side; more go into another table. */
 static void put_sources(const struct page *page) {
     const struct report *report = page->report;
@@ -261,12 +126,12 @@ static void put_sources(const struct page *page) {
             fprintf(page->out, " %*.*s", CELL_COLUMN, CELL_COLUMN, report->sources[i].title);
         }
         fputc('\n', page->out);
-        for (size_t row = 0; row < sizeof source_rows / sizeof *source_rows; row++) {
-            fprintf(page->out, "%-*s", LABEL_COLUMN, source_rows[row].label);
+        for (size_t row = 0; row < report_source_rows; row++) {
+            fprintf(page->out, "%-*s", LABEL_COLUMN, report_source_row_label(row));
             for (size_t i = first; i < last; i++) {
                 char text[FORMAT_SIZE];
                 const struct report_source *source = &report->sources[i];
-                const char *cell = source->exporters == 0 ? "-" : source_rows[row].cell(report, source, text);
+                const char *cell = report_source_row(row, report, source, text);
                 fprintf(page->out, " %*s", CELL_COLUMN, cell);
             }
             fputc('\n', page->out);
