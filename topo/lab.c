@@ -1,10 +1,15 @@
 /* What the lab's parts are called, and the steps in which they come and go. */
 #include "topo/lab.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <errno.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 void lab_name_all(struct topo *topo) {
     const char *prefix = topo->prefix;
@@ -16,11 +21,23 @@ void lab_name_all(struct topo *topo) {
         snprintf(port->netns, sizeof port->netns, "%s%sns%u", prefix, dash, host);
         snprintf(port->tap, sizeof port->tap, "%s%stap%u", prefix, dash, host);
         snprintf(port->ovs_tap, sizeof port->ovs_tap, "%s%sovs-tap%u", prefix, dash, host);
-        snprintf(port->ipv4, sizeof port->ipv4, "10.0.0.%u", host);
-        snprintf(port->ipv6, sizeof port->ipv6, "fd00:6e73:6d6f:6e::%u", host);
+        struct ip_address ipv4;
+        struct ip_address ipv6;
+        char text[IP_TEXT_SIZE];
+        topo_host_addresses(host, &ipv4, &ipv6);
+        snprintf(port->ipv4, sizeof port->ipv4, "%s", ip_address_format(&ipv4, text));
+        snprintf(port->ipv6, sizeof port->ipv6, "%s", ip_address_format(&ipv6, text));
         topo->netns_fd[host] = -1;
         topo->sockets[host].fd = -1;
     }
+}
+
+void topo_host_addresses(unsigned host, struct ip_address *ipv4, struct ip_address *ipv6) {
+    static const uint8_t ula[8] = {0xfd, 0x00, 0x6e, 0x73, 0x6d, 0x6f, 0x00, 0x6e};
+    *ipv4 = (struct ip_address){.family = 4, .bytes = {10, 0, 0, (uint8_t)host}};
+    *ipv6 = (struct ip_address){.family = 6};
+    memcpy(ipv6->bytes, ula, sizeof ula);
+    ipv6->bytes[15] = (uint8_t)host;
 }
 
 int lab_step(struct topo *topo, struct error *error, const char *format, ...) {
@@ -62,4 +79,32 @@ int lab_begin(struct topo *topo, enum lab_kind kind, const char *name, struct er
     snprintf(item->name, sizeof item->name, "%s", name);
     int code = state_write(topo, error);
     return code == 0 ? lab_step_item(topo, kind == LAB_DAEMON ? "start" : "make", item, error) : code;
+}
+
+int lab_lock(const char *run_dir, struct error *error) {
+    struct stat folder;
+    int fd = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &folder) != 0) {
+        int code =
+            error_set(error, -errno, "could not open the run directory %s: %s", run_dir, strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+        }
+        return code;
+    }
+    int code = 0;
+    if (folder.st_uid != geteuid() || (folder.st_mode & S_IWOTH) != 0) {
+        code = error_set(
+            error, -EPERM,
+            "the run directory %s is not safe: it must belong to the user who runs the lab, and not be "
+            "writable by all",
+            run_dir);
+    } else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        code = error_set(error, -EBUSY, "the lab of %s is being built or taken down right now; try again",
+                         run_dir);
+    }
+    if (code != 0) {
+        close(fd);
+    }
+    return code == 0 ? fd : code;
 }

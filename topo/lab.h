@@ -81,6 +81,12 @@ int lab_step_item(struct topo *topo, const char *verb, const struct lab_item *it
  * errno with 'error' filled. */
 int lab_begin(struct topo *topo, enum lab_kind kind, const char *name, struct error *error);
 
+/* Locks the folder 'run_dir' for as long as the descriptor that it returns is open, and makes sure that
+ * nobody else can have written a record there.  Returns a negative errno with 'error' filled: -ENOENT if
+ * there is no such folder, -EBUSY if another is at work there, -EPERM if it belongs to another user or anyone
+ * may write to it. */
+int lab_lock(const char *run_dir, struct error *error);
+
 /* Writes RUN_DIR/state.json anew, or removes it when nothing is recorded.  Returns 0 or a negative errno with
  * 'error' filled. */
 int state_write(const struct topo *topo, struct error *error);

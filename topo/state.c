@@ -10,7 +10,7 @@
 enum { STATE_VERSION = 1 };
 
 static const char *const kind_names[] = {
-#define LAB_KIND(KIND, NAME) [KIND] = NAME,
+#define LAB_KIND(KIND, NAME) [KIND] = (NAME),
     LAB_KINDS
 #undef LAB_KIND
 };

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -184,7 +183,7 @@ static int make_pair(struct topo *topo, struct topo_port *port, struct nl_sock *
 /* Moves the switch's end to where the switch is and brings the host's end up. */
 static int place_pair(struct topo *topo, struct topo_port *port, struct nl_sock *inside,
                       struct nl_sock *outside, struct error *error) {
-    struct link_info info;
+    struct link_info info = {.ifindex = 0};
     int code = lab_step(topo, error, "move %s", port->ovs_tap);
     code = code == 0 ? link_move(inside, port->ovs_tap, topo->netns_fd[TOPO_SWITCH], error) : code;
     code = code == -EEXIST ? taken(error, "link", port->ovs_tap) : code;
@@ -237,10 +236,8 @@ static int make_bridge(struct topo *topo, struct error *error) {
 /* Makes everything, in a run directory that nobody else is working in. */
 static int build(struct topo *topo, struct error *error) {
     int code = make_run_dir(topo, error);
-    int lock = code == 0 ? open(topo->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (code == 0 && (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) != 0)) {
-        code = error_set(error, -errno, "could not lock %s: %s", topo->run_dir, strerror(errno));
-    }
+    int lock = code == 0 ? lab_lock(topo->run_dir, error) : code;
+    code = lock < 0 ? lock : 0;
     if (code == 0 && topo_recorded(topo->run_dir)) {
         code = error_set(error, -EEXIST,
                          "a lab is recorded in %s: it is up, or was left behind; nsmon stop ends it",

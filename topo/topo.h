@@ -40,7 +40,7 @@ typedef int topo_progress_fn(const char *step, void *context);
 struct topo_settings {
     char prefix[TOPO_PREFIX_SIZE]; /* "" or up to 5 of a-z 0-9: "x" makes all names "x-..." */
     enum topo_datapath datapath;
-    const char *run_dir;        /* absolute, "/run/nsmon/default"; made if it is not there */
+    const char *run_dir;        /* absolute, "/run/nsmon/default"; made if it is not there; root's alone */
     const char *tag;            /* of the session: letters, digits and "-", up to 63 */
     unsigned hosts;             /* 1 to TOPO_HOSTS_MAX; 0 is 2 */
     topo_progress_fn *progress; /* or NULL */
@@ -149,7 +149,8 @@ int topo_quiesce(struct topo *topo, struct error *error);
  * going on; IPFIX does not.  Returns 0 or a negative errno with 'error' filled. */
 int topo_flush(struct topo *topo, int64_t *wait_ns, struct error *error);
 
-/* Counts of one host's ports since topo_create().  Bytes are layer 2 without FCS. */
+/* Counts of one host's ports since topo_create(), so that what was dropped before the links were up is in
+ * them: for a stretch of time take the difference of two readings.  Bytes are layer 2 without FCS. */
 struct topo_port_stats {
     uint64_t rx_packets; /* out of the tap and to the switch's door, as the kernel's ovs-tapN counts */
     uint64_t rx_bytes;

@@ -2,12 +2,9 @@
 #include "topo/lab.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -156,17 +153,11 @@ int topo_recover(const char *run_dir, topo_progress_fn *progress, void *progress
     if (length < 0 || (size_t)length >= sizeof topo.run_dir) {
         return error_set(error, -ENAMETOOLONG, "the run directory's path is too long: %s", run_dir);
     }
-    int lock = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int lock = lab_lock(run_dir, error);
     if (lock < 0) {
-        return errno == ENOENT ? 0
-                               : error_set(error, -errno, "could not open %s: %s", run_dir, strerror(errno));
+        return lock == -ENOENT ? 0 : lock;
     }
-    int code = 0;
-    if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
-        code = error_set(error, -EBUSY, "the lab of %s is being built or taken down right now; try again",
-                         run_dir);
-    }
-    code = code == 0 ? state_read(&topo, error) : code;
+    int code = state_read(&topo, error);
     lab_name_all(&topo);
     code = code == 0 ? undo_all(&topo, error) : code;
     close(lock);

@@ -71,9 +71,11 @@ says() {
     grep -qE "$1" $out/last || fail "does not say: $1"
 }
 
-steps_of_create() {
+# Sets 'steps' to how many steps create has.
+count_steps() {
     succeeds x create steps destroy
-    sed -n 's/^steps //p' $out/last
+    steps=$(sed -n 's/^steps //p' $out/last)
+    [ "$steps" -ge 10 ] || fail "only $steps steps"
 }
 
 system_ovs() {
@@ -111,7 +113,7 @@ case_traffic() {
 
 # Whichever step fails, the caller hears of it and nothing is left.
 case_failing() {
-    steps=$(steps_of_create)
+    count_steps
     snapshot before
     for step in $(seq 1 "$steps"); do
         drive x fail="$step" create && fail "step $step did not fail"
@@ -123,7 +125,7 @@ case_failing() {
 
 # Killed at whichever step, and with the daemons killed too, recover leaves nothing.
 case_killed() {
-    steps=$(steps_of_create)
+    count_steps
     snapshot before
     for step in $(seq 1 "$steps"); do
         drive x kill="$step" create && fail "step $step did not kill"
@@ -183,7 +185,7 @@ case_two() {
 # With a running system Open vSwitch: it is used, and keeps all that is its own.
 case_system() {
     system_ovs
-    steps=$(steps_of_create)
+    count_steps
     ovs-vsctl show >$snapshots/show
     snapshot before
     drive x datapath=system create && fail "took a kernel datapath that is not there"
@@ -240,8 +242,13 @@ case_busy() {
     flock /run/nsmon/x "$driver" /run/nsmon/x x recover >$out/last 2>&1 && fail "recovered under a lock"
     says 'error -16 .*try again'
     flock /run/nsmon/x "$driver" /run/nsmon/x x create >$out/last 2>&1 && fail "made a lab under a lock"
-    says 'error -11 '
+    says 'error -16 .*try again'
     [ -d /run/nsmon/x ] || fail "a folder that was there is gone"
+    chown nobody /run/nsmon/x
+    drive x create && fail "trusted a folder that belongs to another user"
+    says 'error -1 .*not safe'
+    drive x recover && fail "trusted a record that belongs to another user"
+    says 'error -1 .*not safe'
 }
 
 # What can't be is said in a line.
