@@ -1,6 +1,7 @@
 #include "collector/listen/listen.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -168,6 +169,7 @@ struct listener *listener_create(struct event_base *base, int fd, listen_fn *rec
     length = sizeof buffer;
     getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, &length);
     listener->counts.buffer_bytes = (uint64_t)buffer;
+    listener->counts.port = listener->port;
     listener->event = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, listener);
     if (listener->event == NULL || event_add(listener->event, NULL) != 0) {
         error_set(error, -ENOMEM, "could not listen on udp port %u: the event loop refused", listener->port);
@@ -188,6 +190,13 @@ void listener_destroy(struct listener *listener) {
     }
 }
 
+/* SO_RXQ_OVFL tells of drops with the next datagram that gets through; SO_MEMINFO tells at once. */
 struct listen_counts listener_counts(const struct listener *listener) {
-    return listener->counts;
+    struct listen_counts counts = listener->counts;
+    uint32_t memory[SK_MEMINFO_VARS] = {0};
+    socklen_t length = sizeof memory;
+    if (getsockopt(listener->fd, SOL_SOCKET, SO_MEMINFO, memory, &length) == 0) {
+        counts.kernel_drops += memory[SK_MEMINFO_DROPS] - (uint32_t)counts.kernel_drops;
+    }
+    return counts;
 }

@@ -27,6 +27,7 @@ struct listen_counts {
     uint64_t kernel_drops; /* SO_RXQ_OVFL: lost because the buffer was full */
     uint64_t truncated;    /* longer than any export can be */
     uint64_t buffer_bytes; /* the real size of the receive buffer */
+    uint16_t port;         /* listened on */
 };
 
 /* Binds the UDP socket 'fd' to 'address' and 'port' (0: any free one) and asks for 'buffer_bytes' of receive

@@ -1,0 +1,166 @@
+/* nsmon status: what runs, and whether exports arrive. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/lab_options.h"
+#include "cli/parse.h"
+#include "cli/say.h"
+#include "common/clock.h"
+
+static const char help[] =
+    "Usage: nsmon status [--prefix NAME] [--format text|json]\n\n"
+    "Shows what runs: the session, each exporter and what it sent, losses, captures, the\n"
+    "switch's ports.  Needs no root.\n\n"
+    "Example:  nsmon status --format json\n\n"
+    "  --prefix NAME        the lab that was started with this prefix\n"
+    "  --format text|json   (default text)\n";
+
+enum { OPTION_FORMAT = LAB_OPTION_END };
+
+static int parse(int argc, char *argv[], char prefix[6], bool *json, struct error *error) {
+    static const struct option options[] = {{"prefix", required_argument, NULL, LAB_OPTION_PREFIX},
+                                            {"format", required_argument, NULL, OPTION_FORMAT},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    int option;
+    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        int code = 0;
+        if (option == 'h') {
+            fputs(help, stdout);
+            return 1;
+        }
+        if (option == LAB_OPTION_PREFIX) {
+            code = parse_prefix(optarg, prefix, error);
+        } else if (option == OPTION_FORMAT) {
+            *json = strcmp(optarg, "json") == 0;
+            if (!*json && strcmp(optarg, "text") != 0) {
+                code = error_set(error, -EINVAL, "--format takes text or json, not '%s'", optarg);
+            }
+        } else {
+            code = say_bad_option(argv, option, error);
+        }
+        if (code != 0) {
+            return code;
+        }
+    }
+    return optind < argc ? say_extra_argument(argv[optind], error) : 0;
+}
+
+static const char *text_of(const json_t *object, const char *name) {
+    const char *text = json_string_value(json_object_get(object, name));
+    return text != NULL ? text : "-";
+}
+
+static int64_t number_of(const json_t *object, const char *name) {
+    return json_integer_value(json_object_get(object, name));
+}
+
+/* How long ago 'at_ns' was, as "3.2 s ago"; "never" for 0. */
+static const char *ago(int64_t at_ns, char text[24]) {
+    if (at_ns == 0) {
+        return "never";
+    }
+    snprintf(text, 24, "%.1f s ago", (double)(clock_real_ns() - at_ns) / 1e9);
+    return text;
+}
+
+static void show_exporters(const json_t *status) {
+    size_t i;
+    json_t *exporter;
+    char when[24];
+    printf("\n%-9s %-18s %-12s %10s %10s %6s %8s %9s  %s\n", "exporter", "agent", "dialect", "datagrams",
+           "records", "lost", "restarts", "malformed", "last");
+    json_array_foreach(json_object_get(status, "exporters"), i, exporter) {
+        printf("%-9s %-18s %-12s %10" PRId64 " %10" PRId64 " %6" PRId64 " %8" PRId64 " %9" PRId64 "  %s\n",
+               text_of(exporter, "protocol"), text_of(exporter, "agent"), text_of(exporter, "dialect"),
+               number_of(exporter, "datagrams"), number_of(exporter, "records"), number_of(exporter, "lost"),
+               number_of(exporter, "restarts"), number_of(exporter, "malformed"),
+               ago(number_of(exporter, "last_ns"), when));
+    }
+    if (json_array_size(json_object_get(status, "exporters")) == 0) {
+        puts("  no export has arrived yet");
+    }
+}
+
+static void show_captures(const json_t *status) {
+    size_t i;
+    json_t *capture;
+    printf("\n%-16s %12s %12s %12s %10s\n", "tap", "frames out", "frames in", "bytes out", "dropped");
+    json_array_foreach(json_object_get(status, "captures"), i, capture) {
+        printf("%-16s %12" PRId64 " %12" PRId64 " %12" PRId64 " %10" PRId64 "\n",
+               text_of(capture, "interface"), number_of(capture, "frames_out"),
+               number_of(capture, "frames_in"), number_of(capture, "bytes_out"),
+               number_of(capture, "dropped"));
+    }
+    json_t *port;
+    printf("\n%-16s %12s %12s %14s %14s\n", "switch port", "rx frames", "tx frames", "socket drops",
+           "socket buffer");
+    json_array_foreach(json_object_get(status, "ports"), i, port) {
+        json_t *drops = json_object_get(port, "socket_drops");
+        char drops_text[24] = "unknown";
+        if (json_is_integer(drops)) {
+            snprintf(drops_text, sizeof drops_text, "%" PRId64, (int64_t)json_integer_value(drops));
+        }
+        printf("%-16s %12" PRId64 " %12" PRId64 " %14s %14" PRId64 "\n", text_of(port, "name"),
+               number_of(port, "rx_packets"), number_of(port, "tx_packets"), drops_text,
+               number_of(port, "socket_buffer_bytes"));
+    }
+}
+
+static void show_text(const json_t *status) {
+    const json_t *collector = json_object_get(status, "collector");
+    char when[CLOCK_TEXT_SIZE];
+    printf("lab      %s, session %" PRId64 "%s%s in %s\n", text_of(status, "bridge"),
+           number_of(status, "session"), json_is_string(json_object_get(status, "label")) ? " " : "",
+           json_is_string(json_object_get(status, "label")) ? text_of(status, "label") : "",
+           text_of(status, "database"));
+    printf("since    %s, %.0f s\n", clock_format(number_of(status, "started_ns"), when),
+           (double)(clock_real_ns() - number_of(status, "started_ns")) / 1e9);
+    printf("switch   %s\n", text_of(status, "switch"));
+    show_exporters(status);
+    show_captures(status);
+    printf("\ncollector: %" PRId64 " datagrams, %" PRId64 " lost in the kernel, %" PRId64
+           " no export, %" PRId64 " rows lost for a slow database; receive buffer %" PRId64 " bytes\n",
+           number_of(collector, "datagrams"), number_of(collector, "kernel_drops"),
+           number_of(collector, "unrecognised"), number_of(collector, "queue_drops"),
+           number_of(collector, "buffer_bytes"));
+    if (json_is_string(json_object_get(collector, "write_error"))) {
+        printf("WARNING: %s\n", text_of(collector, "write_error"));
+    }
+}
+
+static int run(int argc, char *argv[]) {
+    char prefix[6] = "";
+    bool json = false;
+    struct error error = {0};
+    int code = parse(argc, argv, prefix, &json, &error);
+    if (code != 0) {
+        return code > 0 ? EXIT_DONE : say_usage("status", &error);
+    }
+    char *text = lab_status(prefix, &error);
+    if (text == NULL) {
+        if (json) {
+            puts("{\"running\": false}");
+        } else {
+            fprintf(stderr, "nsmon: %s\n", error.text);
+        }
+        return EXIT_DONE;
+    }
+    json_t *status = json_loads(text, 0, NULL);
+    if (json) {
+        puts(text);
+    } else if (status != NULL) {
+        show_text(status);
+    }
+    free(text);
+    json_decref(status);
+    return status != NULL ? EXIT_DONE : EXIT_FAILED;
+}
+
+const struct command command_status = {"status", "what runs, and whether exports arrive", run};

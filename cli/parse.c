@@ -1,0 +1,59 @@
+#include "cli/parse.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+
+int parse_number(const char *option, const char *text, int64_t minimum, int64_t maximum, int64_t *value,
+                 struct error *error) {
+    char *end = NULL;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || number < minimum || number > maximum) {
+        return error_set(error, -EINVAL, "%s takes a whole number from %" PRId64 " to %" PRId64 ", not '%s'",
+                         option, minimum, maximum, text);
+    }
+    *value = number;
+    return 0;
+}
+
+int parse_duration(const char *option, const char *text, int64_t *value_ns, struct error *error) {
+    static const struct {
+        const char *name;
+        double seconds;
+    } units[] = {{"", 1}, {"s", 1}, {"ms", 1e-3}, {"m", 60}, {"min", 60}, {"h", 3600}};
+    char *end = NULL;
+    double number = strtod(text, &end);
+    for (size_t i = 0; end != text && i < sizeof units / sizeof *units; i++) {
+        double seconds = number * units[i].seconds;
+        if (strcmp(end, units[i].name) == 0 && isfinite(seconds) && seconds > 0 && seconds <= 1e6) {
+            *value_ns = (int64_t)llround(seconds * (double)NS_PER_S);
+            return 0;
+        }
+    }
+    return error_set(error, -EINVAL, "%s takes a time such as 20, 500ms or 2m, not '%s'", option, text);
+}
+
+int parse_factor(const char *option, const char *text, double maximum, double *value, struct error *error) {
+    char *end = NULL;
+    double number = strtod(text, &end);
+    if (end == text || *end != '\0' || !(number > 0) || number > maximum) {
+        return error_set(error, -EINVAL, "%s takes a number above 0 and up to %g, not '%s'", option, maximum,
+                         text);
+    }
+    *value = number;
+    return 0;
+}
+
+int parse_prefix(const char *text, char prefix[6], struct error *error) {
+    size_t length = strlen(text);
+    if (length == 0 || length > 5 || strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789") != length) {
+        return error_set(error, -EINVAL, "--prefix takes 1 to 5 of a-z and 0-9, not '%s'", text);
+    }
+    memcpy(prefix, text, length + 1);
+    return 0;
+}

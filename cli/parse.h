@@ -1,0 +1,21 @@
+/* Numbers and names out of arguments. */
+#pragma once
+
+#include <stdint.h>
+
+#include "common/error.h"
+
+/* Reads the whole number 'text' of 'minimum' to 'maximum', given for 'option' ("--sampling").  Returns 0, or
+ * -EINVAL with 'error' filled. */
+int parse_number(const char *option, const char *text, int64_t minimum, int64_t maximum, int64_t *value,
+                 struct error *error);
+
+/* Reads a time such as "20", "0.5", "300ms" or "2m"; seconds without a unit.  Returns 0, or -EINVAL with
+ * 'error' filled. */
+int parse_duration(const char *option, const char *text, int64_t *value_ns, struct error *error);
+
+/* Reads the decimal number 'text' above 0 and up to 'maximum'.  Returns 0, or -EINVAL with 'error' filled. */
+int parse_factor(const char *option, const char *text, double maximum, double *value, struct error *error);
+
+/* Reads a lab's prefix: up to 5 of a-z and 0-9.  Returns 0, or -EINVAL with 'error' filled. */
+int parse_prefix(const char *text, char prefix[6], struct error *error);

@@ -1,0 +1,51 @@
+/* Exports and truth out of capture files, as if they had just happened. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "collector/store/store.h"
+#include "common/error.h"
+
+enum { IMPORT_FILES_MAX = 16 };
+
+/* A capture of what a tap saw. */
+struct import_truth {
+    const char *path;
+    bool has_mac; /* 'mac' is the station's address: frames from it are on their way out */
+    uint8_t mac[6];
+};
+
+/* Told now and then how far the reading is: 'done' of 'total' bytes of all files. */
+typedef void import_progress_fn(const char *path, uint64_t done, uint64_t total, void *context);
+
+struct import_settings {
+    const char *database;
+    const char *label;    /* of the session, or NULL */
+    const char *settings; /* JSON of the session */
+    const char *exports[IMPORT_FILES_MAX];
+    size_t export_count;
+    struct import_truth truths[IMPORT_FILES_MAX];
+    size_t truth_count;
+    int64_t sampling_rate; /* of exporters that say none; 0: not known */
+    const char *dialect;   /* NULL: recognised */
+    import_progress_fn *progress;
+    void *context;
+};
+
+struct import_result {
+    int64_t session_id;
+    uint64_t frames;       /* of the truth files */
+    uint64_t datagrams;    /* exports, recognised */
+    uint64_t unrecognised; /* UDP datagrams that are no export */
+    uint64_t others;       /* frames of the export files that carry no UDP datagram */
+    uint64_t records;      /* flow records and samples */
+    uint64_t malformed;    /* datagrams that were not whole */
+};
+
+/* Reads all files into a new session.  Files may be pcap or pcapng.  A broken file is read as far as it goes,
+ * and then counts as an error.  Returns 0, or a negative errno with 'error' filled: -ENOENT for a file that
+ * can't be opened, -EINVAL when it can't be told which station a truth file is of, -EIO when the database
+ * can't be written. */
+int import_files(const struct import_settings *settings, struct import_result *result, struct error *error);

@@ -1,0 +1,267 @@
+#include "daemon/control.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/log.h"
+
+/* How much of a status one message carries, and how long a status may get. */
+enum { PIECE = 16384, STATUS_MAX = 4 << 20, CLIENTS_MAX = 64, CLIENT_TIMEOUT_S = 5 };
+
+int control_connect(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return -errno;
+    }
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        int code = -errno;
+        close(fd);
+        return code;
+    }
+    struct timeval limit = {.tv_sec = CLIENT_TIMEOUT_S};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    return fd;
+}
+
+int control_send(int fd, const struct control_request *request) {
+    struct control_request versioned = *request;
+    versioned.version = CONTROL_VERSION;
+    return send(fd, &versioned, sizeof versioned, MSG_NOSIGNAL) == (ssize_t)sizeof versioned ? 0 : -errno;
+}
+
+char *control_status(int fd, struct error *error) {
+    struct control_request request = {.kind = CONTROL_STATUS};
+    int code = control_send(fd, &request);
+    size_t size = 0;
+    char *text = malloc(1);
+    while (code == 0 && text != NULL && size < STATUS_MAX) {
+        char *larger = realloc(text, size + PIECE + 1);
+        if (larger == NULL) {
+            break;
+        }
+        text = larger;
+        ssize_t got = recv(fd, text + size, PIECE, 0);
+        if (got == 0 && size > 0) {
+            text[size] = '\0';
+            return text;
+        }
+        code = got < 0 ? -errno : got == 0 ? -EPIPE : 0;
+        size += got > 0 ? (size_t)got : 0;
+    }
+    free(text);
+    error_set(error, code != 0 ? code : -ENOMEM, "the lab's worker did not answer: %s",
+              strerror(code != 0 ? -code : ENOMEM));
+    return NULL;
+}
+
+int control_end(int fd) {
+    struct control_request request = {.kind = CONTROL_TRAFFIC_END};
+    int code = control_send(fd, &request);
+    char done = 0;
+    if (code == 0 && recv(fd, &done, 1, 0) != 1) {
+        code = -EIO;
+    }
+    return code == 0 && done != 'y' ? -EIO : code;
+}
+
+/* One connection. */
+struct client {
+    struct control_server *server;
+    struct event *event;
+    int fd;
+    bool trusted;
+    int64_t run_id;
+};
+
+struct control_server {
+    struct event_base *base;
+    struct event *event;
+    int fd;
+    struct store *store;
+    struct store_appender *appender;
+    control_status_fn *status;
+    void *context;
+    struct client *clients[CLIENTS_MAX];
+};
+
+static void drop_client(struct client *client) {
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        if (client->server->clients[i] == client) {
+            client->server->clients[i] = NULL;
+        }
+    }
+    event_free(client->event);
+    close(client->fd);
+    free(client);
+}
+
+static void answer_status(struct client *client) {
+    char *text = client->server->status(client->server->context);
+    size_t size = text == NULL ? 0 : strlen(text);
+    for (size_t at = 0; at < size;) {
+        size_t piece = size - at < PIECE ? size - at : PIECE;
+        if (send(client->fd, text + at, piece, MSG_NOSIGNAL) < 0) {
+            break;
+        }
+        at += piece;
+    }
+    free(text);
+}
+
+static void take_run(struct client *client, const struct traffic_run_row *sent) {
+    struct traffic_run_row *row = store_append(client->server->appender, ROW_TRAFFIC_RUN)->traffic_run;
+    if (client->run_id == 0) {
+        client->run_id = store_next_id(client->server->store);
+    }
+    *row = *sent;
+    row->id = client->run_id;
+    row->profile[sizeof row->profile - 1] = '\0';
+    row->settings[sizeof row->settings - 1] = '\0';
+}
+
+static void take_flow(struct client *client, const struct traffic_flow_row *sent) {
+    struct traffic_flow_row *row = &store_append(client->server->appender, ROW_TRAFFIC_FLOW)->traffic_flow;
+    *row = *sent;
+    row->run_id = client->run_id;
+    row->failed[sizeof row->failed - 1] = '\0';
+}
+
+static void take_rows(struct client *client, const struct control_request *request) {
+    struct store_appender *appender = client->server->appender;
+    switch (request->kind) {
+    case CONTROL_TRAFFIC_RUN:
+        take_run(client, &request->run);
+        break;
+    case CONTROL_TRAFFIC_FLOW:
+        take_flow(client, &request->flow);
+        break;
+    case CONTROL_TRAFFIC_INTERVAL: {
+        struct traffic_interval_row *row = &store_append(appender, ROW_TRAFFIC_INTERVAL)->traffic_interval;
+        *row = request->interval;
+        row->run_id = client->run_id;
+        break;
+    }
+    case CONTROL_TRAFFIC_HISTOGRAM: {
+        struct traffic_histogram_row *row = &store_append(appender, ROW_TRAFFIC_HISTOGRAM)->traffic_histogram;
+        *row = request->histogram;
+        row->run_id = client->run_id;
+        break;
+    }
+    default:
+        break;
+    }
+}
+
+static void finish_traffic(struct client *client) {
+    store_flush(client->server->appender);
+    char done = client->run_id != 0 && store_sync(client->server->store, NULL) == 0 ? 'y' : 'n';
+    send(client->fd, &done, 1, MSG_NOSIGNAL);
+}
+
+/* Returns false when the connection is to be closed. */
+static bool serve(struct client *client, const struct control_request *request) {
+    if (request->kind == CONTROL_STATUS) {
+        answer_status(client);
+        return false;
+    }
+    if (!client->trusted) {
+        log_warning("refused results of traffic from a user that does not run this lab");
+        return false;
+    }
+    if (request->kind == CONTROL_TRAFFIC_END) {
+        finish_traffic(client);
+        return false;
+    }
+    if (client->run_id == 0 && request->kind != CONTROL_TRAFFIC_RUN) {
+        return false;
+    }
+    take_rows(client, request);
+    return true;
+}
+
+static void on_request(evutil_socket_t fd, short what, void *context) {
+    struct client *client = context;
+    struct control_request request;
+    bool stays = (what & EV_TIMEOUT) == 0;
+    for (int i = 0; stays && i < 256; i++) {
+        ssize_t got = recv(fd, &request, sizeof request, MSG_DONTWAIT);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return;
+        }
+        stays =
+            got == (ssize_t)sizeof request && request.version == CONTROL_VERSION && serve(client, &request);
+    }
+    if (!stays) {
+        drop_client(client);
+    }
+}
+
+static void on_connection(evutil_socket_t listening, short what, void *context) {
+    (void)what;
+    struct control_server *server = context;
+    int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+    size_t slot = 0;
+    while (slot < CLIENTS_MAX && server->clients[slot] != NULL) {
+        slot++;
+    }
+    struct client *client = fd < 0 || slot == CLIENTS_MAX ? NULL : calloc(1, sizeof *client);
+    if (client == NULL) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return;
+    }
+    struct ucred peer = {.uid = (uid_t)-1};
+    socklen_t length = sizeof peer;
+    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length);
+    struct timeval limit = {.tv_sec = CLIENT_TIMEOUT_S};
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    *client = (struct client){.server = server, .fd = fd, .trusted = peer.uid == 0 || peer.uid == geteuid()};
+    client->event = event_new(server->base, fd, EV_READ | EV_PERSIST, on_request, client);
+    server->clients[slot] = client;
+    event_add(client->event, &limit);
+}
+
+struct control_server *control_server_create(struct event_base *base, int fd, struct store *store,
+                                             control_status_fn *status, void *context) {
+    struct control_server *server = calloc(1, sizeof *server);
+    if (server == NULL) {
+        return NULL;
+    }
+    server->base = base;
+    server->fd = fd;
+    server->store = store;
+    server->status = status;
+    server->context = context;
+    server->appender = store_appender_create(store);
+    server->event = event_new(base, fd, EV_READ | EV_PERSIST, on_connection, server);
+    if (server->appender == NULL || server->event == NULL || event_add(server->event, NULL) != 0) {
+        control_server_destroy(server);
+        return NULL;
+    }
+    return server;
+}
+
+void control_server_destroy(struct control_server *server) {
+    if (server == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        if (server->clients[i] != NULL) {
+            drop_client(server->clients[i]);
+        }
+    }
+    if (server->event != NULL) {
+        event_free(server->event);
+    }
+    store_appender_destroy(server->appender);
+    free(server);
+}

@@ -1,0 +1,65 @@
+/* The worker's socket: commands ask it for the state, and 'traffic' hands its results over.
+ *
+ * SOCK_SEQPACKET; every request is one struct control_request.  A status request is answered by the JSON
+ * text, cut into messages, and the end of the connection.  Traffic is a run, its intervals, histogram and
+ * flows, and the run again with its end; each is acknowledged by nothing, the connection's end by one byte
+ * once all is in the database.  Whoever runs the lab trusts root and the worker's own user; traffic from
+ * anybody else is refused. */
+#pragma once
+
+#include <stdbool.h>
+
+#include <event2/event.h>
+
+#include "collector/store/store.h"
+#include "common/error.h"
+
+#define CONTROL_VERSION 1
+
+enum control_kind {
+    CONTROL_STATUS = 1,
+    CONTROL_TRAFFIC_RUN,
+    CONTROL_TRAFFIC_INTERVAL,
+    CONTROL_TRAFFIC_HISTOGRAM,
+    CONTROL_TRAFFIC_FLOW,
+    CONTROL_TRAFFIC_END,
+};
+
+struct control_request {
+    uint32_t version;
+    uint32_t kind;
+    union {
+        struct traffic_run_row run; /* 'id' and 'run_id' of the rows are the worker's to give */
+        struct traffic_interval_row interval;
+        struct traffic_histogram_row histogram;
+        struct traffic_flow_row flow;
+    };
+};
+
+/* A command's side. */
+
+/* Connects to the socket 'path'.  Returns a descriptor, or a negative errno: -ENOENT or -ECONNREFUSED when no
+ * worker runs. */
+int control_connect(const char *path);
+
+/* Sends a request.  Returns 0 or a negative errno. */
+int control_send(int fd, const struct control_request *request);
+
+/* Asks for the state.  Returns the JSON text, which the caller frees, or NULL with 'error' filled. */
+char *control_status(int fd, struct error *error);
+
+/* Ends a hand-over and waits until it is in the database.  Returns 0, -EIO if the worker refused, or another
+ * negative errno. */
+int control_end(int fd);
+
+/* The worker's side. */
+
+struct control_server;
+
+/* Gives the state as a JSON text made by malloc(), or NULL. */
+typedef char *control_status_fn(void *context);
+
+/* Serves the listening socket 'fd' on 'base'.  Returns NULL when memory is out. */
+struct control_server *control_server_create(struct event_base *base, int fd, struct store *store,
+                                             control_status_fn *status, void *context);
+void control_server_destroy(struct control_server *server);

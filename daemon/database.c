@@ -1,0 +1,102 @@
+#include "daemon/database.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char root_folder[] = "/var/lib/nsmon";
+
+static int fail(const char *what, const char *path, int code, struct error *error) {
+    return error_set(error, code, "could not %s '%s': %s; give another file with --db", what, path,
+                     strerror(-code));
+}
+
+/* 'wanted' with its folder made absolute; the file need not be there. */
+static int make_absolute(const char *wanted, char *path, size_t size, struct error *error) {
+    char folder_of[4096];
+    char name_of[4096];
+    snprintf(folder_of, sizeof folder_of, "%s", wanted);
+    snprintf(name_of, sizeof name_of, "%s", wanted);
+    char *folder = realpath(dirname(folder_of), NULL);
+    if (folder == NULL) {
+        return fail("find the folder of the database", wanted, -errno, error);
+    }
+    int length = snprintf(path, size, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, basename(name_of));
+    free(folder);
+    return length > 0 && (size_t)length < size
+               ? 0
+               : error_set(error, -ENAMETOOLONG, "the name of the database is too long");
+}
+
+/* Gives one of our own files in 'folder' to 'identity'.  The folder belongs to an unprivileged user, so what
+ * stands there may be a trap: only a plain file with one name is touched. */
+static int give_file(int folder, const char *name, const struct identity *identity) {
+    int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        return errno == ENOENT ? 0 : -errno;
+    }
+    struct stat stat;
+    int code = fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_nlink == 1 ? 0 : -EPERM;
+    if (code == 0 && stat.st_uid != identity->uid && fchown(fd, identity->uid, identity->gid) != 0) {
+        code = -errno;
+    }
+    close(fd);
+    return code;
+}
+
+static int prepare_root_folder(const struct identity *identity, struct error *error) {
+    static const char *const names[] = {"nsmon.db", "nsmon.db-wal", "nsmon.db-shm", "nsmon.db-journal"};
+    if (mkdir(root_folder, 0755) != 0 && errno != EEXIST) {
+        return fail("make", root_folder, -errno, error);
+    }
+    int folder = open(root_folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0) {
+        return fail("open", root_folder, -errno, error);
+    }
+    int code = fchmod(folder, 0755) == 0 && fchown(folder, identity->uid, identity->gid) == 0 ? 0 : -errno;
+    for (size_t i = 0; code == 0 && i < sizeof names / sizeof *names; i++) {
+        code = give_file(folder, names[i], identity);
+    }
+    close(folder);
+    return code == 0 ? 0 : fail("prepare", root_folder, code, error);
+}
+
+static int make_user_folder(char *path, size_t size, struct error *error) {
+    const char *data = getenv("XDG_DATA_HOME");
+    const char *home = getenv("HOME");
+    char folder[4096];
+    if (data != NULL && data[0] == '/') {
+        snprintf(folder, sizeof folder, "%s/nsmon", data);
+    } else if (home != NULL && home[0] == '/') {
+        snprintf(folder, sizeof folder, "%s/.local/share/nsmon", home);
+    } else {
+        return error_set(error, -ENOENT, "there is no home folder for the database; give a file with --db");
+    }
+    for (char *slash = strchr(folder + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(folder, 0755);
+        *slash = '/';
+    }
+    if (mkdir(folder, 0755) != 0 && errno != EEXIST) {
+        return fail("make", folder, -errno, error);
+    }
+    snprintf(path, size, "%s/nsmon.db", folder);
+    return 0;
+}
+
+int database_locate(const char *wanted, const struct identity *identity, char *path, size_t size,
+                    struct error *error) {
+    if (wanted != NULL) {
+        return make_absolute(wanted, path, size, error);
+    }
+    if (geteuid() != 0) {
+        return make_user_folder(path, size, error);
+    }
+    snprintf(path, size, "%s/nsmon.db", root_folder);
+    return prepare_root_folder(identity, error);
+}

@@ -1,0 +1,345 @@
+#include "daemon/lab.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "collector/store/store.h"
+#include "daemon/control.h"
+#include "daemon/database.h"
+#include "daemon/supervisor.h"
+
+/* A lab that says nothing for so long while it starts or stops is stuck. */
+enum { SILENCE_S = 60 };
+
+struct lab_settings lab_settings_default(void) {
+    return (struct lab_settings){
+        .sflow = true,
+        .netflow = true,
+        .ipfix = true,
+        .sflow_sampling = 64,
+        .ipfix_sampling = 64,
+        .sflow_header_bytes = 128,
+        .sflow_polling_s = 5,
+        .netflow_timeout_s = 5,
+        .ipfix_timeout_s = 5,
+        .sflow_port = -1,
+        .netflow_port = -1,
+        .ipfix_port = -1,
+    };
+}
+
+/* " --prefix x", or nothing, for hints. */
+static const char *prefix_option(const char *prefix, char text[32]) {
+    snprintf(text, 32, "%s%s", prefix[0] != '\0' ? " --prefix " : "", prefix);
+    return text;
+}
+
+static int need_root(const char *command, struct error *error) {
+    if (geteuid() == 0) {
+        return 0;
+    }
+    return error_set(error, -EPERM, "nsmon %s needs root for namespaces and captures: run 'sudo nsmon %s'",
+                     command, command);
+}
+
+/* --- reading what the supervisor reports --- */
+
+struct report_reader {
+    int fd;
+    char buffer[4096];
+    size_t size;
+};
+
+/* Takes the next line, without its newline, into 'line'.  Returns 0, -EPIPE at the end, or -ETIMEDOUT. */
+static int next_line(struct report_reader *reader, char *line, size_t line_size) {
+    for (;;) {
+        char *newline = memchr(reader->buffer, '\n', reader->size);
+        if (newline != NULL) {
+            size_t length = (size_t)(newline - reader->buffer);
+            size_t kept = length < line_size ? length : line_size - 1;
+            memcpy(line, reader->buffer, kept);
+            line[kept] = '\0';
+            reader->size -= length + 1;
+            memmove(reader->buffer, newline + 1, reader->size);
+            return 0;
+        }
+        if (reader->size == sizeof reader->buffer) {
+            return -EPIPE;
+        }
+        ssize_t got = read(reader->fd, reader->buffer + reader->size, sizeof reader->buffer - reader->size);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return got < 0 && errno == EAGAIN ? -ETIMEDOUT : -EPIPE;
+        }
+        reader->size += (size_t)got;
+    }
+}
+
+/* Hands steps on until the line that says how it went.  Returns 0 or a negative errno with 'error' filled. */
+static int follow(int fd, lab_progress_fn *progress, void *context, struct lab_info *info,
+                  struct error *error) {
+    struct report_reader reader = {.fd = fd};
+    char line[1100];
+    int code;
+    while ((code = next_line(&reader, line, sizeof line)) == 0) {
+        const char *text = strlen(line) > 2 ? line + 2 : "";
+        switch (line[0]) {
+        case 's':
+        case 'd':
+            progress(text, line[0] == 'd', context);
+            break;
+        case 'i':
+            if (info != NULL) {
+                char *end = NULL;
+                info->session_id = strtoll(text, &end, 10);
+                snprintf(info->database, sizeof info->database, "%s", *end == ' ' ? end + 1 : "");
+            }
+            break;
+        case 'r':
+            if (info != NULL) {
+                snprintf(info->description, sizeof info->description, "%s", text);
+            }
+            return 0;
+        case 'e':
+            return 0;
+        default:
+            return error_set(error, -EIO, "%s", text);
+        }
+    }
+    return error_set(error, code, "the lab's supervisor %s",
+                     code == -ETIMEDOUT ? "does not answer" : "ended without a word");
+}
+
+/* --- what a crash left --- */
+
+static void database_note_path(const struct run_dir *dir, char path[RUN_DIR_SIZE + 16]) {
+    snprintf(path, RUN_DIR_SIZE + 16, "%s/database", dir->path);
+}
+
+/* Notes which database the lab writes to, for whoever cleans up after a crash. */
+static void note_database(const struct run_dir *dir, const char *database) {
+    char path[RUN_DIR_SIZE + 16];
+    database_note_path(dir, path);
+    FILE *file = fopen(path, "we");
+    if (file != NULL) {
+        fputs(database, file);
+        fclose(file);
+    }
+}
+
+/* Ends the sessions that a crash left open, as the user who may write the database. */
+static void close_sessions(const struct run_dir *dir, const char *prefix) {
+    char path[RUN_DIR_SIZE + 16];
+    char database[LAB_PATH_SIZE] = "";
+    struct identity identity;
+    struct stat stat_of;
+    database_note_path(dir, path);
+    FILE *file = fopen(path, "re");
+    if (file != NULL) {
+        if (fgets(database, sizeof database, file) == NULL) {
+            database[0] = '\0';
+        }
+        fclose(file);
+    }
+    unlink(path);
+    if (database[0] == '\0' || stat(database, &stat_of) != 0 || stat_of.st_uid == 0) {
+        return;
+    }
+    identity = (struct identity){.uid = stat_of.st_uid, .gid = stat_of.st_gid};
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(privilege_drop(&identity, NULL) == 0 ? store_fail_sessions(database, prefix, NULL) : 1);
+    }
+    if (child > 0) {
+        waitpid(child, NULL, 0);
+    }
+}
+
+struct relay {
+    lab_progress_fn *progress;
+    void *context;
+};
+
+static int relay_step(const char *step, void *context) {
+    const struct relay *relay = context;
+    relay->progress(step, true, relay->context);
+    return 0;
+}
+
+static int clean_up_crashed(const struct run_dir *dir, const char *prefix, lab_progress_fn *progress,
+                            void *context, struct error *error) {
+    struct relay relay = {.progress = progress, .context = context};
+    close_sessions(dir, prefix);
+    return topo_recover(dir->path, relay_step, &relay, error);
+}
+
+/* --- start and stop --- */
+
+/* Makes --pcap-dir absolute, and makes it where it is not there. */
+static int prepare_pcap_dir(const char *wanted, char *path, struct error *error) {
+    struct identity identity;
+    path[0] = '\0';
+    if (wanted == NULL) {
+        return 0;
+    }
+    int code = privilege_find_user(&identity, error);
+    if (code != 0) {
+        return code;
+    }
+    if (mkdir(wanted, 0755) == 0) {
+        if (chown(wanted, identity.uid, identity.gid) != 0) {
+            return error_set(error, -errno, "could not give '%s' to user %s: %s", wanted, identity.name,
+                             strerror(errno));
+        }
+    } else if (errno != EEXIST) {
+        return error_set(error, -errno, "could not make the folder '%s': %s", wanted, strerror(errno));
+    }
+    char *absolute = realpath(wanted, NULL);
+    if (absolute == NULL || strlen(absolute) >= LAB_PATH_SIZE) {
+        free(absolute);
+        return error_set(error, -ENOENT, "could not find the folder '%s'", wanted);
+    }
+    memcpy(path, absolute, strlen(absolute) + 1);
+    free(absolute);
+    return 0;
+}
+
+/* Forks the supervisor and follows it until the lab is up. */
+static int launch(struct supervisor_settings *settings, lab_progress_fn *progress, void *context,
+                  struct lab_info *info, struct error *error) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return error_set(error, -errno, "could not make a pipe: %s", strerror(errno));
+    }
+    pid_t child = fork();
+    if (child < 0) {
+        return error_set(error, -errno, "could not start the supervisor: %s", strerror(errno));
+    }
+    if (child == 0) {
+        close(ends[0]);
+        setsid();
+        settings->report_fd = ends[1];
+        _exit(supervisor_main(settings));
+    }
+    close(ends[1]);
+    int code = follow(ends[0], progress, context, info, error);
+    close(ends[0]);
+    if (code != 0) {
+        waitpid(child, NULL, 0); /* so that all is undone when we say so */
+    }
+    return code;
+}
+
+static int prepare(struct supervisor_settings *settings, lab_progress_fn *progress, void *context,
+                   struct error *error) {
+    struct identity identity;
+    const struct lab_settings *lab = &settings->lab;
+    int code = privilege_find_user(&identity, error);
+    code = code == 0 ? database_locate(lab->database, &identity, settings->database,
+                                       sizeof settings->database, error)
+                     : code;
+    code = code == 0 ? prepare_pcap_dir(lab->pcap_dir, settings->pcap_dir, error) : code;
+    code = code == 0 ? run_dir_make(&settings->dir, error) : code;
+    if (code == 0 && topo_recorded(settings->dir.path)) {
+        progress("taking down what a crashed lab left behind", false, context);
+        code = clean_up_crashed(&settings->dir, lab->prefix, progress, context, error);
+    }
+    if (code == 0) {
+        note_database(&settings->dir, settings->database);
+    }
+    return code;
+}
+
+int lab_start(const struct lab_settings *lab, lab_progress_fn *progress, void *context, struct lab_info *info,
+              struct error *error) {
+    struct supervisor_settings settings = {.lab = *lab, .dir = run_dir_of(lab->prefix)};
+    char option[32];
+    int code = need_root("start", error);
+    if (code != 0) {
+        return code;
+    }
+    settings.lock_fd = run_dir_lock(&settings.dir, error);
+    if (settings.lock_fd == -EALREADY) {
+        prefix_option(lab->prefix, option);
+        return error_set(
+            error, -EALREADY,
+            "this lab is running already: 'nsmon status%s' shows it, 'sudo nsmon stop%s' ends it, "
+            "and --prefix NAME starts another beside it",
+            option, option);
+    }
+    if (settings.lock_fd < 0) {
+        return settings.lock_fd;
+    }
+    code = prepare(&settings, progress, context, error);
+    code = code == 0 ? launch(&settings, progress, context, info, error) : code;
+    close(settings.lock_fd);
+    return code;
+}
+
+/* Without a supervisor to ask: there is no such lab, or only its remains. */
+static int stop_remains(const struct run_dir *dir, const char *prefix, lab_progress_fn *progress,
+                        void *context, struct error *error) {
+    struct error lock_error;
+    char option[32];
+    int lock_fd = run_dir_lock(dir, &lock_error);
+    if (lock_fd == -EALREADY) {
+        return error_set(error, -EBUSY, "the lab is just starting or stopping; try again in a few seconds");
+    }
+    if (lock_fd < 0) {
+        return error_set(error, lock_fd, "%s", lock_error.text);
+    }
+    int code;
+    if (topo_recorded(dir->path)) {
+        progress("this lab had crashed: taking down what it left behind", false, context);
+        code = clean_up_crashed(dir, prefix, progress, context, error);
+    } else {
+        code = error_set(error, -ENOENT, "no lab is running; 'sudo nsmon start%s' starts one",
+                         prefix_option(prefix, option));
+    }
+    if (code == 0 || code == -ENOENT) {
+        run_dir_remove(dir);
+    }
+    close(lock_fd);
+    return code;
+}
+
+int lab_stop(const char *prefix, lab_progress_fn *progress, void *context, struct error *error) {
+    struct run_dir dir = run_dir_of(prefix);
+    int code = need_root("stop", error);
+    if (code != 0) {
+        return code;
+    }
+    int fd = control_connect(dir.supervisor);
+    if (fd < 0) {
+        return stop_remains(&dir, prefix, progress, context, error);
+    }
+    struct timeval limit = {.tv_sec = SILENCE_S};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    code = follow(fd, progress, context, NULL, error);
+    close(fd);
+    return code;
+}
+
+char *lab_status(const char *prefix, struct error *error) {
+    struct run_dir dir = run_dir_of(prefix);
+    char option[32];
+    int fd = control_connect(dir.control);
+    if (fd < 0) {
+        error_set(error, -ENOENT, "no lab is running; 'sudo nsmon start%s' starts one",
+                  prefix_option(prefix, option));
+        return NULL;
+    }
+    char *text = control_status(fd, error);
+    close(fd);
+    return text;
+}

@@ -1,0 +1,56 @@
+/* A lab's life as a command sees it: start it, stop it, ask it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "topo/topo.h"
+
+#define LAB_PATH_SIZE 512
+
+/* What a lab is to be like.  Strings are kept by the caller. */
+struct lab_settings {
+    char prefix[TOPO_PREFIX_SIZE]; /* "" for the default names */
+    enum topo_datapath datapath;
+    const char *database; /* --db, or NULL for the default file */
+    const char *label;    /* of the session, or NULL */
+    const char *pcap_dir; /* where to keep captures, or NULL */
+    bool sflow, netflow, ipfix;
+    uint32_t sflow_sampling, ipfix_sampling;
+    uint32_t sflow_header_bytes, sflow_polling_s;
+    uint32_t netflow_timeout_s, ipfix_timeout_s;
+    /* Where the collector listens; -1: the protocol's own port, or any free one if that is taken in the
+     * system's namespace. */
+    int sflow_port, netflow_port, ipfix_port;
+};
+
+/* The defaults of 'nsmon start'. */
+struct lab_settings lab_settings_default(void);
+
+/* Told what is being done, in words for people; 'detail' for steps that only -v shows. */
+typedef void lab_progress_fn(const char *text, bool detail, void *context);
+
+struct lab_info {
+    int64_t session_id;
+    char database[LAB_PATH_SIZE];
+    char description[256]; /* of the switch, for people */
+};
+
+/* Builds the lab and starts supervisor and worker, and returns when all is up.  A lab of the same prefix that
+ * a crash left behind is taken down first.
+ *
+ * Returns 0, or a negative errno with 'error' filled: -EPERM without root, -EALREADY when that lab runs. */
+int lab_start(const struct lab_settings *settings, lab_progress_fn *progress, void *context,
+              struct lab_info *info, struct error *error);
+
+/* Flushes the exporters' caches, ends the session and takes the lab of 'prefix' down; also what a crash left
+ * of it.
+ *
+ * Returns 0, or a negative errno with 'error' filled: -EPERM without root, -ENOENT when there is no such lab.
+ */
+int lab_stop(const char *prefix, lab_progress_fn *progress, void *context, struct error *error);
+
+/* The state of the lab of 'prefix' as a JSON text, which the caller frees.  Needs no root.  Returns NULL with
+ * 'error' filled when no lab runs. */
+char *lab_status(const char *prefix, struct error *error);

@@ -1,0 +1,27 @@
+/* Where a lab keeps what it needs while it runs: /run/nsmon/default, or /run/nsmon/PREFIX. */
+#pragma once
+
+#include "common/error.h"
+
+#define RUN_DIR_SIZE 64 /* sockets' names have 108 bytes at most */
+
+struct run_dir {
+    char path[RUN_DIR_SIZE];
+    char control[RUN_DIR_SIZE + 16];    /* the worker's socket: status for all, results of traffic for root */
+    char supervisor[RUN_DIR_SIZE + 24]; /* the supervisor's socket: stop; root's alone */
+    char log[RUN_DIR_SIZE + 16];
+};
+
+/* The names for 'prefix'; makes nothing. */
+struct run_dir run_dir_of(const char *prefix);
+
+/* Makes the folder.  Returns 0 or a negative errno with 'error' filled. */
+int run_dir_make(const struct run_dir *dir, struct error *error);
+
+/* Takes the lock that the lab's supervisor holds as long as it lives.  Returns a descriptor to keep open
+ * (children inherit it with the process), -EALREADY when somebody holds it, or another negative errno, with
+ * 'error' filled. */
+int run_dir_lock(const struct run_dir *dir, struct error *error);
+
+/* Removes the sockets, the log and the folder, if it is then empty. */
+void run_dir_remove(const struct run_dir *dir);

@@ -1,0 +1,145 @@
+#include "daemon/status.h"
+
+#include <jansson.h>
+#include <string.h>
+
+static json_t *count(uint64_t value) {
+    return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
+}
+
+static json_t *number_or_null(int64_t value) {
+    return value == STORE_NULL ? json_null() : json_integer(value);
+}
+
+static void add_exporter(const struct collector_exporter *exporter, void *context) {
+    json_t *list = context;
+    const struct exporter_row *row = exporter->row;
+    char agent[IP_TEXT_SIZE];
+    json_t *json = json_object();
+    json_object_set_new(json, "protocol", json_string(row->protocol));
+    json_object_set_new(json, "agent", json_string(ip_address_format(&row->agent, agent)));
+    json_object_set_new(json, "domain", json_integer(row->domain));
+    json_object_set_new(json, "transport", json_string(row->transport));
+    json_object_set_new(json, "dialect", json_string(row->dialect));
+    json_object_set_new(json, "sampling_rate", number_or_null(row->sampling_rate));
+    json_object_set_new(json, "datagrams", count(exporter->datagrams));
+    json_object_set_new(json, "bytes", count(exporter->bytes));
+    json_object_set_new(json, "records", count(exporter->records));
+    json_object_set_new(json, "lost", json_integer(exporter->lost));
+    json_object_set_new(json, "lost_unit", json_string(exporter->lost_unit));
+    json_object_set_new(json, "reordered", json_integer(exporter->reordered));
+    json_object_set_new(json, "duplicated", json_integer(exporter->duplicated));
+    json_object_set_new(json, "restarts", json_integer(exporter->restarts));
+    json_object_set_new(json, "unknown_templates", count(exporter->unknown_templates));
+    json_object_set_new(json, "held", count(exporter->held));
+    json_object_set_new(json, "malformed", count(exporter->malformed));
+    json_object_set_new(json, "unknown_records", count(exporter->unknown_records));
+    json_object_set_new(json, "first_ns", json_integer(row->first_ns));
+    json_object_set_new(json, "last_ns", json_integer(row->last_ns));
+    json_object_set_new(json, "blind_since_ns",
+                        exporter->blind_since_ns == 0 ? json_null() : json_integer(exporter->blind_since_ns));
+    json_array_append_new(list, json);
+}
+
+static json_t *captures_json(const struct worker_settings *worker) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < worker->capture_count; i++) {
+        struct capture_counts out = capture_counts(worker->captures[i], TRUTH_OUT);
+        struct capture_counts in = capture_counts(worker->captures[i], TRUTH_IN);
+        json_t *json = json_object();
+        json_object_set_new(json, "interface", json_string(worker->ports[i].tap));
+        json_object_set_new(json, "netns", json_string(worker->ports[i].netns));
+        json_object_set_new(json, "frames_out", count(out.processed));
+        json_object_set_new(json, "frames_in", count(in.processed));
+        json_object_set_new(json, "bytes_out", count(out.bytes));
+        json_object_set_new(json, "bytes_in", count(in.bytes));
+        json_object_set_new(json, "dropped", count(out.dropped + in.dropped));
+        json_array_append_new(list, json);
+    }
+    return list;
+}
+
+static json_t *ports_json(const struct status_source *source) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < source->worker->capture_count; i++) {
+        if (!source->stages->known[i + 1]) {
+            continue;
+        }
+        const struct topo_port_stats *stats = &source->stages->ports[i + 1];
+        const struct topo_port *port = &source->worker->ports[i];
+        json_t *json = json_object();
+        json_object_set_new(json, "name", json_string(port->ovs_tap));
+        json_object_set_new(json, "ifindex", json_integer(port->ifindex));
+        json_object_set_new(json, "of_port", json_integer(port->of_port));
+        json_object_set_new(json, "rx_packets", count(stats->rx_packets));
+        json_object_set_new(json, "rx_bytes", count(stats->rx_bytes));
+        json_object_set_new(json, "tx_packets", count(stats->tx_packets));
+        json_object_set_new(json, "tx_bytes", count(stats->tx_bytes));
+        json_object_set_new(json, "socket_drops",
+                            stats->socket_drops_known ? count(stats->socket_drops) : json_null());
+        json_object_set_new(json, "socket_buffer_bytes", count(stats->socket_buffer_bytes));
+        json_array_append_new(list, json);
+    }
+    return list;
+}
+
+static json_t *collector_json(const struct status_source *source) {
+    struct listen_counts sum = {0};
+    json_t *sockets = json_array();
+    for (size_t i = 0; i < SOCKET_COUNT; i++) {
+        if (source->listeners[i] == NULL) {
+            continue;
+        }
+        struct listen_counts counts = listener_counts(source->listeners[i]);
+        json_t *json = json_object();
+        json_object_set_new(json, "port", json_integer(counts.port));
+        json_object_set_new(json, "datagrams", count(counts.datagrams));
+        json_object_set_new(json, "kernel_drops", count(counts.kernel_drops));
+        json_object_set_new(json, "buffer_bytes", count(counts.buffer_bytes));
+        json_array_append_new(sockets, json);
+        sum.datagrams += counts.datagrams;
+        sum.kernel_drops += counts.kernel_drops;
+        if (sum.buffer_bytes == 0 || counts.buffer_bytes < sum.buffer_bytes) {
+            sum.buffer_bytes = counts.buffer_bytes;
+        }
+    }
+    struct error write_error;
+    store_write_error(source->store, &write_error);
+    json_t *json = json_object();
+    json_object_set_new(json, "datagrams", count(sum.datagrams));
+    json_object_set_new(json, "kernel_drops", count(sum.kernel_drops));
+    json_object_set_new(json, "buffer_bytes", count(sum.buffer_bytes));
+    json_object_set_new(json, "unrecognised", count(collector_totals(source->collector).unrecognised));
+    json_object_set_new(json, "queue_drops", count(store_dropped_rows(source->store)));
+    json_object_set_new(json, "write_error",
+                        write_error.text[0] == '\0' ? json_null() : json_string(write_error.text));
+    json_object_set_new(json, "sockets", sockets);
+    return json;
+}
+
+char *status_json(const struct status_source *source) {
+    const struct worker_settings *worker = source->worker;
+    json_t *exporters = json_array();
+    collector_each_exporter(source->collector, add_exporter, exporters);
+    json_t *json = json_object();
+    json_object_set_new(json, "running", json_true());
+    json_object_set_new(json, "version", json_string(NSMON_VERSION));
+    json_object_set_new(json, "session", json_integer(store_session_id(source->store)));
+    json_object_set_new(json, "label",
+                        worker->lab->label != NULL ? json_string(worker->lab->label) : json_null());
+    json_object_set_new(json, "prefix", json_string(worker->lab->prefix));
+    json_object_set_new(json, "database", json_string(worker->database));
+    json_object_set_new(json, "bridge", json_string(worker->bridge));
+    json_object_set_new(json, "switch", json_string(worker->switch_text));
+    json_object_set_new(json, "user", json_string(worker->identity.name));
+    json_object_set_new(json, "started_ns", json_integer(source->started_ns));
+    json_object_set_new(json, "window_start_ns",
+                        source->window_start_ns == 0 ? json_null() : json_integer(source->window_start_ns));
+    json_object_set_new(json, "exporters", exporters);
+    json_object_set_new(json, "captures", captures_json(worker));
+    json_object_set_new(json, "ports", ports_json(source));
+    json_object_set_new(json, "collector", collector_json(source));
+    char *text = json_dumps(json, JSON_COMPACT);
+    json_decref(json);
+    return text;
+}

@@ -1,0 +1,498 @@
+#include "daemon/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "collector/listen/listen.h"
+#include "common/clock.h"
+#include "daemon/link.h"
+#include "daemon/worker.h"
+
+/* Room for half a minute of exports at sampling 1 while the worker is kept from running. */
+enum { EXPORT_BUFFER_BYTES = 32 << 20 };
+
+#define WORKER_START_MS  15000
+#define WORKER_FINISH_MS 30000
+/* From the stations' last frame to its being sampled, exported and read; and from a flush to the last
+ * datagram. */
+#define SETTLE_NS (100 * NS_PER_MS)
+
+static const uint16_t export_ports[SOCKET_COUNT] = {6343, 2055, 4739};
+
+struct supervisor {
+    const struct supervisor_settings *settings;
+    struct topo *topo;
+    struct identity identity;
+    int report_fd; /* of whoever is told what happens: the starting command's pipe, then a stopping one's
+                      socket */
+    int socket_fd;
+    int signal_fd;
+    int link_fd;
+    pid_t worker;
+    int export_fds[SOCKET_COUNT];
+    uint16_t ports[SOCKET_COUNT];
+    struct capture *captures[TOPO_HOSTS_MAX];
+    int control_fd;
+    char session_tag[32];
+};
+
+static void report(struct supervisor *s, char kind, const char *text) {
+    if (s->report_fd >= 0) {
+        char line[1024];
+        int length = snprintf(line, sizeof line, "%c %.1000s\n", kind, text);
+        if (length > 0 && write(s->report_fd, line, (size_t)length) < 0) {
+            close(s->report_fd);
+            s->report_fd = -1;
+        }
+    }
+}
+
+static int on_topo_step(const char *step, void *context) {
+    report(context, 'd', step);
+    return 0;
+}
+
+/* --- opening what needs privilege --- */
+
+static int open_export(struct supervisor *s, enum worker_socket which, int wanted, struct error *error) {
+    int fd = topo_socket_in(topo_namespace_fd(s->topo, TOPO_SWITCH), AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0,
+                            error);
+    if (fd < 0) {
+        return fd;
+    }
+    struct ip_address loopback = {.family = 4, .bytes = {127, 0, 0, 1}};
+    uint16_t port = wanted >= 0 ? (uint16_t)wanted : export_ports[which];
+    int bound = listen_bind(fd, &loopback, port, EXPORT_BUFFER_BYTES, error);
+    if (bound == -EADDRINUSE && wanted < 0) {
+        bound = listen_bind(fd, &loopback, 0, EXPORT_BUFFER_BYTES, error);
+    }
+    if (bound < 0) {
+        close(fd);
+        return bound;
+    }
+    s->export_fds[which] = fd;
+    s->ports[which] = (uint16_t)bound;
+    return 0;
+}
+
+static int open_exports(struct supervisor *s, struct error *error) {
+    const struct lab_settings *lab = &s->settings->lab;
+    const bool on[SOCKET_COUNT] = {lab->sflow, lab->netflow, lab->ipfix};
+    const int wanted[SOCKET_COUNT] = {lab->sflow_port, lab->netflow_port, lab->ipfix_port};
+    int code = 0;
+    for (enum worker_socket i = 0; code == 0 && i < SOCKET_COUNT; i++) {
+        if (on[i]) {
+            code = open_export(s, i, wanted[i], error);
+        }
+    }
+    return code;
+}
+
+struct capture_request {
+    struct capture_settings settings;
+    struct capture **capture;
+    struct error *error;
+};
+
+static int open_capture_here(void *context) {
+    struct capture_request *request = context;
+    return capture_open(&request->settings, request->capture, request->error);
+}
+
+static int open_captures(struct supervisor *s, struct error *error) {
+    int code = 0;
+    for (unsigned host = 1; code == 0 && host <= topo_hosts(s->topo); host++) {
+        const struct topo_port *port = topo_port(s->topo, host);
+        struct capture_request request = {
+            .settings = {.interface = port->tap,
+                         .station = host,
+                         .mac = port->tap_mac,
+                         .file = s->settings->pcap_dir[0] != '\0'},
+            .capture = &s->captures[host - 1],
+            .error = error,
+        };
+        code = topo_call_in(topo_namespace_fd(s->topo, host), open_capture_here, &request, error);
+    }
+    return code;
+}
+
+static int listen_unix(const char *path, mode_t mode, int *fd, struct error *error) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+    unlink(path);
+    *fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    mode_t old = umask(0777);
+    int result = *fd < 0 ? -1 : bind(*fd, (struct sockaddr *)&address, sizeof address);
+    umask(old);
+    if (result != 0 || chmod(path, mode) != 0 || listen(*fd, 16) != 0) {
+        return error_set(error, -errno, "could not make the socket '%s': %s", path, strerror(errno));
+    }
+    return 0;
+}
+
+/* --- the worker --- */
+
+/* What the session was told to do, as JSON.  The caller frees it. */
+static char *describe_session(const struct supervisor *s) {
+    const struct lab_settings *lab = &s->settings->lab;
+    json_t *json =
+        json_pack("{s:s, s:s, s:s, s:b}", "prefix", lab->prefix, "bridge", topo_bridge(s->topo), "switch",
+                  topo_switch(s->topo)->why, "kernel_datapath", topo_switch(s->topo)->kernel_datapath);
+    if (lab->sflow) {
+        json_object_set_new(json, "sflow",
+                            json_pack("{s:I, s:I, s:I, s:i}", "sampling", (json_int_t)lab->sflow_sampling,
+                                      "header_bytes", (json_int_t)lab->sflow_header_bytes, "polling_s",
+                                      (json_int_t)lab->sflow_polling_s, "port", s->ports[SOCKET_SFLOW]));
+    }
+    if (lab->netflow) {
+        json_object_set_new(json, "netflow",
+                            json_pack("{s:I, s:i}", "active_timeout_s", (json_int_t)lab->netflow_timeout_s,
+                                      "port", s->ports[SOCKET_NETFLOW]));
+    }
+    if (lab->ipfix) {
+        json_object_set_new(json, "ipfix",
+                            json_pack("{s:I, s:I, s:i}", "sampling", (json_int_t)lab->ipfix_sampling,
+                                      "active_timeout_s", (json_int_t)lab->ipfix_timeout_s, "port",
+                                      s->ports[SOCKET_IPFIX]));
+    }
+    char *text = json_dumps(json, JSON_COMPACT);
+    json_decref(json);
+    return text;
+}
+
+static int run_worker(struct supervisor *s, int link_fd, const char *description) {
+    struct worker_settings worker = {
+        .lab = &s->settings->lab,
+        .database = s->settings->database,
+        .pcap_dir = s->settings->pcap_dir,
+        .settings = description,
+        .identity = s->identity,
+        .link_fd = link_fd,
+        .control_fd = s->control_fd,
+        .capture_count = topo_hosts(s->topo),
+    };
+    char switch_text[sizeof topo_switch(s->topo)->why];
+    char bridge[TOPO_NAME_SIZE];
+    snprintf(switch_text, sizeof switch_text, "%s", topo_switch(s->topo)->why);
+    snprintf(bridge, sizeof bridge, "%s", topo_bridge(s->topo));
+    worker.switch_text = switch_text;
+    worker.bridge = bridge;
+    memcpy(worker.export_fds, s->export_fds, sizeof worker.export_fds);
+    for (unsigned i = 0; i < topo_hosts(s->topo); i++) {
+        worker.captures[i] = s->captures[i];
+        worker.ports[i] = *topo_port(s->topo, i + 1);
+    }
+    /* Root's descriptors are not the worker's. */
+    close(s->link_fd);
+    close(s->socket_fd);
+    close(s->signal_fd);
+    close(s->settings->lock_fd);
+    if (s->report_fd >= 0) {
+        close(s->report_fd);
+    }
+    topo_close(s->topo);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    return worker_main(&worker);
+}
+
+/* Forks the worker and closes here what is its own from now on. */
+static int start_worker(struct supervisor *s, struct error *error) {
+    int ends[2];
+    int code = link_open(ends);
+    char *description = describe_session(s);
+    if (code != 0 || description == NULL) {
+        free(description);
+        return error_set(error, code != 0 ? code : -ENOMEM, "could not prepare the worker");
+    }
+    s->link_fd = ends[0];
+    s->worker = fork();
+    if (s->worker == 0) {
+        _exit(run_worker(s, ends[1], description));
+    }
+    code = s->worker < 0 ? error_set(error, -errno, "could not start the worker: %s", strerror(errno)) : 0;
+    free(description);
+    close(ends[1]);
+    close(s->control_fd);
+    s->control_fd = -1;
+    for (size_t i = 0; i < SOCKET_COUNT; i++) {
+        if (s->export_fds[i] >= 0) {
+            close(s->export_fds[i]);
+            s->export_fds[i] = -1;
+        }
+    }
+    for (size_t i = 0; i < TOPO_HOSTS_MAX; i++) {
+        capture_close(s->captures[i]);
+        s->captures[i] = NULL;
+    }
+    return code;
+}
+
+static int await_worker(struct supervisor *s, struct error *error) {
+    struct link_message message;
+    int code = link_receive(s->link_fd, &message, WORKER_START_MS);
+    if (code != 0) {
+        return error_set(error, code, "the worker did not start: %s", strerror(-code));
+    }
+    if (message.kind != LINK_READY) {
+        return error_set(error, -EIO, "%s", message.text);
+    }
+    char text[LAB_PATH_SIZE + 32];
+    snprintf(text, sizeof text, "%lld %s", (long long)message.session_id, s->settings->database);
+    report(s, 'i', text);
+    return 0;
+}
+
+static void tell_worker(struct supervisor *s, enum link_kind kind, int64_t at_ns) {
+    struct link_message message = {.kind = kind, .at_ns = at_ns};
+    link_send(s->link_fd, &message);
+}
+
+static void tell_ports(struct supervisor *s) {
+    for (unsigned host = 1; host <= topo_hosts(s->topo); host++) {
+        struct link_message message = {.kind = LINK_PORT, .host = host};
+        if (topo_port_stats(s->topo, host, &message.port, NULL) == 0) {
+            link_send(s->link_fd, &message);
+        }
+    }
+}
+
+/* --- the lab's life --- */
+
+static int configure_exports(struct supervisor *s, struct error *error) {
+    const struct lab_settings *lab = &s->settings->lab;
+    struct topo_export export = {
+        .sflow = {.port = s->ports[SOCKET_SFLOW],
+                  .sampling = lab->sflow_sampling,
+                  .header_bytes = lab->sflow_header_bytes,
+                  .polling_s = lab->sflow_polling_s},
+        .netflow = {.port = s->ports[SOCKET_NETFLOW], .active_timeout_s = lab->netflow_timeout_s},
+        .ipfix = {.port = s->ports[SOCKET_IPFIX],
+                  .sampling = lab->ipfix_sampling,
+                  .cache_active_timeout_s = lab->ipfix_timeout_s,
+                  .domain = 1,
+                  .point = 1},
+    };
+    return topo_export(s->topo, &export, error);
+}
+
+static int build(struct supervisor *s, struct error *error) {
+    const struct supervisor_settings *settings = s->settings;
+    struct topo_settings topo = {
+        .datapath = settings->lab.datapath,
+        .run_dir = settings->dir.path,
+        .tag = s->session_tag,
+        .progress = on_topo_step,
+        .progress_context = s,
+    };
+    memcpy(topo.prefix, settings->lab.prefix, sizeof topo.prefix);
+    report(s, 's', "building the network");
+    int code = topo_create(&topo, &s->topo, error);
+    if (code == 0) {
+        report(s, 's', "starting collector and captures");
+        code = open_exports(s, error);
+    }
+    code = code == 0 ? open_captures(s, error) : code;
+    code = code == 0 ? listen_unix(settings->dir.control, 0666, &s->control_fd, error) : code;
+    code = code == 0 ? listen_unix(settings->dir.supervisor, 0600, &s->socket_fd, error) : code;
+    code = code == 0 ? start_worker(s, error) : code;
+    code = code == 0 ? await_worker(s, error) : code;
+    if (code == 0) {
+        report(s, 's', "pointing the exporters at the collector");
+        code = configure_exports(s, error);
+    }
+    if (code == 0) {
+        tell_worker(s, LINK_WINDOW_START, clock_real_ns());
+        code = topo_links_up(s->topo, error);
+    }
+    return code;
+}
+
+/* Ends the measurement: no more frames, caches flushed, counts read, the worker's books closed. */
+static int finish_measuring(struct supervisor *s, struct error *error) {
+    struct error first = {0};
+    int code = topo_quiesce(s->topo, &first);
+    clock_sleep_ns(SETTLE_NS);
+    int64_t wait_ns = 0;
+    report(s, 's', "flushing the exporters' caches");
+    int flushed = topo_flush(s->topo, &wait_ns, code == 0 ? &first : NULL);
+    code = code == 0 ? flushed : code;
+    clock_sleep_ns(wait_ns + SETTLE_NS);
+    tell_ports(s);
+    tell_worker(s, LINK_WINDOW_END, clock_real_ns());
+    tell_worker(s, LINK_FINISH, 0);
+    report(s, 's', "writing what was measured");
+    struct link_message message;
+    int finished;
+    do {
+        finished = link_receive(s->link_fd, &message, WORKER_FINISH_MS);
+    } while (finished == 0 && message.kind != LINK_FINISHED);
+    if (finished != 0) {
+        return error_set(error, finished, "the worker did not close the session: %s", strerror(-finished));
+    }
+    if (message.text[0] != '\0') {
+        return error_set(error, -EIO, "%s", message.text);
+    }
+    return code == 0 ? 0 : error_set(error, code, "%s", first.text);
+}
+
+static void end_worker(struct supervisor *s) {
+    if (s->worker > 0) {
+        if (s->link_fd >= 0) {
+            close(s->link_fd); /* a worker that still runs ends at this */
+            s->link_fd = -1;
+        }
+        for (int i = 0; i < 300; i++) {
+            if (waitpid(s->worker, NULL, WNOHANG) != 0) {
+                s->worker = 0;
+                return;
+            }
+            clock_sleep_ns(10 * NS_PER_MS);
+        }
+        kill(s->worker, SIGKILL);
+        waitpid(s->worker, NULL, 0);
+        s->worker = 0;
+    }
+}
+
+static int take_down(struct supervisor *s, struct error *error) {
+    end_worker(s);
+    for (size_t i = 0; i < SOCKET_COUNT; i++) {
+        if (s->export_fds[i] >= 0) {
+            close(s->export_fds[i]);
+        }
+    }
+    for (size_t i = 0; i < TOPO_HOSTS_MAX; i++) {
+        capture_close(s->captures[i]);
+    }
+    int code = 0;
+    if (s->topo != NULL) {
+        report(s, 's', "taking the network down");
+        code = topo_destroy(s->topo, error);
+        topo_close(s->topo);
+        s->topo = NULL;
+    }
+    return code;
+}
+
+/* Serves until somebody wants an end.  Returns 0 when that is so, or -EPIPE when the worker has died. */
+static int serve(struct supervisor *s) {
+    int64_t next_ns = clock_monotonic_ns();
+    for (;;) {
+        int64_t now_ns = clock_monotonic_ns();
+        if (now_ns >= next_ns) {
+            tell_ports(s);
+            next_ns = now_ns + NS_PER_S;
+        }
+        struct pollfd polls[3] = {{.fd = s->socket_fd, .events = POLLIN},
+                                  {.fd = s->signal_fd, .events = POLLIN},
+                                  {.fd = s->link_fd, .events = POLLIN}};
+        if (poll(polls, 3, 1000) <= 0) {
+            continue;
+        }
+        if (polls[0].revents != 0) {
+            int fd = accept4(s->socket_fd, NULL, NULL, SOCK_CLOEXEC);
+            if (fd >= 0) {
+                s->report_fd = fd;
+                return 0;
+            }
+        }
+        struct link_message message;
+        if (polls[2].revents != 0 && link_receive(s->link_fd, &message, 0) != -ETIMEDOUT) {
+            return -EPIPE; /* it has nothing to say unasked */
+        }
+        if (polls[1].revents != 0) {
+            struct signalfd_siginfo info;
+            if (read(s->signal_fd, &info, sizeof info) == (ssize_t)sizeof info && info.ssi_signo != SIGCHLD) {
+                return 0;
+            }
+        }
+    }
+}
+
+static void prepare_process(struct supervisor *s) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    s->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    umask(022);
+    prctl(PR_SET_NAME, "nsmon-super");
+    if (chdir("/") != 0) {
+        return;
+    }
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int log =
+        open(s->settings->dir.log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (null >= 0) {
+        dup2(null, STDIN_FILENO);
+    }
+    if (log >= 0) {
+        dup2(log, STDOUT_FILENO);
+        dup2(log, STDERR_FILENO);
+    }
+}
+
+static int finish(struct supervisor *s, int served, struct error *error) {
+    int code = served == 0 ? finish_measuring(s, error) : served;
+    if (served != 0) {
+        error_set(error, served, "the worker ended on its own; see the log of this lab");
+    }
+    struct error down_error = {0};
+    int down = take_down(s, &down_error);
+    if (code != 0 || down != 0) {
+        const char *text = code != 0 ? error->text : down_error.text;
+        dprintf(STDERR_FILENO, "%s\n", text);
+        report(s, 'f', text);
+        return EXIT_FAILURE;
+    }
+    /* The folder goes while the lock is still held, so that nobody starts in between. */
+    run_dir_remove(&s->settings->dir);
+    report(s, 'e', "");
+    return EXIT_SUCCESS;
+}
+
+int supervisor_main(const struct supervisor_settings *settings) {
+    struct supervisor s = {.settings = settings,
+                           .report_fd = settings->report_fd,
+                           .socket_fd = -1,
+                           .link_fd = -1,
+                           .control_fd = -1,
+                           .export_fds = {-1, -1, -1}};
+    prepare_process(&s);
+    snprintf(s.session_tag, sizeof s.session_tag, "%llx-%x", (unsigned long long)clock_real_ns(),
+             (unsigned int)getpid());
+    struct error error = {0};
+    int code = privilege_find_user(&s.identity, &error);
+    code = code == 0 ? build(&s, &error) : code;
+    if (code != 0) {
+        struct error ignored;
+        take_down(&s, &ignored);
+        run_dir_remove(&settings->dir);
+        report(&s, 'f', error.text);
+        return EXIT_FAILURE;
+    }
+    report(&s, 'r', topo_switch(s.topo)->why);
+    if (s.report_fd >= 0) {
+        close(s.report_fd);
+        s.report_fd = -1;
+    }
+    return finish(&s, serve(&s), &error);
+}

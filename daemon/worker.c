@@ -1,0 +1,324 @@
+#include "daemon/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "collector/collector.h"
+#include "collector/listen/listen.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "daemon/control.h"
+#include "daemon/link.h"
+#include "daemon/stages.h"
+#include "daemon/status.h"
+
+struct worker {
+    const struct worker_settings *settings;
+    struct event_base *base;
+    struct store *store;
+    struct store_appender *appender; /* of the event loop's thread */
+    struct collector *collector;
+    struct listener *listeners[SOCKET_COUNT];
+    struct capture_thread *captures;
+    struct control_server *control;
+    struct event *tick_event;
+    struct event *link_event;
+    struct stages stages;
+    int64_t started_ns;
+    int64_t window_start_ns;
+    const char *end_state; /* of the session: "stopped", or "failed" when the supervisor has gone */
+    bool told_to_finish;
+};
+
+static void log_to_stderr(enum log_level level, const char *message, void *context) {
+    static const char *const names[] = {"error", "warning", "info", "debug"};
+    (void)context;
+    char now[CLOCK_TEXT_SIZE];
+    dprintf(STDERR_FILENO, "%s %s: %s\n", clock_format(clock_real_ns(), now), names[level], message);
+}
+
+/* --- exports --- */
+
+static void on_datagram(const struct listen_datagram *datagram, void *context) {
+    struct worker *worker = context;
+    struct datagram wire = {
+        .bytes = datagram->bytes,
+        .size = datagram->size,
+        .recv_ns = datagram->recv_ns,
+        .src = datagram->src,
+        .dst = datagram->dst,
+        .src_port = datagram->src_port,
+        .dst_port = datagram->dst_port,
+    };
+    collector_datagram(worker->collector, &wire);
+}
+
+static void write_health(struct worker *worker, int64_t now_ns) {
+    struct collector_health_row *row =
+        &store_append(worker->appender, ROW_COLLECTOR_HEALTH)->collector_health;
+    *row = (struct collector_health_row){.at_ns = now_ns, .buffer_bytes = STORE_NULL};
+    for (size_t i = 0; i < SOCKET_COUNT; i++) {
+        if (worker->listeners[i] != NULL) {
+            struct listen_counts counts = listener_counts(worker->listeners[i]);
+            int64_t buffer = store_count(counts.buffer_bytes);
+            row->datagrams += store_count(counts.datagrams);
+            row->kernel_drops += store_count(counts.kernel_drops);
+            row->buffer_bytes =
+                row->buffer_bytes == STORE_NULL || buffer < row->buffer_bytes ? buffer : row->buffer_bytes;
+        }
+    }
+    row->queue_drops = store_count(store_dropped_rows(worker->store));
+    row->unrecognised = store_count(collector_totals(worker->collector).unrecognised);
+}
+
+static void tick(struct worker *worker) {
+    int64_t now_ns = clock_real_ns();
+    collector_tick(worker->collector, now_ns);
+    write_health(worker, now_ns);
+    stages_write(&worker->stages, worker->appender);
+    store_flush(worker->appender);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *context) {
+    (void)fd;
+    (void)what;
+    tick(context);
+}
+
+/* --- the supervisor's messages --- */
+
+static void set_window(struct worker *worker, int64_t start_ns, int64_t end_ns) {
+    struct window_row *row = &store_append(worker->appender, ROW_SESSION_WINDOW)->window;
+    *row = (struct window_row){.start_ns = start_ns, .end_ns = end_ns};
+    store_flush(worker->appender);
+}
+
+static void take_port(struct worker *worker, const struct link_message *message) {
+    if (message->host >= 1 && message->host <= TOPO_HOSTS_MAX) {
+        worker->stages.ports[message->host] = message->port;
+        worker->stages.known[message->host] = true;
+    }
+}
+
+static void end_loop(struct worker *worker, const char *state) {
+    worker->end_state = state;
+    event_base_loopbreak(worker->base);
+}
+
+static void on_link(evutil_socket_t fd, short what, void *context) {
+    (void)what;
+    struct worker *worker = context;
+    struct link_message message;
+    int code;
+    while ((code = link_receive(fd, &message, 0)) == 0) {
+        switch (message.kind) {
+        case LINK_WINDOW_START:
+            worker->window_start_ns = message.at_ns;
+            set_window(worker, message.at_ns, STORE_NULL);
+            break;
+        case LINK_WINDOW_END:
+            set_window(worker, STORE_NULL, message.at_ns);
+            break;
+        case LINK_PORT:
+            take_port(worker, &message);
+            break;
+        case LINK_FINISH:
+            worker->told_to_finish = true;
+            end_loop(worker, "stopped");
+            return;
+        default:
+            log_warning("the supervisor sent a message of kind %d, which is not for a worker",
+                        (int)message.kind);
+            break;
+        }
+    }
+    if (code != -ETIMEDOUT) {
+        log_error("the supervisor has gone: ending the session");
+        end_loop(worker, "failed");
+    }
+}
+
+/* --- life --- */
+
+static char *give_status(void *context) {
+    struct worker *worker = context;
+    struct status_source source = {
+        .worker = worker->settings,
+        .store = worker->store,
+        .collector = worker->collector,
+        .listeners = worker->listeners,
+        .stages = &worker->stages,
+        .started_ns = worker->started_ns,
+        .window_start_ns = worker->window_start_ns,
+    };
+    return status_json(&source);
+}
+
+static int open_store(struct worker *worker, struct error *error) {
+    const struct worker_settings *settings = worker->settings;
+    struct session_settings session = {
+        .label = settings->lab->label,
+        .kind = "lab",
+        .prefix = settings->lab->prefix,
+        .truth_rule = "delivered",
+        .settings = settings->settings,
+        .started_ns = worker->started_ns,
+    };
+    worker->store = store_open(settings->database, &session, error);
+    if (worker->store == NULL) {
+        return error_prefix(error, -EIO, "as user %s", settings->identity.name);
+    }
+    worker->appender = store_appender_create(worker->store);
+    return worker->appender == NULL ? error_set(error, -ENOMEM, "out of memory") : 0;
+}
+
+static int start_listeners(struct worker *worker, struct error *error) {
+    struct collector_settings settings = {
+        .store = worker->store,
+        .appender = worker->appender,
+        .sampling_rate = worker->settings->lab->ipfix_sampling,
+        .dialect = "openvswitch",
+    };
+    worker->collector = collector_create(&settings, error);
+    if (worker->collector == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < SOCKET_COUNT; i++) {
+        int fd = worker->settings->export_fds[i];
+        if (fd >= 0) {
+            worker->listeners[i] = listener_create(worker->base, fd, on_datagram, worker, error);
+            if (worker->listeners[i] == NULL) {
+                return -ENOMEM;
+            }
+        }
+    }
+    return 0;
+}
+
+static int start_captures(struct worker *worker, struct error *error) {
+    const struct worker_settings *settings = worker->settings;
+    for (size_t i = 0; settings->pcap_dir[0] != '\0' && i < settings->capture_count; i++) {
+        char path[LAB_PATH_SIZE + 32];
+        snprintf(path, sizeof path, "%s/%s.pcap", settings->pcap_dir, settings->ports[i].tap);
+        int code = capture_write_file(settings->captures[i], path, error);
+        if (code != 0) {
+            return error_prefix(error, code, "as user %s", settings->identity.name);
+        }
+    }
+    worker->captures = capture_start(settings->captures, settings->capture_count, worker->store, error);
+    return worker->captures == NULL ? -EIO : 0;
+}
+
+/* Both keys of each bridge port, from whoever made it; an exporter may say the same later. */
+static void write_interfaces(struct worker *worker) {
+    for (size_t i = 0; i < worker->settings->capture_count; i++) {
+        const struct topo_port *port = &worker->settings->ports[i];
+        struct interface_row *row = &store_append(worker->appender, ROW_INTERFACE)->interface;
+        snprintf(row->name, sizeof row->name, "%s", port->ovs_tap);
+        row->ifindex = port->ifindex;
+        row->of_port = port->of_port;
+        row->datapath = STORE_NULL;
+    }
+}
+
+static int start_events(struct worker *worker, struct error *error) {
+    struct timeval second = {.tv_sec = 1};
+    worker->tick_event = event_new(worker->base, -1, EV_PERSIST, on_tick, worker);
+    worker->link_event =
+        event_new(worker->base, worker->settings->link_fd, EV_READ | EV_PERSIST, on_link, worker);
+    worker->control =
+        control_server_create(worker->base, worker->settings->control_fd, worker->store, give_status, worker);
+    if (worker->tick_event == NULL || worker->link_event == NULL || worker->control == NULL ||
+        event_add(worker->tick_event, &second) != 0 || event_add(worker->link_event, NULL) != 0) {
+        return error_set(error, -ENOMEM, "could not set up the worker's event loop");
+    }
+    return 0;
+}
+
+static int start(struct worker *worker, struct error *error) {
+    worker->base = event_base_new();
+    int code = worker->base == NULL ? error_set(error, -ENOMEM, "could not make an event loop") : 0;
+    code = code == 0 ? open_store(worker, error) : code;
+    code = code == 0 ? start_listeners(worker, error) : code;
+    code = code == 0 ? start_captures(worker, error) : code;
+    code = code == 0 ? start_events(worker, error) : code;
+    if (code == 0) {
+        write_interfaces(worker);
+    }
+    return code;
+}
+
+/* Reads what is still under way, writes everything, closes the session.  Takes what start() has made, however
+ * far it came. */
+static int finish(struct worker *worker, struct error *error) {
+    capture_stop(worker->captures);
+    for (size_t i = 0; i < SOCKET_COUNT; i++) {
+        if (worker->listeners[i] != NULL) {
+            listener_drain(worker->listeners[i]);
+        }
+    }
+    if (worker->collector != NULL) {
+        collector_finish(worker->collector, clock_real_ns());
+        tick(worker);
+    }
+    control_server_destroy(worker->control);
+    for (size_t i = 0; i < SOCKET_COUNT; i++) {
+        listener_destroy(worker->listeners[i]);
+    }
+    collector_destroy(worker->collector);
+    if (worker->tick_event != NULL) {
+        event_free(worker->tick_event);
+    }
+    if (worker->link_event != NULL) {
+        event_free(worker->link_event);
+    }
+    store_appender_destroy(worker->appender);
+    for (size_t i = 0; i < worker->settings->capture_count; i++) {
+        capture_close(worker->settings->captures[i]);
+    }
+    if (worker->base != NULL) {
+        event_base_free(worker->base);
+    }
+    return store_close(worker->store, worker->end_state, clock_real_ns(), error);
+}
+
+static void say(struct worker *worker, enum link_kind kind, const char *text) {
+    struct link_message message = {.kind = kind};
+    if (worker->store != NULL && kind == LINK_READY) {
+        message.session_id = store_session_id(worker->store);
+    }
+    snprintf(message.text, sizeof message.text, "%s", text);
+    link_send(worker->settings->link_fd, &message);
+}
+
+int worker_main(const struct worker_settings *settings) {
+    struct worker worker = {.settings = settings, .started_ns = clock_real_ns(), .end_state = "failed"};
+    struct error error = {0};
+    prctl(PR_SET_NAME, "nsmon-worker");
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGINT, SIG_IGN); /* a terminal's Ctrl-C is the supervisor's affair */
+    log_set_sink(LOG_LEVEL_INFO, log_to_stderr, NULL);
+    int code = privilege_drop(&settings->identity, &error);
+    code = code == 0 ? start(&worker, &error) : code;
+    if (code != 0) {
+        say(&worker, LINK_FAILED, error.text);
+        finish(&worker, NULL);
+        return EXIT_FAILURE;
+    }
+    say(&worker, LINK_READY, "");
+    event_base_dispatch(worker.base);
+    code = finish(&worker, &error);
+    if (worker.told_to_finish) {
+        struct link_message message = {.kind = LINK_FINISHED};
+        snprintf(message.text, sizeof message.text, "%s", code == 0 ? "" : error.text);
+        link_send(settings->link_fd, &message);
+    }
+    return code == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,34 @@
+/* The unprivileged process of a lab: decodes, meters and writes.
+ *
+ * It is forked by the supervisor with everything open that needs privilege, becomes 'identity', and then
+ * lives between its event loop (exports, control socket, the supervisor's messages), the capture thread and
+ * the store's writer. */
+#pragma once
+
+#include <stddef.h>
+
+#include "collector/capture/capture.h"
+#include "common/privilege.h"
+#include "daemon/lab.h"
+#include "topo/topo.h"
+
+enum worker_socket { SOCKET_SFLOW, SOCKET_NETFLOW, SOCKET_IPFIX, SOCKET_COUNT };
+
+struct worker_settings {
+    const struct lab_settings *lab;
+    const char *database;
+    const char *pcap_dir; /* "" for none */
+    const char *settings; /* JSON of the session */
+    struct identity identity;
+    int link_fd;                  /* to the supervisor */
+    int control_fd;               /* listening */
+    int export_fds[SOCKET_COUNT]; /* bound; -1 for an exporter that is off */
+    struct capture *captures[TOPO_HOSTS_MAX];
+    size_t capture_count;
+    struct topo_port ports[TOPO_HOSTS_MAX]; /* of host i + 1 */
+    const char *switch_text;                /* for people */
+    const char *bridge;
+};
+
+/* Runs the worker in the calling process, and returns its exit status. */
+int worker_main(const struct worker_settings *settings);
