@@ -386,6 +386,8 @@ static int take_down(struct supervisor *s, struct error *error) {
         topo_close(s->topo);
         s->topo = NULL;
     }
+    while (waitpid(-1, NULL, WNOHANG) > 0) {
+    }
     return code;
 }
 
@@ -435,6 +437,7 @@ static void prepare_process(struct supervisor *s) {
     s->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     umask(022);
     prctl(PR_SET_NAME, "nsmon-super");
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* the switch's daemons are ours to bury */
     if (chdir("/") != 0) {
         return;
     }

@@ -1,6 +1,7 @@
 #include "collector/capture/capture.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <pcap/pcap.h>
 #include <poll.h>
 #include <pthread.h>
@@ -8,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "collector/capture/meter.h"
 #include "common/clock.h"
@@ -53,14 +55,27 @@ static int fail(pcap_t *pcap, const char *interface, const char *what, struct er
     return error_set(error, -EIO, "could not capture on '%s': %s: %s", interface, what, pcap_geterr(pcap));
 }
 
+/* Gives the socket a kernel filter behind libpcap's back.
+ *
+ * pcap_setfilter() would run the filter in user space on the first block of the ring as well, where "inbound"
+ * and "outbound" match nothing (libpcap 1.10, pcap-linux.c, blocks_to_filter_in_userland), and so lose the
+ * frames that come first.  A frame that came before the filter is let in whatever its direction: open
+ * captures before there are any. */
 static int set_filter(pcap_t *pcap, const char *interface, const char *filter, struct error *error) {
     struct bpf_program program;
     if (pcap_compile(pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN) != 0) {
         return fail(pcap, interface, filter, error);
     }
-    int result = pcap_setfilter(pcap, &program);
+    _Static_assert(sizeof(struct bpf_insn) == sizeof(struct sock_filter),
+                   "libpcap's instructions are the kernel's");
+    struct sock_fprog kernel = {.len = (unsigned short)program.bf_len,
+                                .filter = (struct sock_filter *)(void *)program.bf_insns};
+    int result = setsockopt(pcap_fileno(pcap), SOL_SOCKET, SO_ATTACH_FILTER, &kernel, sizeof kernel);
+    int code = result == 0 ? 0 : -errno;
     pcap_freecode(&program);
-    return result == 0 ? 0 : fail(pcap, interface, filter, error);
+    return code == 0 ? 0
+                     : error_set(error, code, "could not tell directions apart on '%s': %s", interface,
+                                 strerror(-code));
 }
 
 /* Opens one handle; 'filter' is the direction's, or NULL. */
