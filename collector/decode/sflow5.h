@@ -26,8 +26,7 @@ enum sflow5_counter_format {
     SFLOW5_INTERFACE = 1,
     SFLOW5_OPENFLOW_PORT = 1004,
     SFLOW5_PORT_NAME = 1005,
-    SFLOW5_OVS_DATAPATH = 2203,
-    SFLOW5_APP_RESOURCES = 2207,
+    SFLOW5_OVS_DATAPATH = 2207,
 };
 
 struct sflow5_header {
@@ -141,6 +140,6 @@ bool sflow5_record_known(uint32_t format, bool counters);
 struct json_text;
 
 /* Appends '"NAME":{...}' for 'record', a counter record if 'counters', else a flow record, to the object in
- * 'json'. A record of unknown format becomes '"ENTERPRISE:FORMAT":"hex"'.  False when the record is cut;
- * nothing of it stays in 'json' then. */
-bool sflow5_record_json(const struct sflow5_record *record, bool counters, struct json_text *json);
+ * 'json'. A record of unknown format becomes '"ENTERPRISE:FORMAT":"hex"'.  Returns 0, -EBADMSG when the
+ * record is cut, or -ENOSPC when it does not fit; nothing of it stays in 'json' then. */
+int sflow5_record_json(const struct sflow5_record *record, bool counters, struct json_text *json);

@@ -3,6 +3,7 @@
  *
  * sFlow.org: "sFlow Version 5"; "sFlow Host Structures"; "sFlow LAG Counters"; "sFlow OpenFlow Structures";
  * "sFlow Tunnel Structures"; "sFlow Port NAT Structures"; Open vSwitch's lib/sflow.h for 2203 and 2207. */
+#include <errno.h>
 #include <stdio.h>
 
 #include "collector/decode/json_text.h"
@@ -195,8 +196,8 @@ static const struct format counter_formats[] = {
     FORMAT(2004, "memory", memory),
     FORMAT(2005, "disk", disk),
     FORMAT(2006, "net", net),
-    FORMAT(2203, "ovs_datapath", ovs_datapath),
-    FORMAT(2207, "app_resources", resources),
+    FORMAT(2203, "app_resources", resources),
+    FORMAT(2207, "ovs_datapath", ovs_datapath),
 };
 
 static const struct format *find_format(uint32_t number, bool counters) {
@@ -353,7 +354,7 @@ static void write_field(enum kind kind, struct cursor *cursor, struct json_text 
     }
 }
 
-bool sflow5_record_json(const struct sflow5_record *record, bool counters, struct json_text *json) {
+int sflow5_record_json(const struct sflow5_record *record, bool counters, struct json_text *json) {
     const struct format *format = find_format(record->format, counters);
     struct json_text mark = json_text_mark(json);
     struct cursor cursor = cursor_over(record->body.bytes, record->body.size);
@@ -375,8 +376,9 @@ bool sflow5_record_json(const struct sflow5_record *record, bool counters, struc
         json_text_close(json, '}');
     }
     if (cursor.failed || json->full) {
+        int result = cursor.failed ? -EBADMSG : -ENOSPC;
         json_text_return(json, &mark);
-        return false;
+        return result;
     }
-    return true;
+    return 0;
 }

@@ -1,0 +1,330 @@
+#include "collector/collector.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/internal.h"
+#include "common/clock.h"
+
+#define MAX_EXPORTERS      4096
+#define MAX_TEMPLATES      65536
+#define MAX_TEMPLATE_BYTES (32U << 20)
+#define MAX_HELD_BYTES     (16U << 20)
+#define MAX_HELD_NS        (660 * NS_PER_S)
+#define MALFORMED_LOG_NS   (10 * NS_PER_S)
+#define NEIGHBOURS_MAX     256 /* exporters that are told of a neighbour's dialect */
+
+static void set_defaults(struct collector_settings *settings) {
+    settings->max_exporters = settings->max_exporters != 0 ? settings->max_exporters : MAX_EXPORTERS;
+    settings->max_templates = settings->max_templates != 0 ? settings->max_templates : MAX_TEMPLATES;
+    settings->max_template_bytes =
+        settings->max_template_bytes != 0 ? settings->max_template_bytes : MAX_TEMPLATE_BYTES;
+    settings->max_held_bytes = settings->max_held_bytes != 0 ? settings->max_held_bytes : MAX_HELD_BYTES;
+    settings->max_held_ns = settings->max_held_ns != 0 ? settings->max_held_ns : MAX_HELD_NS;
+}
+
+struct collector *collector_create(const struct collector_settings *settings, struct error *error) {
+    enum dialect dialect = DIALECT_GENERIC;
+    if (settings->dialect != NULL && !dialect_by_name(settings->dialect, &dialect)) {
+        error_set(error, -EINVAL, "There is no dialect '%s': use generic or openvswitch", settings->dialect);
+        return NULL;
+    }
+    struct collector *collector = calloc(1, sizeof *collector);
+    if (collector == NULL) {
+        error_set(error, -ENOMEM, "Can't start the collector: out of memory");
+        return NULL;
+    }
+    collector->settings = *settings;
+    set_defaults(&collector->settings);
+    settings = &collector->settings;
+    collector->has_dialect = settings->dialect != NULL;
+    collector->user_dialect = dialect;
+    collector->settings.dialect = NULL; /* the caller's text is not needed any more */
+    collector->exporters = exporter_table_create(settings->max_exporters);
+    collector->sessions = exporter_table_create(settings->max_exporters);
+    collector->templates = template_cache_create(settings->max_templates, settings->max_template_bytes);
+    collector->held = held_create(settings->max_held_bytes, settings->max_held_ns);
+    if (collector->exporters == NULL || collector->sessions == NULL || collector->templates == NULL ||
+        collector->held == NULL) {
+        collector_destroy(collector);
+        error_set(error, -ENOMEM, "Can't start the collector: out of memory");
+        return NULL;
+    }
+    return collector;
+}
+
+void collector_destroy(struct collector *collector) {
+    if (collector == NULL) {
+        return;
+    }
+    exporter_table_destroy(collector->exporters);
+    exporter_table_destroy(collector->sessions);
+    template_cache_destroy(collector->templates);
+    held_destroy(collector->held);
+    free(collector);
+}
+
+/* What follows from the dialect: byte layer, scaling, where the rate comes from. */
+static void apply_dialect(struct collector *collector, struct exporter *exporter) {
+    struct exporter_row *row = &exporter->row;
+    bool openvswitch = exporter->dialect.dialect == DIALECT_OPENVSWITCH;
+    snprintf(row->dialect, sizeof row->dialect, "%s", dialect_name(exporter->dialect.dialect));
+    memcpy(row->dialect_evidence, exporter->dialect.evidence, sizeof row->dialect_evidence);
+    row->dialect_override = exporter->dialect.override;
+    exporter->row_changed = true;
+    if (exporter->key.protocol == EXPORT_SFLOW5) {
+        row->byte_layer = LAYER_L2; /* frame_length less stripped */
+        return;
+    }
+    int64_t configured = collector->settings.sampling_rate;
+    bool unsampled = openvswitch && exporter->key.protocol == EXPORT_NETFLOW5;
+    row->byte_layer = openvswitch ? LAYER_L2 : LAYER_L3;
+    row->scaled = openvswitch && exporter->key.protocol == EXPORT_IPFIX;
+    row->sampling_rate = unsampled ? 1 : configured != 0 ? configured : STORE_NULL;
+    row->rate_source = unsampled || configured == 0 ? RATE_NONE : RATE_CONFIG;
+}
+
+static bool same_session(const struct exporter *a, const struct exporter *b) {
+    struct exporter_key key = a->key;
+    key.domain = b->key.domain;
+    return exporter_key_equal(&key, &b->key);
+}
+
+/* Tells 'exporter' that 'other', an Open vSwitch, is near.  True if that is news. */
+static bool tell_neighbour(struct exporter *exporter, const struct exporter *other) {
+    if (exporter->key.protocol == EXPORT_IPFIX) {
+        return same_session(exporter, other) && dialect_see_session(&exporter->dialect);
+    }
+    return exporter->key.protocol == EXPORT_NETFLOW5 && other->key.protocol != EXPORT_NETFLOW5 &&
+           ip_address_equal(&exporter->key.src, &other->key.src) &&
+           dialect_see_neighbour(&exporter->dialect, other->row.protocol);
+}
+
+void collector_dialect_settled(struct collector *collector, struct exporter *exporter) {
+    apply_dialect(collector, exporter);
+    if (exporter->dialect.dialect != DIALECT_OPENVSWITCH || exporter->dialect.override) {
+        return;
+    }
+    struct exporter *other = exporter_table_newest(collector->exporters);
+    for (int i = 0; other != NULL && i < NEIGHBOURS_MAX; i++, other = other->older) {
+        if (tell_neighbour(other, exporter)) {
+            apply_dialect(collector, other);
+        }
+    }
+}
+
+/* A new exporter's dialect: the user's, or what its neighbours let expect. */
+static void guess_dialect(struct collector *collector, struct exporter *exporter) {
+    if (collector->has_dialect) {
+        dialect_set(&exporter->dialect, collector->user_dialect);
+    }
+    struct exporter *other = exporter->older;
+    for (int i = 0; other != NULL && i < NEIGHBOURS_MAX; i++, other = other->older) {
+        if (other->dialect.dialect == DIALECT_OPENVSWITCH) {
+            tell_neighbour(exporter, other);
+        }
+    }
+    if (exporter->key.protocol == EXPORT_NETFLOW1 || exporter->key.protocol == EXPORT_NETFLOW7 ||
+        exporter->key.protocol == EXPORT_NETFLOW9) {
+        exporter->dialect.settled = true; /* Open vSwitch has none of these */
+    }
+    apply_dialect(collector, exporter);
+}
+
+static void write_exporter(struct collector *collector, struct exporter *exporter) {
+    *store_append(collector->settings.appender, ROW_EXPORTER)->exporter = exporter->row;
+    exporter->row_changed = false;
+}
+
+static void start_exporter(struct collector *collector, struct exporter *exporter, int64_t now_ns) {
+    struct exporter_row *row = &exporter->row;
+    row->id = store_next_id(collector->settings.store);
+    snprintf(row->protocol, sizeof row->protocol, "%s", protocol_name(exporter->key.protocol));
+    row->agent = exporter->key.agent;
+    row->domain = exporter->key.domain;
+    row->sampling_rate = STORE_NULL;
+    row->first_ns = row->last_ns = now_ns;
+    guess_dialect(collector, exporter);
+    write_exporter(collector, exporter); /* before the rows that refer to it */
+}
+
+struct exporter *collector_exporter(struct collector *collector, const struct datagram *datagram,
+                                    enum export_protocol protocol, const struct ip_address *agent,
+                                    uint32_t domain) {
+    struct exporter_key key = {
+        .protocol = protocol,
+        .agent = *agent,
+        .domain = domain,
+        .src = datagram->src,
+        .dst = datagram->dst,
+        .src_port = datagram->src_port,
+        .dst_port = datagram->dst_port,
+    };
+    bool made;
+    struct exporter *exporter = exporter_table_get(collector->exporters, &key, &made);
+    if (exporter == NULL) {
+        return NULL;
+    }
+    if (made) {
+        start_exporter(collector, exporter, datagram->recv_ns);
+    }
+    if (datagram->recv_ns > exporter->row.last_ns) {
+        exporter->row.last_ns = datagram->recv_ns;
+    }
+    exporter->counts_changed = true;
+    return exporter;
+}
+
+void collector_malformed(struct collector *collector, struct exporter *exporter,
+                         const struct datagram *datagram, enum export_protocol protocol, uint64_t count) {
+    if (exporter != NULL) {
+        exporter->counts.malformed += count;
+    } else {
+        collector->totals.malformed += count;
+    }
+    uint64_t allowed = log_limiter_allow(&collector->malformed_log, MALFORMED_LOG_NS);
+    if (allowed != 0) {
+        char text[IP_TEXT_SIZE];
+        ip_address_format(&datagram->src, text);
+        log_warning("Malformed %s datagram of %zu bytes from %s port %u (%" PRIu64
+                    " since the last such message): what is whole in it was taken",
+                    protocol_name(protocol), datagram->size, text, datagram->src_port, allowed);
+    }
+}
+
+/* The ports that exporters are pointed at by custom; in a capture, a datagram to one is taken for an export
+ * even if its lengths disagree. */
+static bool is_export_port(uint16_t port) {
+    static const uint16_t ports[] = {2055, 2056, 4432, 4739, 6343, 9555, 9995, 9996};
+    for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
+        if (ports[i] == port) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool collector_datagram(struct collector *collector, const struct datagram *datagram) {
+    bool strict = collector->settings.strict && !is_export_port(datagram->dst_port);
+    enum export_protocol protocol = protocol_recognise(datagram->bytes, datagram->size, strict);
+    collector->totals.datagrams++;
+    collector->totals.bytes += datagram->size;
+    switch (protocol) {
+    case EXPORT_NONE:
+        collector->totals.unrecognised++;
+        return false;
+    case EXPORT_SFLOW5:
+        collector_sflow5(collector, datagram);
+        break;
+    case EXPORT_NETFLOW1:
+    case EXPORT_NETFLOW5:
+    case EXPORT_NETFLOW7:
+        collector_netflow5(collector, datagram, protocol);
+        break;
+    case EXPORT_NETFLOW9:
+    case EXPORT_IPFIX:
+        collector_ipfix(collector, datagram, protocol);
+        break;
+    }
+    return true;
+}
+
+static const char *lost_unit(enum export_protocol protocol) {
+    return protocol == EXPORT_SFLOW5 || protocol == EXPORT_NETFLOW9 ? "datagrams" : "records";
+}
+
+/* A late datagram can be noted by another domain than the gap that it fills: never less than none. */
+static int64_t at_least_zero(int64_t count) {
+    return count < 0 ? 0 : count;
+}
+
+static struct collector_exporter describe(const struct exporter *exporter) {
+    const struct exporter_counts *counts = &exporter->counts;
+    const struct sequence_counts *sequence = &counts->sequence[exporter->dialect.dialect];
+    return (struct collector_exporter){
+        .row = &exporter->row,
+        .datagrams = counts->datagrams,
+        .bytes = counts->bytes,
+        .records = counts->records,
+        .lost = at_least_zero(sequence->lost),
+        .lost_unit = lost_unit(exporter->key.protocol),
+        .reordered = sequence->reordered,
+        .duplicated = (int64_t)counts->duplicated,
+        .restarts = sequence->restarts,
+        .unknown_templates = counts->unknown_templates,
+        .held = counts->held,
+        .malformed = counts->malformed,
+        .unknown_records = counts->unknown_records,
+        .blind_since_ns = exporter->blind_since_ns,
+    };
+}
+
+static void write_health(struct collector *collector, struct exporter *exporter, int64_t now_ns) {
+    struct collector_exporter seen = describe(exporter);
+    struct exporter_health_row *row =
+        &store_append(collector->settings.appender, ROW_EXPORTER_HEALTH)->exporter_health;
+    row->exporter_id = exporter->row.id;
+    row->at_ns = now_ns;
+    row->datagrams = store_count(seen.datagrams);
+    row->bytes = store_count(seen.bytes);
+    row->records = store_count(seen.records);
+    row->lost = seen.lost;
+    snprintf(row->lost_unit, sizeof row->lost_unit, "%s", seen.lost_unit);
+    row->reordered = seen.reordered;
+    row->duplicated = seen.duplicated;
+    row->restarts = seen.restarts;
+    row->unknown_templates = store_count(seen.unknown_templates);
+    row->held = store_count(seen.held);
+    row->malformed = store_count(seen.malformed);
+    row->unknown_records = store_count(seen.unknown_records);
+    exporter->counts_changed = false;
+}
+
+void collector_tick(struct collector *collector, int64_t now_ns) {
+    held_expire(collector->held, now_ns);
+    struct exporter *exporter = exporter_table_newest(collector->exporters);
+    for (; exporter != NULL; exporter = exporter->older) {
+        if (exporter->row_changed || exporter->counts_changed) {
+            write_exporter(collector, exporter);
+        }
+        if (exporter->counts_changed) {
+            write_health(collector, exporter, now_ns);
+        }
+    }
+}
+
+void collector_finish(struct collector *collector, int64_t now_ns) {
+    collector_tick(collector, now_ns);
+}
+
+int collector_load_template(struct collector *collector, const struct template_row *row) {
+    enum export_protocol protocol = protocol_by_name(row->protocol);
+    if ((protocol != EXPORT_NETFLOW9 && protocol != EXPORT_IPFIX) || row->size > sizeof row->body) {
+        return -EINVAL;
+    }
+    uint64_t owner = exporter_owner(protocol, &row->agent, row->domain, row->transport);
+    struct cursor body = cursor_over(row->body, row->size);
+    struct template_update update;
+    return template_cache_read(collector->templates, owner, protocol == EXPORT_IPFIX ? 10 : 9, row->options,
+                               &body, &update);
+}
+
+void collector_each_exporter(struct collector *collector, collector_exporter_fn *each, void *context) {
+    struct exporter *exporter = exporter_table_newest(collector->exporters);
+    for (; exporter != NULL; exporter = exporter->older) {
+        struct collector_exporter seen = describe(exporter);
+        each(&seen, context);
+    }
+}
+
+struct collector_totals collector_totals(const struct collector *collector) {
+    struct collector_totals totals = collector->totals;
+    totals.exporters = exporter_table_count(collector->exporters);
+    totals.exporters_evicted = exporter_table_evicted(collector->exporters);
+    totals.templates = template_cache_counts(collector->templates);
+    totals.held = held_counts(collector->held);
+    return totals;
+}

@@ -1,0 +1,124 @@
+/* The exporters that a collector hears: who they are, what came from each and what got lost on the way.
+ *
+ * The table is bounded; beyond its size the exporter that was silent for longest is forgotten, and counted.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "collector/dialect.h"
+#include "collector/protocol.h"
+#include "collector/sequence.h"
+#include "collector/store/rows.h"
+#include "common/address.h"
+
+/* One exporter: a protocol, an agent, a domain or sub-agent, a transport. */
+struct exporter_key {
+    enum export_protocol protocol;
+    struct ip_address agent;
+    uint32_t domain;
+    struct ip_address src, dst;
+    uint16_t src_port, dst_port;
+};
+
+struct exporter_counts {
+    uint64_t datagrams, bytes, records;
+    uint64_t duplicated;
+    uint64_t unknown_templates; /* data sets without their template */
+    uint64_t held;              /* of these, decoded when it came */
+    uint64_t malformed;
+    uint64_t unknown_records;
+    struct sequence_counts sequence[DIALECT_COUNT]; /* by each dialect's rule */
+};
+
+bool exporter_key_equal(const struct exporter_key *a, const struct exporter_key *b);
+
+#define EXPORTER_RECENT     32
+#define EXPORTER_SAMPLERS   32
+#define EXPORTER_INTERFACES 64
+
+struct exporter {
+    struct exporter_key key;
+    uint64_t owner;          /* of its templates: the same in every run */
+    struct exporter_row row; /* as it goes to the store */
+    bool row_changed;
+    bool counts_changed;
+    struct exporter_counts counts;
+    struct dialect_state dialect;
+    bool has_uptime;
+    uint32_t uptime_ms;
+    struct sequence sequence[DIALECT_COUNT];
+    struct {
+        uint32_t sequence;
+        uint64_t hash;
+    } recent[EXPORTER_RECENT]; /* datagrams, to know a duplicate by */
+    uint32_t recent_at;
+    uint32_t last_sequence;
+    struct {
+        uint64_t id;
+        uint64_t rate;
+    } samplers[EXPORTER_SAMPLERS]; /* said by options records */
+    uint32_t sampler_count;
+    uint64_t options_rate;                    /* said without an id */
+    uint64_t interfaces[EXPORTER_INTERFACES]; /* hashes of the interface rows that were written last */
+    int64_t blind_since_ns;                   /* data without template since then; 0: not so */
+    struct exporter *newer, *older;           /* by last datagram */
+    struct exporter *next;                    /* in the bucket */
+    uint64_t hash;
+};
+
+struct exporter_table;
+
+/* A table of at most 'max' exporters, or NULL when memory is out. */
+struct exporter_table *exporter_table_create(size_t max);
+
+/* Takes NULL. */
+void exporter_table_destroy(struct exporter_table *table);
+
+/* The exporter of 'key', now the newest; one that was not there is made, with '*made' set and all but key and
+ * owner zero.  NULL when memory is out. */
+struct exporter *exporter_table_get(struct exporter_table *table, const struct exporter_key *key, bool *made);
+
+/* Gives 'exporter' the key 'key', of another source port: it is the same exporter still. */
+void exporter_table_move(struct exporter_table *table, struct exporter *exporter,
+                         const struct exporter_key *key);
+
+/* The exporter of 'key', not made when it is not there. */
+struct exporter *exporter_table_find(struct exporter_table *table, const struct exporter_key *key);
+
+/* The exporter that spoke last; the others follow by 'older'. */
+struct exporter *exporter_table_newest(struct exporter_table *table);
+
+size_t exporter_table_count(const struct exporter_table *table);
+
+/* How many were forgotten for want of room. */
+uint64_t exporter_table_evicted(const struct exporter_table *table);
+
+/* The owner number of the templates of an exporter, out of what the database keeps of it. */
+uint64_t exporter_owner(enum export_protocol protocol, const struct ip_address *agent, int64_t domain,
+                        const char *transport);
+
+/* Writes "udp/SOURCE:PORT>DESTINATION:PORT" of 'key'. */
+void exporter_transport(const struct exporter_key *key, char text[STORE_TRANSPORT_SIZE]);
+
+/* Counts and remembers the datagram of 'size' bytes at 'bytes', of header sequence number 'sequence'.  False
+ * if it is byte for byte one of the last that 'exporter' sent: then it is counted as a duplicate and nothing
+ * more is to be done. */
+bool exporter_accept(struct exporter *exporter, uint32_t sequence, const uint8_t *bytes, size_t size);
+
+/* Takes note of the uptime in a datagram's header.  True if it went back by more than a second, so that the
+ * exporter must have begun anew.  It may wrap after 49.7 days. */
+bool exporter_uptime_back(struct exporter *exporter, uint32_t uptime_ms);
+
+/* Keeps the rate of a sampler that an options record defines; 'id' is 0 and 'has_id' false for one without.
+ */
+void exporter_keep_sampler(struct exporter *exporter, bool has_id, uint64_t id, uint64_t rate);
+
+/* The rate of sampler 'id', or without one of the exporter's only sampler; 0 if unknown. */
+uint64_t exporter_sampler_rate(const struct exporter *exporter, bool has_id, uint64_t id);
+
+/* True if an interface row with this 'hash' for interface 'index' was not written yet; then it is taken as
+ * written. */
+bool exporter_interface_is_new(struct exporter *exporter, uint64_t index, uint64_t hash);
