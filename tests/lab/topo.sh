@@ -236,6 +236,41 @@ case_dead_switch() {
     same "after a dead switch"
 }
 
+# Prints the sum of the packets of the ICMP records in the capture $1 sent to port $2 in the direction $3 (or any).
+# One record a line would be too much to ask of tshark: fields of one datagram come as lists.
+icmp_packets() {
+    tshark -r "$1" -d "udp.port==$2,cflow" -Y "udp.dstport==$2" -T fields -e cflow.protocol -e cflow.packets \
+        -e cflow.direction 2>/dev/null |
+        awk -F'\t' -v want="$3" '{
+            n = split($1, protocol, ","); split($2, packets, ","); split($3, direction, ",")
+            for (i = 1; i <= n; i++)
+                if (protocol[i] == 1 && (want == "" || direction[i] == want)) sum += packets[i]
+        } END { print sum + 0 }'
+}
+
+# All that the exporters hold back is sent within the time that flush names, once.
+case_flush() {
+    command -v tshark >/dev/null && command -v tcpdump >/dev/null || skip "needs tshark and tcpdump"
+    pcap=$out/exports.pcap
+    succeeds - create listen \
+        run="ip netns exec nsmon-sw tcpdump -Z root -i lo -U -B 65536 -w $pcap udp 2>$out/tcpdump & echo \$! >$out/pid
+             for i in \$(seq 100); do grep -q listening $out/tcpdump && exit 0; sleep 0.05; done; exit 1" \
+        export=1 links run='ip netns exec ns1 ping -q -i 0.01 -c 100 10.0.0.2' \
+        run='for size in $(seq 20); do ip netns exec ns2 ping -q -c 1 -s $size 10.0.0.1 || exit 1; done' \
+        quiesce flush run="kill -INT \$(cat $out/pid); sleep 0.3" destroy
+    netflow=$(icmp_packets $pcap 22055 "")
+    ipfix=$(icmp_packets $pcap 24739 0)
+    [ "$netflow" = 240 ] || fail "NetFlow has $netflow of 240 ICMP packets"
+    [ "$ipfix" = 240 ] || fail "IPFIX has $ipfix of 240 ICMP packets at ingress"
+    sources=$(tshark -r $pcap -Y 'udp.dstport==24739' -T fields -e udp.srcport 2>/dev/null | sort -u | wc -l)
+    [ "$sources" = 1 ] || fail "IPFIX came from $sources ports, so its templates would be lost"
+}
+
+# Programs are found where root's PATH does not lead.
+case_path() {
+    PATH=/nonexistent "$driver" /run/nsmon/x x create destroy >$out/last 2>$out/log || fail "needs sbin in PATH"
+}
+
 # Two at once in one run directory: the second is turned away.
 case_busy() {
     mkdir -p /run/nsmon/x

@@ -1,6 +1,6 @@
 /* Calls the lab's room for the lab tests: "topo_driver RUN_DIR PREFIX WORD...", each word a step, in order.
  *
- *   create links export=RATE quiesce flush stats ports destroy recover  the calls of topo/topo.h
+ *   create links listen export=RATE quiesce flush stats ports destroy recover  the calls of topo/topo.h
  *   fail=N  the N-th step that create announces fails     kill=N  ... kills this program
  *   allow_ipv6=LINK  of host 1
  *   datapath=auto|system|netdev  hosts=N  sleep=SECONDS  steps  how many steps were announced
@@ -8,10 +8,12 @@
  *
  * Prints what a test wants to know, "name value" a line, and on the first failure "error" and the text. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -83,10 +85,29 @@ static int configure(struct topo *topo, uint32_t rate, struct error *error) {
     return topo_export(topo, &export, error);
 }
 
+/* Opens the ports that exports go to, so that none is refused; they are read by nobody but a capture. */
+static int listen_for_exports(struct topo *topo, struct error *error) {
+    static const uint16_t ports[] = {26343, 22055, 24739};
+    for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
+        struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(ports[i])};
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        int fd = topo_socket_in(topo_namespace_fd(topo, TOPO_SWITCH), AF_INET, SOCK_DGRAM, 0, error);
+        if (fd < 0) {
+            return fd;
+        }
+        if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+            return error_set(error, -errno, "could not bind to port %u", ports[i]);
+        }
+    }
+    return 0;
+}
+
+/* Flushes and waits as long as it says. */
 static int flush(struct topo *topo, struct error *error) {
     int64_t wait_ns = 0;
     int code = topo_flush(topo, &wait_ns, error);
     printf("wait_ms %ld\n", (long)(wait_ns / NS_PER_MS));
+    clock_sleep_ns(wait_ns);
     return code;
 }
 
@@ -99,6 +120,8 @@ static int act(struct driver *driver, const char *word, const char *value, struc
         return topo_links_up(driver->topo, error);
     } else if (strcmp(word, "export") == 0) {
         return configure(driver->topo, (uint32_t)number, error);
+    } else if (strcmp(word, "listen") == 0) {
+        return listen_for_exports(driver->topo, error);
     } else if (strcmp(word, "quiesce") == 0) {
         return topo_quiesce(driver->topo, error);
     } else if (strcmp(word, "flush") == 0) {
