@@ -183,7 +183,7 @@ static void insert_exporters(struct making *making) {
             "127.0.0.1:%d', 'openvswitch', 'frames carry <layer 2> & FCS', 0, 'l2', %s, 'config', %d, %lld, "
             "%lld)",
             making->first_exporter + i, making->session, protocols[i], i, i, i == 0 ? 6343 : 2055,
-            i == 1 ? "NULL" : "64", i == 2, making->start_ns, making->start_ns + SECONDS * SECOND);
+            i == 1 ? "NULL" : rate, i == 2, making->start_ns, making->start_ns + SECONDS * SECOND);
         fixture_sql(
             making->database,
             "INSERT INTO exporter_health VALUES (%lld, %lld, %d, %d, %d, %d, '%s', 0, 0, 0, 0, 0, 0, 0)",
