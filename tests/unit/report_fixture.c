@@ -176,6 +176,8 @@ static void insert_records(struct making *making, const struct fixture_flow *flo
 
 static void insert_exporters(struct making *making) {
     static const char *const protocols[] = {"sflow5", "netflow5", "ipfix"};
+    char rate[32];
+    snprintf(rate, sizeof rate, "%lld", making->settings->rate);
     for (int i = 0; i < 3; i++) {
         fixture_sql(
             making->database,
