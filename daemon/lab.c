@@ -122,15 +122,9 @@ static int follow(int fd, lab_progress_fn *progress, void *context, struct lab_i
 
 /* --- what a crash left --- */
 
-static void database_note_path(const struct run_dir *dir, char path[RUN_DIR_SIZE + 16]) {
-    snprintf(path, RUN_DIR_SIZE + 16, "%s/database", dir->path);
-}
-
 /* Notes which database the lab writes to, for whoever cleans up after a crash. */
 static void note_database(const struct run_dir *dir, const char *database) {
-    char path[RUN_DIR_SIZE + 16];
-    database_note_path(dir, path);
-    FILE *file = fopen(path, "we");
+    FILE *file = fopen(dir->database, "we");
     if (file != NULL) {
         fputs(database, file);
         fclose(file);
@@ -139,19 +133,17 @@ static void note_database(const struct run_dir *dir, const char *database) {
 
 /* Ends the sessions that a crash left open, as the user who may write the database. */
 static void close_sessions(const struct run_dir *dir, const char *prefix) {
-    char path[RUN_DIR_SIZE + 16];
     char database[LAB_PATH_SIZE] = "";
     struct identity identity;
     struct stat stat_of;
-    database_note_path(dir, path);
-    FILE *file = fopen(path, "re");
+    FILE *file = fopen(dir->database, "re");
     if (file != NULL) {
         if (fgets(database, sizeof database, file) == NULL) {
             database[0] = '\0';
         }
         fclose(file);
     }
-    unlink(path);
+    unlink(dir->database);
     if (database[0] == '\0' || stat(database, &stat_of) != 0 || stat_of.st_uid == 0) {
         return;
     }

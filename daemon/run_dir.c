@@ -16,6 +16,7 @@ struct run_dir run_dir_of(const char *prefix) {
     snprintf(dir.control, sizeof dir.control, "%s/control", dir.path);
     snprintf(dir.supervisor, sizeof dir.supervisor, "%s/supervisor", dir.path);
     snprintf(dir.log, sizeof dir.log, "%s/log", dir.path);
+    snprintf(dir.database, sizeof dir.database, "%s/database", dir.path);
     return dir;
 }
 
@@ -72,6 +73,7 @@ void run_dir_remove(const struct run_dir *dir) {
     unlink(dir->control);
     unlink(dir->supervisor);
     unlink(dir->log);
+    unlink(dir->database);
     rmdir(dir->path);
     unlink(path);
     rmdir(root);

@@ -10,6 +10,7 @@ struct run_dir {
     char control[RUN_DIR_SIZE + 16];    /* the worker's socket: status for all, results of traffic for root */
     char supervisor[RUN_DIR_SIZE + 24]; /* the supervisor's socket: stop; root's alone */
     char log[RUN_DIR_SIZE + 16];
+    char database[RUN_DIR_SIZE + 16]; /* a note of which database it writes to, for whoever cleans up */
 };
 
 /* The names for 'prefix'; makes nothing. */

@@ -301,14 +301,14 @@ CREATE TABLE template (
 );
 
 CREATE VIEW v_sflow_sample AS
-SELECT s.id, s.session_id, s.exporter_id, s.recv_ns, datetime(s.recv_ns / 1000000000, 'unixepoch') AS received,
+SELECT s.id, s.session_id, s.exporter_id, s.flow_id, s.recv_ns, datetime(s.recv_ns / 1000000000, 'unixepoch') AS received,
        f.proto, f.src_text AS src, f.sport, f.dst_text AS dst, f.dport, s.sampling_rate, s.sample_pool, s.drops,
        s.frame_bytes, s.stripped, s.frame_bytes - s.stripped AS l2_bytes, s.input_kind, s.input, s.output_kind,
        s.output, s.sequence, s.vlan, s.tos, s.ttl, s.tcp_flags, s.extra
   FROM sflow_sample s LEFT JOIN flow f ON f.id = s.flow_id;
 
 CREATE VIEW v_flow_record AS
-SELECT r.id, r.session_id, r.exporter_id, e.protocol AS exporter_protocol, r.recv_ns,
+SELECT r.id, r.session_id, r.exporter_id, r.flow_id, e.protocol AS exporter_protocol, r.recv_ns,
        datetime(r.recv_ns / 1000000000, 'unixepoch') AS received,
        f.proto, f.src_text AS src, f.sport, f.dst_text AS dst, f.dport, r.packets, r.bytes, e.byte_layer, r.l3_bytes,
        r.direction, r.start_ns, r.end_ns, r.input, r.output, r.sampling_rate, r.rate_source, r.scaled, r.template_id,
@@ -316,7 +316,7 @@ SELECT r.id, r.session_id, r.exporter_id, e.protocol AS exporter_protocol, r.rec
   FROM flow_record r JOIN exporter e ON e.id = r.exporter_id LEFT JOIN flow f ON f.id = r.flow_id;
 
 CREATE VIEW v_truth AS
-SELECT t.session_id, c.name AS capture, c.role,
+SELECT t.session_id, t.flow_id, c.name AS capture, c.role,
        CASE t.direction WHEN 0 THEN 'out' ELSE 'in' END AS direction,
        f.proto, f.src_text AS src, f.sport, f.dst_text AS dst, f.dport, t.bucket_ns,
        datetime(t.bucket_ns / 1000000000, 'unixepoch') AS second, t.packets, t.bytes, t.first_ns, t.last_ns

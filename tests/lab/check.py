@@ -59,10 +59,10 @@ def check_exact_by_sql(database):
     said = {
         "sflow": "SELECT flow_id, sum(sampling_rate), sum((frame_bytes - stripped) * sampling_rate) "
                  "FROM sflow_sample GROUP BY flow_id",
-        "netflow": "SELECT flow_id, sum(packets), sum(bytes) FROM v_flow_record r JOIN flow_record USING (id) "
+        "netflow": "SELECT flow_id, sum(packets), sum(bytes) FROM v_flow_record "
                    "WHERE exporter_protocol = 'netflow5' GROUP BY flow_id",
-        "ipfix": "SELECT flow_id, sum(r.packets), sum(r.bytes) FROM v_flow_record r JOIN flow_record USING (id) "
-                 "WHERE exporter_protocol = 'ipfix' AND r.direction = 0 GROUP BY flow_id",
+        "ipfix": "SELECT flow_id, sum(packets), sum(bytes) FROM v_flow_record "
+                 "WHERE exporter_protocol = 'ipfix' AND direction = 0 GROUP BY flow_id",
     }
     for name, sql in said.items():
         got = dict((flow, (packets, size)) for flow, packets, size in db.execute(sql))

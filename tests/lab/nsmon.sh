@@ -64,7 +64,7 @@ case_readers() {
     run "$nsmon" start --db $db
     run "$nsmon" traffic quick
     run as_nobody "$nsmon" status
-    grep -q ipfix $out/last || fail "status shows no ipfix"
+    grep -q sflow5 $out/last || fail "status shows no sFlow"
     run as_nobody "$nsmon" compare sflow vs netflow --db $db
     run "$nsmon" stop
     [ ! -e $db-wal ] || fail "the closed database has a WAL"
