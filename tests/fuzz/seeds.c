@@ -1,0 +1,81 @@
+/* Turns captures into seeds: seeds FOLDER CAPTURE...
+ *
+ * FOLDER/datagram gets one file a UDP payload, for fuzz_sflow5 and fuzz_netflow5; FOLDER/sequence one a
+ * capture, for fuzz_ipfix and fuzz_collector (see fuzz.h); FOLDER/packet the sampled headers' frames, for
+ * fuzz_packet. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../golden/pcap_file.h"
+#include "collector/decode/sflow5.h"
+
+#define PATH_SIZE 4096
+
+struct writing {
+    const char *folder;
+    FILE *sequence;
+    unsigned int datagrams, packets;
+};
+
+static FILE *create(const char *folder, const char *kind, unsigned int number) {
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/%s/%05u", folder, kind, number);
+    FILE *file = fopen(path, "wb");
+    if (file == NULL) {
+        perror(path);
+        exit(1);
+    }
+    return file;
+}
+
+static void write_header(const struct sflow5_flow_sample *sample, const struct sflow5_header *header,
+                         void *context) {
+    struct writing *writing = context;
+    (void)header;
+    if (sample->has_header && sample->header_protocol == 1) {
+        FILE *file = create(writing->folder, "packet", writing->packets++);
+        fputc(0, file);
+        fwrite(sample->header.bytes, 1, sample->header.size, file);
+        fclose(file);
+    }
+}
+
+static void write_datagram(const struct datagram *datagram, void *context) {
+    struct writing *writing = context;
+    FILE *file = create(writing->folder, "datagram", writing->datagrams++);
+    fwrite(datagram->bytes, 1, datagram->size, file);
+    fclose(file);
+    fputc((int)(datagram->size >> 8), writing->sequence);
+    fputc((int)(datagram->size & 0xff), writing->sequence);
+    fwrite(datagram->bytes, 1, datagram->size, writing->sequence);
+    struct sflow5_header header;
+    struct sflow5_sink sink = {.flow = write_header, .context = writing};
+    struct sflow5_counts counts;
+    if (sflow5_read_header(datagram->bytes, datagram->size, &header) == 0) {
+        sflow5_decode(datagram->bytes, datagram->size, &header, &sink, &counts);
+    }
+}
+
+int main(int argc, char **argv) {
+    static const char *const kinds[] = {"", "/datagram", "/sequence", "/packet"};
+    if (argc < 3) {
+        fprintf(stderr, "Usage: seeds FOLDER CAPTURE...\n");
+        return 2;
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char path[PATH_SIZE];
+        snprintf(path, sizeof path, "%s%s", argv[1], kinds[i]);
+        mkdir(path, 0755);
+    }
+    struct writing writing = {.folder = argv[1]};
+    for (int i = 2; i < argc; i++) {
+        writing.sequence = create(argv[1], "sequence", (unsigned int)i);
+        if (pcap_each_datagram(argv[i], write_datagram, &writing) < 0) {
+            fprintf(stderr, "Can't read %s\n", argv[i]);
+        }
+        fclose(writing.sequence);
+    }
+    return 0;
+}
