@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include "collector/store/store.h"
 
 static const char root_folder[] = "/var/lib/nsmon";
 
@@ -99,4 +102,33 @@ int database_locate(const char *wanted, const struct identity *identity, char *p
     }
     snprintf(path, size, "%s/nsmon.db", root_folder);
     return prepare_root_folder(identity, error);
+}
+
+/* In a child process: dropping root can't be undone. */
+int database_check(const char *path, const struct identity *identity, struct error *error) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return error_set(error, -errno, "could not make a pipe: %s", strerror(errno));
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        struct error why = {0};
+        int code = privilege_drop(identity, &why);
+        code = code == 0 ? store_check(path, &why) : code;
+        if (code != 0 && write(ends[1], why.text, strlen(why.text)) < 0) {
+            _exit(2);
+        }
+        _exit(code == 0 ? 0 : 1);
+    }
+    close(ends[1]);
+    char text[sizeof error->text] = "";
+    ssize_t got = child > 0 ? read(ends[0], text, sizeof text - 1) : 0;
+    text[got > 0 ? got : 0] = '\0';
+    close(ends[0]);
+    int status = 1;
+    if (child < 0 || waitpid(child, &status, 0) != child || status != 0) {
+        return error_set(error, -EACCES, "as user %s: %s", identity->name,
+                         text[0] != '\0' ? text : "could not look at the database");
+    }
+    return 0;
 }

@@ -12,3 +12,7 @@
  * them; a file that the user named is left as it is.  Returns 0, or a negative errno with 'error' filled. */
 int database_locate(const char *wanted, const struct identity *identity, char *path, size_t size,
                     struct error *error);
+
+/* Looks, as 'identity', whether 'path' can be written.  Returns 0, or a negative errno with 'error' filled.
+ */
+int database_check(const char *path, const struct identity *identity, struct error *error);

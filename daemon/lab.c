@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "collector/listen/listen.h"
 #include "collector/store/store.h"
 #include "daemon/control.h"
 #include "daemon/database.h"
@@ -232,6 +233,25 @@ static int launch(struct supervisor_settings *settings, lab_progress_fn *progres
     return code;
 }
 
+/* Looks for what would be in the way, before anything is made: a lab's port that is taken can only be in a
+ * namespace that the switch shares with others. */
+static int check_ports(const struct lab_settings *lab, struct error *error) {
+    struct topo_switch found;
+    int code = topo_resolve_datapath(lab->datapath, &found, error);
+    const int ports[] = {lab->sflow ? lab->sflow_port : 0, lab->netflow ? lab->netflow_port : 0,
+                         lab->ipfix ? lab->ipfix_port : 0};
+    for (size_t i = 0; code == 0 && !found.private_ovs && i < sizeof ports / sizeof *ports; i++) {
+        if (ports[i] > 0) {
+            struct ip_address loopback = {.family = 4, .bytes = {127, 0, 0, 1}};
+            int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+            int bound = listen_bind(fd, &loopback, (uint16_t)ports[i], 0, error);
+            close(fd);
+            code = bound < 0 ? bound : 0;
+        }
+    }
+    return code;
+}
+
 static int prepare(struct supervisor_settings *settings, lab_progress_fn *progress, void *context,
                    struct error *error) {
     struct identity identity;
@@ -240,6 +260,8 @@ static int prepare(struct supervisor_settings *settings, lab_progress_fn *progre
     code = code == 0 ? database_locate(lab->database, &identity, settings->database,
                                        sizeof settings->database, error)
                      : code;
+    code = code == 0 ? check_ports(lab, error) : code;
+    code = code == 0 ? database_check(settings->database, &identity, error) : code;
     code = code == 0 ? prepare_pcap_dir(lab->pcap_dir, settings->pcap_dir, error) : code;
     code = code == 0 ? run_dir_make(&settings->dir, error) : code;
     if (code == 0 && topo_recorded(settings->dir.path)) {
@@ -274,6 +296,9 @@ int lab_start(const struct lab_settings *lab, lab_progress_fn *progress, void *c
     }
     code = prepare(&settings, progress, context, error);
     code = code == 0 ? launch(&settings, progress, context, info, error) : code;
+    if (code != 0 && !topo_recorded(settings.dir.path)) {
+        run_dir_remove(&settings.dir);
+    }
     close(settings.lock_fd);
     return code;
 }

@@ -108,7 +108,7 @@ int topo_export(struct topo *topo, const struct topo_export *export, struct erro
 static int silence(struct topo *topo, unsigned host, struct error *error) {
     struct nl_sock *sock = NULL;
     int code = link_socket(topo->netns_fd[host], &sock, error);
-    code = code == 0 ? link_blackhole(sock, topo->ports[host].tap, error) : code;
+    code = code == 0 ? link_blackhole(sock, topo->ports[host].tap, true, error) : code;
     link_socket_close(sock);
     if (code == 0) {
         return 0;

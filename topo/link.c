@@ -2,11 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <netlink/attr.h>
 #include <netlink/errno.h>
 #include <netlink/msg.h>
@@ -105,7 +105,9 @@ int link_get(struct nl_sock *sock, const char *name, struct link_info *info, str
     snprintf(info->alias, sizeof info->alias, "%s", alias != NULL ? alias : "");
     info->ifindex = (uint32_t)rtnl_link_get_ifindex(link);
     info->up = (rtnl_link_get_flags(link) & IFF_UP) != 0;
-    info->carrier = rtnl_link_get_carrier(link) != 0;
+    /* The kernel's watcher of links sets the state and starts the queue together, some time after the
+     * carrier. */
+    info->carrier = rtnl_link_get_carrier(link) != 0 && rtnl_link_get_operstate(link) == IF_OPER_UP;
     read_stats(link, info);
     rtnl_link_put(link);
     return 0;
@@ -216,12 +218,12 @@ static int enable_ipv6(void *context) {
 }
 
 int link_allow_ipv6(int netns_fd, const char *name, struct error *error) {
-    char copy[IF_NAMESIZE];
+    char copy[IFNAMSIZ];
     snprintf(copy, sizeof copy, "%s", name);
     return topo_call_in(netns_fd, enable_ipv6, copy, error);
 }
 
-int link_blackhole(struct nl_sock *sock, const char *name, struct error *error) {
+int link_blackhole(struct nl_sock *sock, const char *name, bool on, struct error *error) {
     struct link_info info;
     int code = link_get(sock, name, &info, error);
     if (code != 0) {
@@ -230,7 +232,8 @@ int link_blackhole(struct nl_sock *sock, const char *name, struct error *error) 
     /* By hand: rtnl_qdisc_add() of libnl 3.7 aborts on a kind that it knows but that has no options. */
     struct tcmsg queueing = {
         .tcm_family = AF_UNSPEC, .tcm_ifindex = (int)info.ifindex, .tcm_parent = TC_H_ROOT};
-    struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE);
+    struct nl_msg *message = on ? nlmsg_alloc_simple(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE)
+                                : nlmsg_alloc_simple(RTM_DELQDISC, 0);
     code = message == NULL ? -NLE_NOMEM : nlmsg_append(message, &queueing, sizeof queueing, NLMSG_ALIGNTO);
     code = code == 0 ? nla_put_string(message, TCA_KIND, "blackhole") : code;
     if (code == 0) {
@@ -238,7 +241,7 @@ int link_blackhole(struct nl_sock *sock, const char *name, struct error *error) 
     } else {
         nlmsg_free(message);
     }
-    return code < 0 ? link_fail(error, code, "make a black hole of", name) : 0;
+    return code < 0 ? link_fail(error, code, on ? "make a black hole of" : "end the black hole at", name) : 0;
 }
 
 int link_delete(struct nl_sock *sock, const char *name, struct error *error) {

@@ -15,7 +15,7 @@ struct link_info {
     uint32_t ifindex;
     uint8_t mac[6];
     bool up;      /* administratively */
-    bool carrier; /* and the other end, too */
+    bool carrier; /* the other end is up, too, and frames pass */
     char alias[LINK_ALIAS_SIZE];
     uint64_t rx_packets, rx_bytes, rx_dropped;
     uint64_t tx_packets, tx_bytes, tx_dropped;
@@ -51,8 +51,9 @@ int link_add_address(struct nl_sock *sock, const char *name, const char *address
  * links have none.  Returns 0, or -EAFNOSUPPORT, with 'error' untouched, if this kernel does without IPv6. */
 int link_allow_ipv6(int netns_fd, const char *name, struct error *error);
 
-/* Makes 'name' drop all that is to be sent, before a capture sees it: a root qdisc of the kind "blackhole".
+/* Makes 'name' drop all that is to be sent, before a capture sees it: a root qdisc of the kind "blackhole";
+ * with 'on' false that qdisc is taken away again.
  */
-int link_blackhole(struct nl_sock *sock, const char *name, struct error *error);
+int link_blackhole(struct nl_sock *sock, const char *name, bool on, struct error *error);
 
 int link_delete(struct nl_sock *sock, const char *name, struct error *error);

@@ -303,13 +303,27 @@ static bool all_have_carrier(struct topo *topo, struct nl_sock *sock) {
         if (!carrier) {
             return false;
         }
+        topo->tap_tx_dropped[host] = info.tx_dropped;
     }
     return true;
+}
+
+/* Keeps the stations silent, or lets them speak.  What can't be done is left: then a frame that a station
+ * sends while not all links are up may go nowhere, which the ledger shows. */
+static void hold_stations(struct topo *topo, bool hold) {
+    for (unsigned host = 1; host <= topo->hosts; host++) {
+        struct nl_sock *sock = NULL;
+        if (link_socket(topo->netns_fd[host], &sock, NULL) == 0) {
+            link_blackhole(sock, topo->ports[host].tap, hold, NULL);
+        }
+        link_socket_close(sock);
+    }
 }
 
 int topo_links_up(struct topo *topo, struct error *error) {
     struct nl_sock *sock = NULL;
     int code = link_socket(topo->netns_fd[TOPO_SWITCH], &sock, error);
+    hold_stations(topo, true);
     for (unsigned host = 1; code == 0 && host <= topo->hosts; host++) {
         code = lab_step(topo, error, "bring up %s", topo->ports[host].ovs_tap);
         code = code == 0 ? link_set_up(sock, topo->ports[host].ovs_tap, true, error) : code;
@@ -324,6 +338,7 @@ int topo_links_up(struct topo *topo, struct error *error) {
     }
     link_socket_close(sock);
     socket_adopt(topo);
+    hold_stations(topo, false);
     return code;
 }
 
@@ -369,7 +384,7 @@ int topo_port_stats(struct topo *topo, unsigned host, struct topo_port_stats *st
     code = link_socket(topo->netns_fd[host], &sock, error);
     code = code == 0 ? link_get(sock, topo->ports[host].tap, &info, error) : code;
     link_socket_close(sock);
-    stats->tap_tx_dropped = info.tx_dropped;
+    stats->tap_tx_dropped = info.tx_dropped - topo->tap_tx_dropped[host];
     stats->socket_drops_known = socket_read_drops(topo, host);
     stats->socket_drops = topo->sockets[host].drops;
     stats->socket_buffer_bytes = topo->sockets[host].buffer_bytes;

@@ -197,6 +197,13 @@ int store_close(struct store *store, const char *state, int64_t stopped_ns, stru
     return first.text[0] == '\0' ? 0 : error_set(error, -EIO, "%s", first.text);
 }
 
+int store_check(const char *path, struct error *error) {
+    sqlite3 *database = NULL;
+    int code = schema_open(path, &database, error);
+    schema_close(database);
+    return code;
+}
+
 int store_fail_sessions(const char *path, const char *prefix, struct error *error) {
     sqlite3 *database = NULL;
     int code = schema_open(path, &database, error);

@@ -193,8 +193,12 @@ case_errors() {
     refuse 1 "text.db" "$nsmon" start --db $out/text.db
     refuse 1 "nosuch.pcap" "$nsmon" import --db $db --exports $out/nosuch.pcap
     refuse 1 "nosuch.db" "$nsmon" report --db $out/nosuch.db
-    mkdir $out/empty
-    PATH=$out/empty refuse 1 "Open vSwitch\|ovs-vsctl\|openvswitch" "$nsmon" start --db $db
+    switch=$(dirname "$(readlink -f /usr/sbin/ovs-vswitchd)")
+    if [ "$switch" != /usr/sbin ]; then
+        mount -n -t tmpfs tmpfs "$switch"
+        refuse 1 "apt.*install openvswitch-switch" "$nsmon" start --db $db
+        umount -n "$switch"
+    fi
     same "after errors"
 }
 
