@@ -60,7 +60,8 @@ struct topo {
     struct topo_port ports[TOPO_HOSTS_MAX + 1];
     int netns_fd[TOPO_HOSTS_MAX + 1]; /* TOPO_SWITCH: the switch's */
     struct lab_socket sockets[TOPO_HOSTS_MAX + 1];
-    struct topo_export export; /* what is configured now */
+    uint64_t tap_tx_dropped[TOPO_HOSTS_MAX + 1]; /* before the links were up: no capture saw those */
+    struct topo_export export;                   /* what is configured now */
 
     /* What has been begun, in order: the state file. */
     struct lab_item items[LAB_ITEMS_MAX];

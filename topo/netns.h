@@ -17,7 +17,8 @@ bool netns_dir_missing(void);
  * don't hide ours.  Returns 0 or a negative errno with 'error' filled. */
 int netns_dir_make(struct error *error);
 
-/* Undoes netns_dir_make() unless names are left there. */
+/* Undoes netns_dir_make() unless names are left there: where labs overlap it may outlast them all, as after
+ * `ip netns` it always does. */
 void netns_dir_remove(void);
 
 /* Makes the namespace 'name' with lo up and lo's alias set to 'alias': it carries that before anybody can see

@@ -158,7 +158,7 @@ struct topo_port_stats {
     uint64_t tx_bytes;
     uint64_t rx_dropped;     /* at ovs-tapN, before the switch */
     uint64_t tx_dropped;     /* at ovs-tapN, on the way to the tap */
-    uint64_t tap_tx_dropped; /* at tapN, after a capture there saw them */
+    uint64_t tap_tx_dropped; /* at tapN since topo_links_up(), after a capture there saw them */
     /* Frames of rx_packets that the switch's own packet socket had no room for: in no exporter's sight. */
     uint64_t socket_drops;
     bool socket_drops_known;      /* only a private switch's sockets can be asked */
