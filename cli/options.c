@@ -14,6 +14,7 @@ const char read_options_help[] =
     "      --db FILE        the database (default: /var/lib/nsmon/nsmon.db and\n"
     "                       ~/.local/share/nsmon/nsmon.db, whichever has the newest session)\n"
     "      --session WHICH  a session's id or label, or 'latest' (the default)\n"
+    "      --prefix NAME    the latest session of the lab NAME\n"
     "      --format FORMAT  text (the default), json, csv or html\n"
     "  -o, --output FILE    write to FILE, not to standard output\n"
     "      --top N          list the N largest flows in text and html (20)\n"
@@ -31,6 +32,9 @@ int read_option_take(int option, const char *argument, struct read_options *opti
         return 0;
     case READ_OPTION_SESSION:
         options->session = argument;
+        return 0;
+    case READ_OPTION_PREFIX:
+        options->prefix = argument;
         return 0;
     case READ_OPTION_FORMAT:
         if (!report_format_parse(argument, &options->format)) {
@@ -97,7 +101,8 @@ int read_and_report(const struct read_options *options, const char *const names[
                     bool whole_story, enum report_answer *ok) {
     struct error error = {""};
     struct read_session session;
-    struct reader *reader = reader_open_session(options->database, options->session, &session, &error);
+    struct reader *reader =
+        reader_open_session(options->database, options->session, options->prefix, &session, &error);
     if (reader == NULL) {
         return say_failed(&error);
     }

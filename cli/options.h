@@ -11,6 +11,7 @@
 struct read_options {
     const char *database; /* NULL: the default files */
     const char *session;  /* NULL: the latest */
+    const char *prefix;   /* whose lab's latest session; NULL: anybody's */
     const char *output;   /* NULL: standard output */
     enum report_format format;
     size_t top;
@@ -19,12 +20,19 @@ struct read_options {
 
 #define READ_SHORT_OPTIONS ":ho:"
 
-enum read_option { READ_OPTION_DB = 512, READ_OPTION_SESSION, READ_OPTION_FORMAT, READ_OPTION_TOP };
+enum read_option {
+    READ_OPTION_DB = 512,
+    READ_OPTION_SESSION,
+    READ_OPTION_PREFIX,
+    READ_OPTION_FORMAT,
+    READ_OPTION_TOP
+};
 
 /* The entries of these options for getopt_long()'s table. */
 #define READ_LONG_OPTIONS                                                                                    \
     {"db", required_argument, NULL, READ_OPTION_DB},                                                         \
         {"session", required_argument, NULL, READ_OPTION_SESSION},                                           \
+        {"prefix", required_argument, NULL, READ_OPTION_PREFIX},                                             \
         {"format", required_argument, NULL, READ_OPTION_FORMAT}, {"output", required_argument, NULL, 'o'},   \
         {"top", required_argument, NULL, READ_OPTION_TOP}, {                                                 \
         "help", no_argument, NULL, 'h'                                                                       \

@@ -16,7 +16,18 @@ static int stage_rank(const char *stage) {
             return (int)i;
         }
     }
-    return STAGE_COUNT; /* ..._drop */
+    return -1;
+}
+
+/* Where a row stands: the drops of a stage behind it, what is unknown at the end. */
+static int row_rank(const struct report_stage *row) {
+    for (size_t i = 0; i < STAGE_COUNT; i++) {
+        size_t length = strlen(stage_order[i]);
+        if (strncmp(row->stage, stage_order[i], length) == 0) {
+            return 2 * (int)i + (row->stage[length] != '\0');
+        }
+    }
+    return 2 * (int)STAGE_COUNT;
 }
 
 static int by_direction_and_rank(const void *left, const void *right) {
@@ -24,7 +35,7 @@ static int by_direction_and_rank(const void *left, const void *right) {
     const struct report_stage *b = right;
     int order = strcmp(a->direction, b->direction);
     if (order == 0) {
-        order = stage_rank(a->stage) - stage_rank(b->stage);
+        order = row_rank(a) - row_rank(b);
     }
     return order != 0 ? order : strcmp(a->source, b->source);
 }
@@ -42,8 +53,11 @@ static void add_stage(struct report_ledger *ledger, const char *stage, const cha
 
 static int take_stage(const struct read_stage *stage, void *context) {
     struct report_ledger *ledger = context;
-    /* The taps' own counts come from the truth. */
-    if (strcmp(stage->stage, "tap_out") != 0 && strcmp(stage->stage, "tap_in") != 0) {
+    size_t length = strlen(stage->stage);
+    bool drops = length > 5 && strcmp(stage->stage + length - 5, "_drop") == 0;
+    /* The taps' own counts come from the truth; a place that dropped nothing needs no line. */
+    if (!(drops && stage->packets == 0) && strcmp(stage->stage, "tap_out") != 0 &&
+        strcmp(stage->stage, "tap_in") != 0) {
         add_stage(ledger, stage->stage, stage->direction, stage->packets, stage->bytes, stage->source);
     }
     return 0;

@@ -1,8 +1,10 @@
 /* Which exporters make up which source. */
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include <jansson.h>
 
 #include "reports/compare.h"
 #include "reports/internal.h"
@@ -204,6 +206,18 @@ static bool has_kind(const struct report *report, enum report_kind kind) {
     return false;
 }
 
+/* Which kinds the session was told to export, as its settings say: a source that never spoke is missed, too.
+ */
+static void find_configured(struct reader *reader, int64_t session_id, bool configured[]) {
+    char *settings = reader_session_settings(reader, session_id);
+    json_t *object = settings == NULL ? NULL : json_loads(settings, 0, NULL);
+    for (size_t kind = 0; kind < sizeof kind_names / sizeof *kind_names; kind++) {
+        configured[kind] = json_is_object(json_object_get(object, kind_names[kind]));
+    }
+    json_decref(object);
+    free(settings);
+}
+
 int report_choose_sources(struct report *report, struct reader *reader, const char *const names[],
                           size_t name_count, struct error *error) {
     int rc = reader_each_exporter(reader, report->session.id, take_exporter, report, error);
@@ -216,8 +230,10 @@ int report_choose_sources(struct report *report, struct reader *reader, const ch
             return rc;
         }
     }
+    bool configured[sizeof kind_names / sizeof *kind_names];
+    find_configured(reader, report->session.id, configured);
     for (size_t kind = 0; name_count == 0 && kind < sizeof kind_names / sizeof *kind_names; kind++) {
-        if (has_kind(report, (enum report_kind)kind)) {
+        if (configured[kind] || has_kind(report, (enum report_kind)kind)) {
             rc = add_source(report, kind_names[kind], error);
             if (rc != 0) {
                 return rc;

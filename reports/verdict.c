@@ -137,7 +137,7 @@ static void judge_sampled(const struct report *report, struct report_source *sou
 static void judge_source(const struct report *report, struct report_source *source) {
     if (source->exporters == 0) {
         source->ok = REPORT_NO;
-        snprintf(source->finding, sizeof source->finding, "%s: no such exporter in this session",
+        snprintf(source->finding, sizeof source->finding, "%s: no export of it arrived in this session",
                  source->title);
     } else if (!report->has_truth) {
         source->ok = REPORT_UNKNOWN;

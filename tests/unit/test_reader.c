@@ -161,7 +161,7 @@ static void sessions_are_found_by_id_by_label_and_as_the_latest(void **state) {
     sqlite3 *writer = fixture_open(path);
     struct error error;
     struct read_session session;
-    assert_null(reader_open_session(path, NULL, &session, &error));
+    assert_null(reader_open_session(path, NULL, NULL, &session, &error));
     assert_non_null(strstr(error.text, "it holds none"));
     fixture_session(
         writer, 1,
@@ -170,17 +170,20 @@ static void sessions_are_found_by_id_by_label_and_as_the_latest(void **state) {
                     &(struct fixture_settings){.label = "1", .rate = 64, .no_truth = true, .no_rows = true});
     fixture_session(writer, 3, &(struct fixture_settings){.rate = 64, .no_truth = true, .no_rows = true});
     sqlite3_close(writer);
-    struct reader *reader = reader_open_session(path, "latest", &session, &error);
+    struct reader *reader = reader_open_session(path, "latest", NULL, &session, &error);
     assert_non_null(reader);
     assert_int_equal(session.id, 3);
-    assert_int_equal(reader_find_session(reader, "first", &session, &error), 0);
+    assert_int_equal(reader_find_session(reader, "first", NULL, &session, &error), 0);
     assert_int_equal(session.id, 1);
     /* A label goes before an id. */
-    assert_int_equal(reader_find_session(reader, "1", &session, &error), 0);
+    assert_int_equal(reader_find_session(reader, "1", NULL, &session, &error), 0);
     assert_int_equal(session.id, 2);
-    assert_int_equal(reader_find_session(reader, "3", &session, &error), 0);
+    assert_int_equal(reader_find_session(reader, "3", NULL, &session, &error), 0);
     assert_int_equal(session.id, 3);
-    assert_int_equal(reader_find_session(reader, "nothing", &session, &error), -ENOENT);
+    assert_int_equal(reader_find_session(reader, "nothing", NULL, &session, &error), -ENOENT);
+    assert_int_equal(reader_find_session(reader, NULL, "ns", &session, &error), 0);
+    assert_int_equal(session.id, 3);
+    assert_int_equal(reader_find_session(reader, "latest", "other", &session, &error), -ENOENT);
     int64_t ids[8] = {0};
     assert_int_equal(reader_each_session(reader, collect_ids, ids, &error), 0);
     assert_true(ids[0] == 3 && ids[1] == 3 && ids[2] == 2 && ids[3] == 1);

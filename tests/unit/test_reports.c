@@ -45,7 +45,7 @@ static int remove_folder(void **state) {
 static struct report *compare_names(const char *const names[], size_t count) {
     struct error error = {""};
     struct read_session session;
-    struct reader *reader = reader_open_session(database_path, NULL, &session, &error);
+    struct reader *reader = reader_open_session(database_path, NULL, NULL, &session, &error);
     if (reader == NULL) {
         fail_msg("%s", error.text);
     }
@@ -225,8 +225,21 @@ static void a_source_that_is_asked_for_and_not_there_says_so(void **state) {
     const char *const names[] = {"sflow", "netflow9"};
     report = compare_names(names, 2);
     assert_int_equal(report->ok, REPORT_NO);
-    assert_says(report->verdict, "sFlow: no such exporter");
+    assert_says(report->verdict, "sFlow: no export of it arrived");
     assert_false(report->flows.flows[0].estimates[0].visible);
+    release(report);
+}
+
+static void what_a_lab_was_told_to_export_and_did_not_is_missed(void **state) {
+    (void)state;
+    sqlite3 *database = fixture_open(database_path);
+    fixture_session(database, 1, &(struct fixture_settings){.rate = 64, .no_exporters = true});
+    fixture_sql(database, "UPDATE session SET settings = '{\"ipfix\": {\"sampling\": 64}, \"sflow\": null}'");
+    sqlite3_close(database);
+    struct report *report = compare_names(NULL, 0);
+    assert_int_equal(report->source_count, 1);
+    assert_string_equal(report->sources[0].name, "ipfix");
+    assert_int_equal(report->ok, REPORT_NO);
     release(report);
 }
 
@@ -532,6 +545,7 @@ int main(void) {
         cmocka_unit_test(without_truth_nothing_is_judged),
         cmocka_unit_test(a_source_that_says_nothing_is_not_ok),
         cmocka_unit_test(a_source_that_is_asked_for_and_not_there_says_so),
+        cmocka_unit_test(what_a_lab_was_told_to_export_and_did_not_is_missed),
         cmocka_unit_test(names_of_sources_are_kinds_protocols_and_agents),
         cmocka_unit_test(rows_outside_the_window_are_not_compared),
         cmocka_unit_test(counts_of_64_bits_are_kept_and_sums_do_not_wrap),

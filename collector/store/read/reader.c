@@ -201,10 +201,10 @@ bool reader_default_path(size_t which, char *path, size_t size) {
     return false;
 }
 
-static struct reader *open_with_session(const char *path, const char *wanted, struct read_session *session,
-                                        struct error *error) {
+static struct reader *open_with_session(const char *path, const char *wanted, const char *prefix,
+                                        struct read_session *session, struct error *error) {
     struct reader *reader = reader_open(path, error);
-    if (reader != NULL && reader_find_session(reader, wanted, session, error) != 0) {
+    if (reader != NULL && reader_find_session(reader, wanted, prefix, session, error) != 0) {
         reader_close(reader);
         reader = NULL;
     }
@@ -212,7 +212,8 @@ static struct reader *open_with_session(const char *path, const char *wanted, st
 }
 
 /* Looks into the default files; see reader_open_session(). */
-static struct reader *open_default(const char *wanted, struct read_session *session, struct error *error) {
+static struct reader *open_default(const char *wanted, const char *prefix, struct read_session *session,
+                                   struct error *error) {
     struct reader *best = NULL;
     struct error why = {""};
     for (size_t i = 0; i < READER_DEFAULT_PATHS; i++) {
@@ -222,7 +223,7 @@ static struct reader *open_default(const char *wanted, struct read_session *sess
             continue;
         }
         struct read_session found;
-        struct reader *reader = open_with_session(path, wanted, &found, &why);
+        struct reader *reader = open_with_session(path, wanted, prefix, &found, &why);
         if (reader != NULL && (best == NULL || found.started_ns > session->started_ns)) {
             reader_close(best);
             best = reader;
@@ -248,8 +249,8 @@ static struct reader *open_default(const char *wanted, struct read_session *sess
     return NULL;
 }
 
-struct reader *reader_open_session(const char *path, const char *wanted, struct read_session *session,
-                                   struct error *error) {
-    return path != NULL ? open_with_session(path, wanted, session, error)
-                        : open_default(wanted, session, error);
+struct reader *reader_open_session(const char *path, const char *wanted, const char *prefix,
+                                   struct read_session *session, struct error *error) {
+    return path != NULL ? open_with_session(path, wanted, prefix, session, error)
+                        : open_default(wanted, prefix, session, error);
 }

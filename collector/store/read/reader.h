@@ -36,11 +36,11 @@ struct reader *reader_open(const char *path, struct error *error);
 
 /* Opens the database that holds the session 'wanted' (see reader_find_session()) and fills 'session'.
  *
- * 'path' NULL looks into the default files, root's /var/lib/nsmon/nsmon.db and the user's own under
- * XDG_DATA_HOME; when both hold such a session the one that began last wins.  Returns NULL with 'error'
- * filled when there is none. */
-struct reader *reader_open_session(const char *path, const char *wanted, struct read_session *session,
-                                   struct error *error);
+ * 'prefix', unless NULL, says whose lab's latest session is meant.  'path' NULL looks into the default files,
+ * root's /var/lib/nsmon/nsmon.db and the user's own under XDG_DATA_HOME; when both hold such a session the
+ * one that began last wins.  Returns NULL with 'error' filled when there is none. */
+struct reader *reader_open_session(const char *path, const char *wanted, const char *prefix,
+                                   struct read_session *session, struct error *error);
 
 /* Takes NULL. */
 void reader_close(struct reader *reader);
@@ -62,10 +62,10 @@ typedef int read_session_fn(const struct read_session *session, void *context);
 /* All sessions, the newest first. */
 int reader_each_session(struct reader *reader, read_session_fn *fn, void *context, struct error *error);
 
-/* Finds the session whose label or id is 'wanted'; NULL or "latest" is the one that began last.  Returns 0,
- * or -ENOENT with 'error' filled. */
-int reader_find_session(struct reader *reader, const char *wanted, struct read_session *session,
-                        struct error *error);
+/* Finds the session whose label or id is 'wanted'; NULL or "latest" is the one that began last, of the lab
+ * 'prefix' unless that is NULL.  Returns 0, or -ENOENT with 'error' filled. */
+int reader_find_session(struct reader *reader, const char *wanted, const char *prefix,
+                        struct read_session *session, struct error *error);
 
 /* The session's settings, a JSON object, to be freed by the caller; NULL when memory is out or it has none.
  */

@@ -60,35 +60,45 @@ static int find_by(struct reader *reader, const char *sql, const char *wanted, s
     return rc;
 }
 
-int reader_find_session(struct reader *reader, const char *wanted, struct read_session *session,
-                        struct error *error) {
-    bool latest = wanted == NULL || strcmp(wanted, "latest") == 0;
-    int rc = 0;
-    if (!latest) {
-        rc = find_by(reader, SESSION_COLUMNS "WHERE label = ?1", wanted, session, error);
-        if (rc == 0) {
-            rc = find_by(reader, SESSION_COLUMNS "WHERE CAST(id AS TEXT) = ?1", wanted, session, error);
-        }
-    } else {
-        rc = find_by(reader, SESSION_COLUMNS "ORDER BY started_ns DESC, id DESC LIMIT 1", NULL, session,
-                     error);
-    }
-    if (rc < 0) {
-        return rc;
-    }
-    if (rc == 0 && latest) {
-        return error_set(
-            error, -ENOENT,
-            "looking for a session in '%s': it holds none: run 'nsmon start' or 'nsmon import' first",
-            reader->path);
-    }
-    if (rc == 0) {
+/* Says in 'error' that there is no such session. */
+static int not_found(const struct reader *reader, const char *wanted, const char *prefix,
+                     struct error *error) {
+    if (wanted != NULL) {
         return error_set(
             error, -ENOENT,
             "looking for session '%s' in '%s': no session has that label or id: see 'nsmon sessions'", wanted,
             reader->path);
     }
-    return 0;
+    if (prefix != NULL) {
+        return error_set(error, -ENOENT,
+                         "looking for a session of the lab '%s' in '%s': it holds none: see 'nsmon sessions'",
+                         prefix, reader->path);
+    }
+    return error_set(
+        error, -ENOENT,
+        "looking for a session in '%s': it holds none: run 'nsmon start' or 'nsmon import' first",
+        reader->path);
+}
+
+int reader_find_session(struct reader *reader, const char *wanted, const char *prefix,
+                        struct read_session *session, struct error *error) {
+    int rc = 0;
+    if (wanted != NULL && strcmp(wanted, "latest") == 0) {
+        wanted = NULL;
+    }
+    if (wanted != NULL) {
+        rc = find_by(reader, SESSION_COLUMNS "WHERE label = ?1", wanted, session, error);
+        if (rc == 0) {
+            rc = find_by(reader, SESSION_COLUMNS "WHERE CAST(id AS TEXT) = ?1", wanted, session, error);
+        }
+    } else if (prefix != NULL) {
+        rc = find_by(reader, SESSION_COLUMNS "WHERE prefix = ?1 ORDER BY started_ns DESC, id DESC LIMIT 1",
+                     prefix, session, error);
+    } else {
+        rc = find_by(reader, SESSION_COLUMNS "ORDER BY started_ns DESC, id DESC LIMIT 1", NULL, session,
+                     error);
+    }
+    return rc > 0 ? 0 : rc < 0 ? rc : not_found(reader, wanted, prefix, error);
 }
 
 char *reader_session_settings(struct reader *reader, int64_t session_id) {
