@@ -146,6 +146,11 @@ static void fill_port(const struct sflow5_port *port, int64_t *kind, int64_t *va
     *value = unknown ? STORE_NULL : port->value;
 }
 
+/* type * 2^32 + index; only three types are defined, and what lies above 31 bits is no type. */
+static int64_t source_id(uint32_t type, uint32_t index) {
+    return (int64_t)((uint64_t)(type & INT32_MAX) << 32 | index);
+}
+
 static void fill_from_packet(const struct packet *packet, struct sflow_sample_row *row) {
     row->has_key = packet->status != PACKET_CUT;
     row->key = packet->key;
@@ -216,7 +221,7 @@ void normalize_flow_sample(const struct sflow5_flow_sample *sample, const struct
     row->exporter_id = exporter->row.id;
     row->recv_ns = recv_ns;
     row->sequence = sample->sequence;
-    row->source_id = (int64_t)sample->source_type << 32 | sample->source_index;
+    row->source_id = source_id(sample->source_type, sample->source_index);
     row->sampling_rate = sample->rate;
     row->sample_pool = sample->pool;
     row->drops = sample->drops;
@@ -274,7 +279,7 @@ void normalize_counter_sample(const struct sflow5_counter_sample *sample, const 
     row->exporter_id = exporter->row.id;
     row->recv_ns = recv_ns;
     row->sequence = sample->sequence;
-    row->source_id = (int64_t)sample->source_type << 32 | sample->source_index;
+    row->source_id = source_id(sample->source_type, sample->source_index);
     if (sample->has_interface) {
         fill_interface(&sample->interface, row);
     } else if (sample->source_type == 0) {

@@ -34,10 +34,9 @@ int ipfix_read_header(const uint8_t *bytes, size_t size, struct export_header *h
 }
 
 /* The bytes of the next field in 'record'. */
-static struct cursor field_value(const struct template_field *field, uint16_t version,
-                                 struct cursor *record) {
+static struct cursor field_value(const struct template_field *field, struct cursor *record) {
     size_t size = field->size;
-    if (size == TEMPLATE_VARIABLE && version == 10) { /* RFC 7011, 7 */
+    if (size == TEMPLATE_VARIABLE) { /* RFC 7011, 7; H3C does it in NetFlow v9 too */
         size = cursor_u8(record);
         if (size == 255) {
             size = cursor_u16(record);
@@ -53,7 +52,7 @@ static bool read_record(const struct template *template, const struct export_hea
     flow_record_clear(record, header, template);
     for (size_t i = 0; i < template->field_count; i++) {
         const struct template_field *field = &template->fields[i];
-        struct cursor value = field_value(field, header->version, set);
+        struct cursor value = field_value(field, set);
         if (field->element.kind != ELEMENT_SKIPPED && !set->failed) {
             element_read(field->element, value, record);
         }
@@ -184,7 +183,7 @@ void ipfix_each_field(const struct flow_record *record,
     struct cursor cursor = cursor_over(record->bytes.bytes, record->bytes.size);
     const struct template *template = record->template;
     for (size_t i = 0; template != NULL && i < template->field_count; i++) {
-        struct cursor value = field_value(&template->fields[i], record->header->version, &cursor);
+        struct cursor value = field_value(&template->fields[i], &cursor);
         if (cursor.failed) {
             return;
         }

@@ -226,7 +226,7 @@ static bool same_layout(const struct template *template, const struct head *head
 static size_t shortest_record(const struct head *head, const struct template_field *fields) {
     size_t size = 0;
     for (size_t i = 0; i < head->field_count; i++) {
-        size += fields[i].size == TEMPLATE_VARIABLE && head->version == 10 ? 1 : fields[i].size;
+        size += fields[i].size == TEMPLATE_VARIABLE ? 1 : fields[i].size;
     }
     return size;
 }

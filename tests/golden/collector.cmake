@@ -13,3 +13,4 @@ function(nsmon_golden_test NAME)
 endfunction()
 
 nsmon_golden_test(openvswitch)
+nsmon_golden_test(exports)
