@@ -1,0 +1,3 @@
+nsmon_unit_test(collector
+  SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_collector.c ${CMAKE_SOURCE_DIR}/tests/golden/fake_store.c
+  ROOMS collector decode common)
