@@ -13,6 +13,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "topo/lab.h"
 #include "topo/link.h"
@@ -49,8 +50,16 @@ int netns_dir_make(struct error *error) {
 }
 
 void netns_dir_remove(void) {
-    /* Not lazily: with names left there, anybody's, both fail. */
-    if (umount2(NETNS_DIR, 0) != 0 || rmdir(NETNS_DIR) != 0) {
+    /* Not lazily: with names left there, anybody's, it fails. */
+    int tries = 0;
+    while (umount2(NETNS_DIR, 0) != 0) {
+        if (errno != EBUSY || ++tries == 20) {
+            log_debug("the mount at " NETNS_DIR " stays: %s", strerror(errno));
+            return;
+        }
+        clock_sleep_ns(5 * NS_PER_MS); /* somebody may just be looking */
+    }
+    if (rmdir(NETNS_DIR) != 0) {
         log_debug(NETNS_DIR " stays: %s", strerror(errno));
     }
 }
