@@ -27,8 +27,7 @@
 #define TOPO_SWITCH 0
 
 enum topo_datapath {
-    TOPO_DATAPATH_AUTO,   /* the running Open vSwitch, with the kernel's datapath if it is there, else private
-                           */
+    TOPO_DATAPATH_AUTO,   /* the running Open vSwitch, in the kernel if it can, else a private one */
     TOPO_DATAPATH_SYSTEM, /* the kernel's datapath of the running Open vSwitch, or an error */
     TOPO_DATAPATH_NETDEV, /* the userspace datapath, of the running Open vSwitch or of a private one */
 };
