@@ -99,7 +99,7 @@ int traffic_plan_make(struct traffic_plan *plan, const struct traffic_profile *p
     scale = scale == 0 ? 1 : scale;
     *plan =
         (struct traffic_plan){.profile = profile, .seed = seed, .duration_ns = duration_ns, .scale = scale};
-    if (duration_ns < NS_PER_S / 10 || duration_ns > 7 * 24 * 3600 * NS_PER_S) {
+    if (duration_ns < NS_PER_S / 10 || duration_ns > 7 * INT64_C(86400) * NS_PER_S) {
         return error_set(error, -EINVAL,
                          "can't plan traffic for %.3f s: take a duration from 0.1 s to a week",
                          (double)duration_ns / (double)NS_PER_S);

@@ -78,7 +78,7 @@ static void close_sockets(struct server *server) {
 
 /* Opens the sockets of the ports from 'port' on.  '*culprit' is the address at which it failed. */
 static int open_block(struct server *server, uint16_t port, const struct ip_address **culprit) {
-    for (size_t i = 0; i < TRAFFIC_SERVER_PORTS * 2; i++) {
+    for (size_t i = 0; i < (size_t)TRAFFIC_SERVER_PORTS * 2; i++) {
         const struct ip_address *address = &server->job->server[i % 2];
         uint16_t at = (uint16_t)(port + i / 2);
         *culprit = address;

@@ -4,8 +4,8 @@
 #   plain, dropped:      c-ns1 [tap1 10.9.0.1] ======veth====== [tap2 10.9.0.2] c-ns2
 #   duplicate, swap:     c-ns1 [tap1] ==veth== [in1  relay  in2] ==veth== [tap2] c-ns2
 #
-# What the endpoints say is held against captures, the kernel's counters and the spoiler's own counts.  All of it lives
-# in network, mount and process namespaces of its own, and is gone with them.
+# What the endpoints say is held against captures, the kernel's counters and the spoiler's own counts.  All of
+# it lives in network, mount and process namespaces of its own, and is gone with them.
 drive=$1
 relay=$2
 case=$3
@@ -69,8 +69,8 @@ plain | dropped)
     ;;
 *)
     command -v ethtool >/dev/null || skip "needs ethtool"
-    ip link add tap1 netns c-ns1 type veth peer name in1 && ip link add tap2 netns c-ns2 type veth peer name in2 ||
-        fail "can't make the links"
+    ip link add tap1 netns c-ns1 type veth peer name in1 &&
+        ip link add tap2 netns c-ns2 type veth peer name in2 || fail "can't make the links"
     ip netns exec c-ns1 ethtool -K tap1 tx off tso off gso off >/dev/null 2>&1
     ip netns exec c-ns2 ethtool -K tap2 tx off tso off gso off >/dev/null 2>&1
     ip link set in1 up && ip link set in2 up || fail "can't bring the links up"
@@ -98,6 +98,18 @@ counter() {
         END { print sum }' /proc/net/snmp /proc/net/snmp6
 }
 
+# largest VERSION SEED: the source port of the largest UDP flow that the cases below drive.
+largest() {
+    "$drive" plan quick 1 5 "$2" | awk -v version="$1" '
+        $2 == "udp" && $3 == version && $5 > max { max = $5; port = $4 }
+        END { print port }'
+}
+
+# others SOURCE_PORT: what went wrong with the other UDP flows.
+others() {
+    awk -F'\t' -v port="$1" '$1 == "udp" && $3 != port { n += $10 + $11 + $12 } END { print n }' $out/flows
+}
+
 case_plain() {
     ip netns exec c-ns2 tcpdump -i tap2 -n -U -B 65536 -s 128 -w $out/tap2.pcap 'udp or tcp' 2>$out/dump &
     dump=$!
@@ -114,9 +126,9 @@ case_plain() {
     # The kernel's counters hold the greetings too.
     out1=$((sent + $(awk '/^greetings/ { print $2 }' $out/log)))
     in2=$((sent + $(awk '/^greetings/ { print $4 }' $out/log)))
-    [ "$(counter c-ns1 OutDatagrams)" = $out1 ] || fail "the kernel sent $(counter c-ns1 OutDatagrams), not $out1"
-    [ "$(counter c-ns2 InDatagrams)" = $in2 ] || fail "the kernel received $(counter c-ns2 InDatagrams), not $in2"
-    # Per flow: datagrams and payload bytes of UDP, payload bytes of TCP (nothing was sent again), as tcpdump has them.
+    kernel="$(counter c-ns1 OutDatagrams) $(counter c-ns2 InDatagrams)"
+    [ "$kernel" = "$out1 $in2" ] || fail "the kernel sent and received $kernel, not $out1 $in2"
+    # Per flow: datagrams and payload bytes of UDP, payload bytes of TCP that sent nothing twice.
     tcpdump -r $out/tap2.pcap -n -q 2>/dev/null | awk '
         $3 ~ /^(10\.9\.0\.1|fd09::1)\./ {
             n = split($3, part, "."); port = part[n]; frames[port]++; bytes[port] += $NF }
@@ -130,7 +142,7 @@ case_plain() {
 
 case_dropped() {
     command -v nft >/dev/null || skip "needs nft (Debian's nftables)"
-    port=$("$drive" plan quick 1 5 3 | awk '$2 == "udp" && $3 == 4 && $5 > max { max = $5; port = $4 } END { print port }')
+    port=$(largest 4 3)
     ip netns exec c-ns2 nft -f - <<END || skip "the kernel lacks nftables for netdev"
 table netdev spoil {
     counter spoilt { }
@@ -145,14 +157,13 @@ END
     [ "$dropped" -ge 10 ] || fail "only $dropped datagrams were dropped"
     [ "$(column "$port" 10)" = "$dropped" ] || fail "lost $(column "$port" 10), but $dropped were dropped"
     [ $(($(column "$port" 6) - $(column "$port" 8))) = "$dropped" ] || fail "sent is not unique plus lost"
-    [ "$(awk -F'\t' -v port="$port" '$1 == "udp" && $3 != port { n += $10 } END { print n }' $out/flows)" = 0 ] ||
-        fail "other flows lost something"
+    [ "$(others "$port")" = 0 ] || fail "other flows lost something"
     echo "$dropped of $(column "$port" 6) datagrams dropped, as many lost"
 }
 
 # Through the relay: 'action' SOURCE_PORT is done to every tenth datagram.
 spoiled() {
-    port=$("$drive" plan quick 1 5 4 | awk '$2 == "udp" && $3 == 6 && $5 > max { max = $5; port = $4 } END { print port }')
+    port=$(largest 6 4)
     "$relay" in1 in2 "$1" "$port" >$out/relay 2>$out/relay.log &
     pid=$!
     wait_for $out/relay.log ready
@@ -169,9 +180,9 @@ spoiled() {
     esac
     [ "$(column "$port" 10),$(column "$port" 11),$(column "$port" 12),$(column "$port" 13)" = \
         "$lost,$duplicated,$reordered,$extent" ] ||
-        fail "lost, duplicated, reordered, extent should be $lost,$duplicated,$reordered,$extent: $(grep "	$port	" $out/flows)"
-    [ "$(awk -F'\t' -v port="$port" '$1 == "udp" && $3 != port { n += $10 + $11 + $12 } END { print n }' $out/flows)" = 0 ] ||
-        fail "other flows were counted wrong"
+        fail "should be lost $lost duplicated $duplicated reordered $reordered extent $extent:
+$(grep "	$port	" $out/flows)"
+    [ "$(others "$port")" = 0 ] || fail "other flows were counted wrong"
     echo "$1: $spoilt of $seen datagrams, as the endpoints say"
 }
 
