@@ -243,6 +243,12 @@ static int64_t stage_packets(const struct report_ledger *ledger, const char *sta
     return READ_NULL;
 }
 
+/* Notes that 'packets' frames may belong to the truth of nobody knows which flow. */
+static void doubt(struct report *report, int64_t packets) {
+    report->truth_uncertain = true;
+    report->truth_doubt = report_add(report->truth_doubt, (uint64_t)llabs((long long)packets));
+}
+
 /* Is the truth the truth?  It is what the other tap received, and stands for what the switch took in. */
 static void judge_truth(struct report *report) {
     struct report_ledger *ledger = &report->ledger;
@@ -251,6 +257,7 @@ static void judge_truth(struct report *report) {
         const struct read_capture *capture = &report->captures[i];
         if (capture->dropped > 0 || capture->overflow > 0) {
             report->truth_complete = false;
+            doubt(report, capture->dropped + capture->overflow);
             report_note(
                 &ledger->notes,
                 "Truth incomplete: the capture at %s dropped %lld frames and found no room for the flow "
@@ -264,21 +271,20 @@ static void judge_truth(struct report *report) {
         int64_t taken = stage_packets(ledger, "switch_in", direction);
         int64_t in = stage_packets(ledger, "tap_in", direction);
         if (taken != READ_NULL && in != READ_NULL && taken != in) {
-            report->truth_uncertain = true;
+            doubt(report, taken - in);
             report_note(
                 &ledger->notes,
                 "Truth uncertain, %s: the switch took in %lld frames and delivered %lld; of which flows "
                 "the %lld were is not known.",
                 direction, (long long)taken, (long long)in, llabs((long long)(taken - in)));
         } else if (taken == READ_NULL && out != READ_NULL && in != READ_NULL && out != in) {
-            report->truth_uncertain = true;
+            doubt(report, out - in);
             report_note(&ledger->notes,
                         "Truth uncertain, %s: nobody counted what the switch took in.  The truth is what was "
                         "delivered; it is right if the %lld frames were lost before sampling.",
                         direction, llabs((long long)(out - in)));
         }
     }
-    report->truth_uncertain = report->truth_uncertain || !report->truth_complete;
 }
 
 int report_make_ledger(struct report *report, struct reader *reader, struct error *error) {

@@ -182,6 +182,7 @@ struct report {
     bool has_truth;
     bool truth_complete;  /* no capture dropped a frame and every flow had room */
     bool truth_uncertain; /* frames were lost where nobody knows of which flow, see the ledger's notes */
+    uint64_t truth_doubt; /* how many frames that may be */
     uint64_t truth_flows, truth_packets, truth_bytes;
     struct report_flows flows;
     struct report_source sources[REPORT_SOURCES_MAX];

@@ -1,6 +1,7 @@
 /* The report as JSON: the model, whole.  docs/report-json.md describes it. */
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -363,13 +364,33 @@ json_t *report_json(const struct report *report, size_t flow_limit) {
     return root;
 }
 
+/* Writes the flows, a line each: they are too many to be held as JSON beside the model. */
+static int put_flows(const struct report *report, FILE *out) {
+    for (size_t i = 0; i < report->flows.count; i++) {
+        json_t *flow = flow_json(report, &report->flows.flows[i]);
+        fputs(i == 0 ? "\n    " : ",\n    ", out);
+        int rc = json_dumpf(flow, out, JSON_COMPACT | JSON_REAL_PRECISION(10));
+        json_decref(flow);
+        if (rc != 0) {
+            return ferror(out) ? 0 : -ENOMEM;
+        }
+    }
+    return 0;
+}
+
 int report_render_json(const struct report *report, FILE *out) {
-    json_t *root = report_json(report, SIZE_MAX);
-    if (root == NULL) {
+    json_t *root = report_json(report, 0);
+    json_object_del(root, "flows");
+    char *head = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(10));
+    json_decref(root);
+    if (head == NULL) {
         return -ENOMEM;
     }
-    int rc = json_dumpf(root, out, JSON_INDENT(2) | JSON_REAL_PRECISION(10));
-    json_decref(root);
-    fputc('\n', out);
-    return rc == 0 || ferror(out) ? 0 : -ENOMEM;
+    /* The object is still open: its last line, the closing brace, comes after the flows. */
+    fwrite(head, 1, strlen(head) - 2, out);
+    free(head);
+    fputs(",\n  \"flows\": [", out);
+    int rc = put_flows(report, out);
+    fputs("\n  ]\n}\n", out);
+    return rc;
 }

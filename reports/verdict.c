@@ -61,6 +61,8 @@ static void likely_cause(const struct report *report, const struct report_source
                          size_t size) {
     known_losses(report, source, text, size);
     double ratio = source->truth_packets == 0 ? NAN : (double)source->packets / (double)source->truth_packets;
+    uint64_t away = source->packets > source->truth_packets ? source->packets - source->truth_packets
+                                                            : source->truth_packets - source->packets;
     if (text[0] != '\0') {
         return;
     }
@@ -77,10 +79,14 @@ static void likely_cause(const struct report *report, const struct report_source
         snprintf(text, size, "its counts were not scaled by the sampling rate");
     } else if (strcmp(report->session.state, "running") == 0 && ratio < 1.0) {
         snprintf(text, size, "the session still runs: its caches are not flushed");
-    } else if (report->truth_uncertain) {
+    } else if (report->truth_uncertain && away <= report->truth_doubt) {
         snprintf(text, size, "the truth itself is uncertain, see the ledger");
     } else if (source->extra_packets > 0 && ratio > 1.0) {
         snprintf(text, size, "it reports traffic that no tap saw, or that was not delivered");
+    } else if (ratio > 1.0 && (!source->sampled || source->rate_test.effective_rate < 1.0)) {
+        snprintf(text, size,
+                 "it says more than the taps saw: exports came twice, or several exporters metered the same "
+                 "packets");
     } else if (source->sampled) {
         snprintf(text, size, "it samples 1-in-%.1f, not 1-in-%.0f, or exports got lost unseen",
                  source->rate_test.effective_rate, source->rate);

@@ -341,6 +341,37 @@ static void a_capture_that_dropped_makes_the_truth_incomplete(void **state) {
     release(report);
 }
 
+static void frames_taken_in_and_not_delivered_make_the_truth_uncertain(void **state) {
+    (void)state;
+    sqlite3 *database = fixture_open(database_path);
+    fixture_session(database, 1, &(struct fixture_settings){.rate = 64});
+    fixture_sql(database, "UPDATE truth SET packets = packets - 1 WHERE direction = 1 AND flow_id = 1057");
+    sqlite3_close(database);
+    struct report *report = compare_names(NULL, 0);
+    assert_true(report->truth_uncertain);
+    assert_true(report->truth_doubt > 0 && report->truth_doubt < 20);
+    assert_int_equal(report->sources[1].ok, REPORT_NO);
+    assert_says(report->sources[1].finding, "the truth itself is uncertain");
+    release(report);
+}
+
+static void exports_that_came_twice_are_named(void **state) {
+    (void)state;
+    sqlite3 *database = fixture_open(database_path);
+    fixture_session(database, 1, &(struct fixture_settings){.rate = 64});
+    fixture_sql(
+        database,
+        "INSERT INTO flow_record (session_id, exporter_id, recv_ns, flow_id, packets, bytes, start_ns, "
+        "end_ns, rate_source, scaled) SELECT session_id, exporter_id, recv_ns, flow_id, packets, bytes, "
+        "start_ns, end_ns, 0, 0 FROM flow_record WHERE exporter_id = 11 AND flow_id = 1057");
+    sqlite3_close(database);
+    struct report *report = compare_names(NULL, 0);
+    assert_int_equal(report->sources[1].ok, REPORT_NO);
+    assert_says(report->sources[1].finding, "differs in 1 of 40 flows");
+    assert_says(report->sources[1].finding, "came twice");
+    release(report);
+}
+
 static void the_rate_over_time_holds_all_bytes(void **state) {
     (void)state;
     struct report *report = compare(&(struct fixture_settings){.rate = 64});
@@ -552,6 +583,8 @@ int main(void) {
         cmocka_unit_test(bytes_of_layer_3_are_held_against_a_truth_of_layer_3),
         cmocka_unit_test(a_wrong_byte_layer_is_named),
         cmocka_unit_test(a_capture_that_dropped_makes_the_truth_incomplete),
+        cmocka_unit_test(frames_taken_in_and_not_delivered_make_the_truth_uncertain),
+        cmocka_unit_test(exports_that_came_twice_are_named),
         cmocka_unit_test(the_rate_over_time_holds_all_bytes),
         cmocka_unit_test(ledger_compares_stages_in_the_order_of_the_way),
         cmocka_unit_test(ledger_skips_stages_that_nobody_counted),
