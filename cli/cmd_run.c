@@ -19,7 +19,7 @@ static const char help[] =
     "Example:  sudo nsmon run mixed --duration 20 --sampling 64\n\n"
     "  --duration SECONDS            of the traffic (default: the profile's own)\n"
     "  --scale X                     X times the packets\n"
-    "  --seed N                      the same seed makes the same flows (default 1)\n"
+    "  --seed N                      the same seed makes the same flows (default: a new one)\n"
     "  --format text|json|csv|html   of the comparison (default text)\n"
     "  -o, --output FILE             write it there instead of to standard output\n"
     "  --top N                       list the N largest flows (default 20)\n"
@@ -108,7 +108,7 @@ static int measure(struct run_settings *settings, struct lab_info *info, struct 
 static int run(int argc, char *argv[]) {
     struct run_settings settings = {
         .lab = lab_settings_default(),
-        .traffic = {.profile = TRAFFIC_PROFILE_DEFAULT, .seed = 1, .quiet = true}};
+        .traffic = {.profile = TRAFFIC_PROFILE_DEFAULT, .seed = lab_traffic_new_seed(), .quiet = true}};
     struct lab_info info = {0};
     struct error error = {0};
     read_options_init(&settings.read);

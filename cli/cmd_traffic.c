@@ -20,7 +20,7 @@ static const char help[] =
     "  --list               the profiles\n"
     "  --duration SECONDS   (default: the profile's own)\n"
     "  --scale X            X times the packets\n"
-    "  --seed N             the same seed makes the same flows (default 1)\n"
+    "  --seed N             the same seed makes the same flows (default: a new one)\n"
     "  --flows              print every flow at the end\n"
     "  --format text|json   of the result (default text)\n"
     "  --prefix NAME        the lab that was started with this prefix\n";
@@ -107,7 +107,7 @@ static int parse(int argc, char *argv[], struct lab_traffic *settings, struct er
 }
 
 static int run(int argc, char *argv[]) {
-    struct lab_traffic settings = {.profile = TRAFFIC_PROFILE_DEFAULT, .seed = 1};
+    struct lab_traffic settings = {.profile = TRAFFIC_PROFILE_DEFAULT, .seed = lab_traffic_new_seed()};
     struct error error = {0};
     int code = parse(argc, argv, &settings, &error);
     if (code != 0) {

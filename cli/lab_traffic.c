@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/say.h"
+#include "common/clock.h"
 #include "daemon/control.h"
 #include "daemon/run_dir.h"
 #include "topo/topo.h"
@@ -205,6 +206,11 @@ static void show_result(const struct lab_traffic *settings, const struct traffic
 
 /* --- running --- */
 
+uint64_t lab_traffic_new_seed(void) {
+    /* Short enough to type again. */
+    return (uint64_t)(clock_real_ns() / NS_PER_MS + getpid()) % 1000000;
+}
+
 static int drive(const struct lab_traffic *settings, const struct traffic_plan *plan, const int netns[2],
                  struct traffic_result *result, struct error *error) {
     struct identity identity;
@@ -224,8 +230,9 @@ static int drive(const struct lab_traffic *settings, const struct traffic_plan *
         topo_host_addresses(host, &addresses[0], &addresses[1]);
     }
     struct traffic_load load = traffic_plan_load(plan);
-    say_step("%s: %zu flows in %.0f s, about %.0f packets/s and %.1f Mbit/s", settings->profile, plan->count,
-             (double)plan->duration_ns / 1e9, load.mean_pps, load.mean_bps / 1e6);
+    say_step("%s: %zu flows in %.0f s, about %.0f packets/s and %.1f Mbit/s (seed %" PRIu64 ")",
+             settings->profile, plan->count, (double)plan->duration_ns / 1e9, load.mean_pps,
+             load.mean_bps / 1e6, plan->seed);
     return code == 0 ? traffic_run(&traffic, result, error) : code;
 }
 

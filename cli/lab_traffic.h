@@ -17,5 +17,8 @@ struct lab_traffic {
     bool quiet;    /* print the summary on standard error */
 };
 
+/* A seed that no run before had, so that several runs at once have flows of their own. */
+uint64_t lab_traffic_new_seed(void);
+
 /* Runs it.  Returns 0, also when it was stopped by Ctrl-C, or a negative errno with 'error' filled. */
 int lab_traffic_run(const struct lab_traffic *settings, struct error *error);

@@ -12,25 +12,19 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "collector/listen/listen.h"
 #include "common/clock.h"
 #include "daemon/link.h"
+#include "daemon/privileged.h"
 #include "daemon/worker.h"
-
-/* Room for half a minute of exports at sampling 1 while the worker is kept from running. */
-enum { EXPORT_BUFFER_BYTES = 32 << 20 };
 
 #define WORKER_START_MS  15000
 #define WORKER_FINISH_MS 30000
 /* From the stations' last frame to its being sampled, exported and read; and from a flush to the last
  * datagram. */
 #define SETTLE_NS (100 * NS_PER_MS)
-
-static const uint16_t export_ports[SOCKET_COUNT] = {6343, 2055, 4739};
 
 struct supervisor {
     const struct supervisor_settings *settings;
@@ -42,10 +36,7 @@ struct supervisor {
     int signal_fd;
     int link_fd;
     pid_t worker;
-    int export_fds[SOCKET_COUNT];
-    uint16_t ports[SOCKET_COUNT];
-    struct capture *captures[TOPO_HOSTS_MAX];
-    int control_fd;
+    struct privileged opened;
     char session_tag[32];
 };
 
@@ -65,84 +56,6 @@ static int on_topo_step(const char *step, void *context) {
     return 0;
 }
 
-/* --- opening what needs privilege --- */
-
-static int open_export(struct supervisor *s, enum worker_socket which, int wanted, struct error *error) {
-    int fd = topo_socket_in(topo_namespace_fd(s->topo, TOPO_SWITCH), AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0,
-                            error);
-    if (fd < 0) {
-        return fd;
-    }
-    struct ip_address loopback = {.family = 4, .bytes = {127, 0, 0, 1}};
-    uint16_t port = wanted >= 0 ? (uint16_t)wanted : export_ports[which];
-    int bound = listen_bind(fd, &loopback, port, EXPORT_BUFFER_BYTES, error);
-    if (bound == -EADDRINUSE && wanted < 0) {
-        bound = listen_bind(fd, &loopback, 0, EXPORT_BUFFER_BYTES, error);
-    }
-    if (bound < 0) {
-        close(fd);
-        return bound;
-    }
-    s->export_fds[which] = fd;
-    s->ports[which] = (uint16_t)bound;
-    return 0;
-}
-
-static int open_exports(struct supervisor *s, struct error *error) {
-    const struct lab_settings *lab = &s->settings->lab;
-    const bool on[SOCKET_COUNT] = {lab->sflow, lab->netflow, lab->ipfix};
-    const int wanted[SOCKET_COUNT] = {lab->sflow_port, lab->netflow_port, lab->ipfix_port};
-    int code = 0;
-    for (enum worker_socket i = 0; code == 0 && i < SOCKET_COUNT; i++) {
-        if (on[i]) {
-            code = open_export(s, i, wanted[i], error);
-        }
-    }
-    return code;
-}
-
-struct capture_request {
-    struct capture_settings settings;
-    struct capture **capture;
-    struct error *error;
-};
-
-static int open_capture_here(void *context) {
-    struct capture_request *request = context;
-    return capture_open(&request->settings, request->capture, request->error);
-}
-
-static int open_captures(struct supervisor *s, struct error *error) {
-    int code = 0;
-    for (unsigned host = 1; code == 0 && host <= topo_hosts(s->topo); host++) {
-        const struct topo_port *port = topo_port(s->topo, host);
-        struct capture_request request = {
-            .settings = {.interface = port->tap,
-                         .station = host,
-                         .mac = port->tap_mac,
-                         .file = s->settings->pcap_dir[0] != '\0'},
-            .capture = &s->captures[host - 1],
-            .error = error,
-        };
-        code = topo_call_in(topo_namespace_fd(s->topo, host), open_capture_here, &request, error);
-    }
-    return code;
-}
-
-static int listen_unix(const char *path, mode_t mode, int *fd, struct error *error) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    strncpy(address.sun_path, path, sizeof address.sun_path - 1);
-    unlink(path);
-    *fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    mode_t old = umask(0777);
-    int result = *fd < 0 ? -1 : bind(*fd, (struct sockaddr *)&address, sizeof address);
-    umask(old);
-    if (result != 0 || chmod(path, mode) != 0 || listen(*fd, 16) != 0) {
-        return error_set(error, -errno, "could not make the socket '%s': %s", path, strerror(errno));
-    }
-    return 0;
-}
-
 /* --- the worker --- */
 
 /* What the session was told to do, as JSON.  The caller frees it. */
@@ -155,18 +68,19 @@ static char *describe_session(const struct supervisor *s) {
         json_object_set_new(json, "sflow",
                             json_pack("{s:I, s:I, s:I, s:i}", "sampling", (json_int_t)lab->sflow_sampling,
                                       "header_bytes", (json_int_t)lab->sflow_header_bytes, "polling_s",
-                                      (json_int_t)lab->sflow_polling_s, "port", s->ports[SOCKET_SFLOW]));
+                                      (json_int_t)lab->sflow_polling_s, "port",
+                                      s->opened.ports[SOCKET_SFLOW]));
     }
     if (lab->netflow) {
         json_object_set_new(json, "netflow",
                             json_pack("{s:I, s:i}", "active_timeout_s", (json_int_t)lab->netflow_timeout_s,
-                                      "port", s->ports[SOCKET_NETFLOW]));
+                                      "port", s->opened.ports[SOCKET_NETFLOW]));
     }
     if (lab->ipfix) {
         json_object_set_new(json, "ipfix",
                             json_pack("{s:I, s:I, s:i}", "sampling", (json_int_t)lab->ipfix_sampling,
                                       "active_timeout_s", (json_int_t)lab->ipfix_timeout_s, "port",
-                                      s->ports[SOCKET_IPFIX]));
+                                      s->opened.ports[SOCKET_IPFIX]));
     }
     char *text = json_dumps(json, JSON_COMPACT);
     json_decref(json);
@@ -181,7 +95,7 @@ static int run_worker(struct supervisor *s, int link_fd, const char *description
         .settings = description,
         .identity = s->identity,
         .link_fd = link_fd,
-        .control_fd = s->control_fd,
+        .control_fd = s->opened.control_fd,
         .capture_count = topo_hosts(s->topo),
     };
     char switch_text[sizeof topo_switch(s->topo)->why];
@@ -190,9 +104,9 @@ static int run_worker(struct supervisor *s, int link_fd, const char *description
     snprintf(bridge, sizeof bridge, "%s", topo_bridge(s->topo));
     worker.switch_text = switch_text;
     worker.bridge = bridge;
-    memcpy(worker.export_fds, s->export_fds, sizeof worker.export_fds);
+    memcpy(worker.export_fds, s->opened.export_fds, sizeof worker.export_fds);
     for (unsigned i = 0; i < topo_hosts(s->topo); i++) {
-        worker.captures[i] = s->captures[i];
+        worker.captures[i] = s->opened.captures[i];
         worker.ports[i] = *topo_port(s->topo, i + 1);
     }
     /* Root's descriptors are not the worker's. */
@@ -227,18 +141,7 @@ static int start_worker(struct supervisor *s, struct error *error) {
     code = s->worker < 0 ? error_set(error, -errno, "could not start the worker: %s", strerror(errno)) : 0;
     free(description);
     close(ends[1]);
-    close(s->control_fd);
-    s->control_fd = -1;
-    for (size_t i = 0; i < SOCKET_COUNT; i++) {
-        if (s->export_fds[i] >= 0) {
-            close(s->export_fds[i]);
-            s->export_fds[i] = -1;
-        }
-    }
-    for (size_t i = 0; i < TOPO_HOSTS_MAX; i++) {
-        capture_close(s->captures[i]);
-        s->captures[i] = NULL;
-    }
+    privileged_close(&s->opened);
     return code;
 }
 
@@ -276,12 +179,12 @@ static void tell_ports(struct supervisor *s) {
 static int configure_exports(struct supervisor *s, struct error *error) {
     const struct lab_settings *lab = &s->settings->lab;
     struct topo_export export = {
-        .sflow = {.port = s->ports[SOCKET_SFLOW],
+        .sflow = {.port = s->opened.ports[SOCKET_SFLOW],
                   .sampling = lab->sflow_sampling,
                   .header_bytes = lab->sflow_header_bytes,
                   .polling_s = lab->sflow_polling_s},
-        .netflow = {.port = s->ports[SOCKET_NETFLOW], .active_timeout_s = lab->netflow_timeout_s},
-        .ipfix = {.port = s->ports[SOCKET_IPFIX],
+        .netflow = {.port = s->opened.ports[SOCKET_NETFLOW], .active_timeout_s = lab->netflow_timeout_s},
+        .ipfix = {.port = s->opened.ports[SOCKET_IPFIX],
                   .sampling = lab->ipfix_sampling,
                   .cache_active_timeout_s = lab->ipfix_timeout_s,
                   .domain = 1,
@@ -304,11 +207,10 @@ static int build(struct supervisor *s, struct error *error) {
     int code = topo_create(&topo, &s->topo, error);
     if (code == 0) {
         report(s, 's', "starting collector and captures");
-        code = open_exports(s, error);
+        code = privileged_open(&s->opened, s->topo, &settings->lab, settings->dir.control,
+                               settings->pcap_dir[0] != '\0', error);
     }
-    code = code == 0 ? open_captures(s, error) : code;
-    code = code == 0 ? listen_unix(settings->dir.control, 0666, &s->control_fd, error) : code;
-    code = code == 0 ? listen_unix(settings->dir.supervisor, 0600, &s->socket_fd, error) : code;
+    code = code == 0 ? privileged_listen(settings->dir.supervisor, 0600, &s->socket_fd, error) : code;
     code = code == 0 ? start_worker(s, error) : code;
     code = code == 0 ? await_worker(s, error) : code;
     if (code == 0) {
@@ -371,14 +273,7 @@ static void end_worker(struct supervisor *s) {
 
 static int take_down(struct supervisor *s, struct error *error) {
     end_worker(s);
-    for (size_t i = 0; i < SOCKET_COUNT; i++) {
-        if (s->export_fds[i] >= 0) {
-            close(s->export_fds[i]);
-        }
-    }
-    for (size_t i = 0; i < TOPO_HOSTS_MAX; i++) {
-        capture_close(s->captures[i]);
-    }
+    privileged_close(&s->opened);
     int code = 0;
     if (s->topo != NULL) {
         report(s, 's', "taking the network down");
@@ -477,8 +372,7 @@ int supervisor_main(const struct supervisor_settings *settings) {
                            .report_fd = settings->report_fd,
                            .socket_fd = -1,
                            .link_fd = -1,
-                           .control_fd = -1,
-                           .export_fds = {-1, -1, -1}};
+                           .opened = privileged_none()};
     prepare_process(&s);
     snprintf(s.session_tag, sizeof s.session_tag, "%llx-%x", (unsigned long long)clock_real_ns(),
              (unsigned int)getpid());

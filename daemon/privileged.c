@@ -1,0 +1,122 @@
+#include "daemon/privileged.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "collector/listen/listen.h"
+
+/* Room for half a minute of exports at sampling 1 while the worker is kept from running. */
+enum { EXPORT_BUFFER_BYTES = 32 << 20 };
+
+static const uint16_t export_ports[SOCKET_COUNT] = {6343, 2055, 4739};
+
+static int open_export(struct privileged *opened, const struct topo *topo, enum worker_socket which,
+                       int wanted, struct error *error) {
+    int fd =
+        topo_socket_in(topo_namespace_fd(topo, TOPO_SWITCH), AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0, error);
+    if (fd < 0) {
+        return fd;
+    }
+    struct ip_address loopback = {.family = 4, .bytes = {127, 0, 0, 1}};
+    uint16_t port = wanted >= 0 ? (uint16_t)wanted : export_ports[which];
+    int bound = listen_bind(fd, &loopback, port, EXPORT_BUFFER_BYTES, error);
+    if (bound == -EADDRINUSE && wanted < 0) {
+        bound = listen_bind(fd, &loopback, 0, EXPORT_BUFFER_BYTES, error);
+    }
+    if (bound < 0) {
+        close(fd);
+        return bound;
+    }
+    opened->export_fds[which] = fd;
+    opened->ports[which] = (uint16_t)bound;
+    return 0;
+}
+
+static int open_exports(struct privileged *opened, const struct topo *topo, const struct lab_settings *lab,
+                        struct error *error) {
+    const bool on[SOCKET_COUNT] = {lab->sflow, lab->netflow, lab->ipfix};
+    const int wanted[SOCKET_COUNT] = {lab->sflow_port, lab->netflow_port, lab->ipfix_port};
+    int code = 0;
+    for (enum worker_socket i = 0; code == 0 && i < SOCKET_COUNT; i++) {
+        if (on[i]) {
+            code = open_export(opened, topo, i, wanted[i], error);
+        }
+    }
+    return code;
+}
+
+struct capture_request {
+    struct capture_settings settings;
+    struct capture **capture;
+    struct error *error;
+};
+
+static int open_capture_here(void *context) {
+    struct capture_request *request = context;
+    return capture_open(&request->settings, request->capture, request->error);
+}
+
+static int open_captures(struct privileged *opened, const struct topo *topo, bool file, struct error *error) {
+    int code = 0;
+    for (unsigned host = 1; code == 0 && host <= topo_hosts(topo); host++) {
+        const struct topo_port *port = topo_port(topo, host);
+        struct capture_request request = {
+            .settings = {.interface = port->tap, .station = host, .mac = port->tap_mac, .file = file},
+            .capture = &opened->captures[host - 1],
+            .error = error,
+        };
+        code = topo_call_in(topo_namespace_fd(topo, host), open_capture_here, &request, error);
+    }
+    return code;
+}
+
+int privileged_listen(const char *path, mode_t mode, int *fd, struct error *error) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+    unlink(path);
+    *fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    mode_t old = umask(0777);
+    int result = *fd < 0 ? -1 : bind(*fd, (struct sockaddr *)&address, sizeof address);
+    umask(old);
+    if (result != 0 || chmod(path, mode) != 0 || listen(*fd, 16) != 0) {
+        return error_set(error, -errno, "could not make the socket '%s': %s", path, strerror(errno));
+    }
+    return 0;
+}
+
+struct privileged privileged_none(void) {
+    struct privileged none = {.control_fd = -1};
+    for (size_t i = 0; i < SOCKET_COUNT; i++) {
+        none.export_fds[i] = -1;
+    }
+    return none;
+}
+
+int privileged_open(struct privileged *opened, const struct topo *topo, const struct lab_settings *lab,
+                    const char *control, bool file, struct error *error) {
+    int code = open_exports(opened, topo, lab, error);
+    code = code == 0 ? open_captures(opened, topo, file, error) : code;
+    return code == 0 ? privileged_listen(control, 0666, &opened->control_fd, error) : code;
+}
+
+static void close_fd(int *fd) {
+    if (*fd >= 0) {
+        close(*fd);
+        *fd = -1;
+    }
+}
+
+void privileged_close(struct privileged *opened) {
+    close_fd(&opened->control_fd);
+    for (size_t i = 0; i < SOCKET_COUNT; i++) {
+        close_fd(&opened->export_fds[i]);
+    }
+    for (size_t i = 0; i < TOPO_HOSTS_MAX; i++) {
+        capture_close(opened->captures[i]);
+        opened->captures[i] = NULL;
+    }
+}
