@@ -9,7 +9,7 @@ static const struct command *const commands[] = {
     &command_compare, &command_report, &command_import,  &command_sessions,
 };
 
-enum { COMMANDS = sizeof commands / sizeof *commands };
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void print_help(FILE *out) {
     fputs("nsmon tells how wrong your flow monitoring is: it compares what sFlow, NetFlow and\n"
