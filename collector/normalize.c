@@ -18,7 +18,7 @@ static int64_t first_said(const struct flow_record *record, const enum flow_fiel
     return STORE_NULL;
 }
 
-#define FIRST_SAID(record, fields) first_said(record, fields, sizeof fields / sizeof *(fields))
+#define FIRST_SAID(record, fields) first_said(record, fields, sizeof(fields) / sizeof *(fields))
 
 /* Deltas first; totals stand for a flow that is reported once, but never Open vSwitch's, which are of the
  * whole exporter. */

@@ -161,7 +161,7 @@ static enum packet_status walk_ipv4(struct walk *walk) {
     if (header == NULL) {
         return short_of(walk);
     }
-    size_t header_size = (header[0] & 0x0fU) * 4U;
+    size_t header_size = (size_t)(header[0] & 0x0f) * 4;
     size_t total = (size_t)(header[2] << 8 | header[3]);
     if (header[0] >> 4 != 4 || header_size < 20 || (total != 0 && total < header_size)) {
         return PACKET_MALFORMED;
@@ -227,10 +227,10 @@ static enum packet_status walk_extensions(struct walk *walk, uint8_t next, bool 
                 return PACKET_OK;
             }
         } else if (next == 51) {
-            size_t size = (header[1] + 2U) * 4U;
+            size_t size = ((size_t)header[1] + 2) * 4;
             cursor_skip(&walk->cursor, size > 8 ? size - 8 : 0);
         } else {
-            cursor_skip(&walk->cursor, header[1] * 8U);
+            cursor_skip(&walk->cursor, (size_t)header[1] * 8);
         }
         next = header[0];
     }

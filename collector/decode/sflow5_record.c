@@ -40,7 +40,7 @@ struct format {
 };
 
 #define FORMAT(number, name, fields)                                                                         \
-    { number, name, fields, sizeof fields / sizeof *(fields) }
+    { number, name, fields, sizeof(fields) / sizeof *(fields) }
 
 static const struct field ethernet[] = {{U32, "length"}, {MAC, "src_mac"}, {MAC, "dst_mac"}, {U32, "type"}};
 static const struct field ipv4[] = {{U32, "length"},   {U32, "protocol"}, {IPV4, "src"},      {IPV4, "dst"},
