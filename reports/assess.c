@@ -278,8 +278,10 @@ int report_assess(struct report *report, struct error *error) {
                              (long long)report->session.id);
         }
     }
-    for (size_t i = 1; i < report->source_count; i++) {
-        assess_pair(report, 0, i);
+    for (size_t i = 1; i < report->source_count && report->sources[0].exporters > 0; i++) {
+        if (report->sources[i].exporters > 0) {
+            assess_pair(report, 0, i);
+        }
     }
     return 0;
 }

@@ -1,6 +1,8 @@
 /* The steps of report_compare(), each in its own file. */
 #pragma once
 
+#include <string.h>
+
 #include "reports/model.h"
 
 /* flows.c: the flow 'id', made when it is new.  Returns NULL with 'error' filled. */
@@ -38,6 +40,11 @@ void report_find_losses(struct report_ledger *ledger);
 
 /* verdict.c: what is right and wrong, in words. */
 void report_make_verdict(struct report *report);
+
+/* True while the session's collector still works: caches are full and counts are of different moments. */
+static inline bool report_is_running(const struct report *report) {
+    return strcmp(report->session.state, "running") == 0;
+}
 
 /* a + b, or UINT64_MAX. */
 static inline uint64_t report_add(uint64_t a, uint64_t b) {

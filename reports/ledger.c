@@ -186,10 +186,14 @@ static bool counts_frames(const struct report_stage *stage) {
     return rank > 0 && rank < (int)STAGE_COUNT - 1 && stage->packets != READ_NULL;
 }
 
-void report_find_losses(struct report_ledger *ledger) {
+static void sort_ledger(struct report_ledger *ledger) {
     if (ledger->stage_count > 1) {
         qsort(ledger->stages, ledger->stage_count, sizeof *ledger->stages, by_direction_and_rank);
     }
+}
+
+void report_find_losses(struct report_ledger *ledger) {
+    sort_ledger(ledger);
     const struct report_stage *before = NULL;
     for (size_t i = 0; i < ledger->stage_count; i++) {
         const struct report_stage *stage = &ledger->stages[i];
@@ -265,7 +269,7 @@ static void judge_truth(struct report *report) {
                 capture->name, (long long)capture->dropped, (long long)capture->overflow);
         }
     }
-    for (int station = 1; station <= 2; station++) {
+    for (int station = 1; station <= 2 && !report_is_running(report); station++) {
         const char *direction = direction_from(station);
         int64_t out = stage_packets(ledger, "tap_out", direction);
         int64_t taken = stage_packets(ledger, "switch_in", direction);
@@ -298,7 +302,15 @@ int report_make_ledger(struct report *report, struct reader *reader, struct erro
     }
     add_taps(report);
     add_endpoints(report, &pass);
-    report_find_losses(&report->ledger);
+    if (report_is_running(report)) {
+        sort_ledger(&report->ledger);
+        report->ledger.loss_count = 0;
+        report_note(&report->ledger.notes,
+                    "The session still runs: the stages were counted at different moments.  What was lost "
+                    "is told when it has stopped.");
+    } else {
+        report_find_losses(&report->ledger);
+    }
     judge_truth(report);
     return 0;
 }

@@ -288,10 +288,11 @@ static void put_ledger(const struct report *report, FILE *out) {
 
 static void put_losses(const struct report *report, FILE *out) {
     struct report_notes losses = {.count = 0};
+    bool running = strcmp(report->session.state, "running") == 0;
     for (size_t i = 0; i < report->ledger.loss_count; i++) {
         report_note(&losses, "%s", report->ledger.losses[i].text);
     }
-    if (report->ledger.stage_count > 0 && losses.count == 0) {
+    if (report->ledger.stage_count > 0 && losses.count == 0 && !running) {
         report_note(&losses, "Nothing was lost between two stages that were counted.");
     }
     put_notes(out, &losses);

@@ -248,6 +248,7 @@ static void put_flows(const struct page *page) {
 
 static void put_ledger(const struct page *page) {
     const struct report_ledger *ledger = &page->report->ledger;
+    bool running = strcmp(page->report->session.state, "running") == 0;
     if (ledger->stage_count == 0) {
         return;
     }
@@ -266,7 +267,7 @@ static void put_ledger(const struct page *page) {
         fputs("  - ", page->out);
         put_wrapped(page->out, ledger->losses[i].text, 4, 4);
     }
-    if (ledger->loss_count == 0) {
+    if (ledger->loss_count == 0 && !running) {
         fputs("  - nothing was lost between two stages that were counted\n", page->out);
     }
     put_notes(page, "", &ledger->notes);

@@ -77,7 +77,7 @@ static void likely_cause(const struct report *report, const struct report_source
         snprintf(text, size, "its counts were scaled twice");
     } else if (source->sampled && about(ratio, 1.0 / source->rate)) {
         snprintf(text, size, "its counts were not scaled by the sampling rate");
-    } else if (strcmp(report->session.state, "running") == 0 && ratio < 1.0) {
+    } else if (report_is_running(report) && ratio < 1.0) {
         snprintf(text, size, "the session still runs: its caches are not flushed");
     } else if (report->truth_uncertain && away <= report->truth_doubt) {
         snprintf(text, size, "the truth itself is uncertain, see the ledger");
@@ -105,13 +105,14 @@ static void judge_unsampled(const struct report *report, struct report_source *s
                  (unsigned long long)source->truth_flows);
         return;
     }
+    uint64_t differing = source->differing_flows + source->extra_flows;
     char cause[240];
     likely_cause(report, source, cause, sizeof cause);
     source->ok = REPORT_NO;
     snprintf(source->finding, sizeof source->finding,
              "%s differs in %llu of %llu flows (%+lld packets, %+lld bytes): %s", source->title,
-             (unsigned long long)(source->differing_flows + source->extra_flows),
-             (unsigned long long)source->truth_flows, (long long)packets, (long long)bytes, cause);
+             (unsigned long long)differing, (unsigned long long)source->truth_flows, (long long)packets,
+             (long long)bytes, cause);
 }
 
 static void judge_sampled(const struct report *report, struct report_source *source) {
@@ -167,6 +168,13 @@ static void judge_source(const struct report *report, struct report_source *sour
     }
 }
 
+/* While a session runs, exports are on their way: what is missing now is no fault yet. */
+static void be_patient(const struct report *report, struct report_source *source) {
+    if (report_is_running(report) && source->ok == REPORT_NO) {
+        source->ok = REPORT_UNKNOWN;
+    }
+}
+
 static void append(struct report *report, const char *text) {
     size_t used = strlen(report->verdict);
     snprintf(report->verdict + used, sizeof report->verdict - used, "%s%s", used > 0 ? "; " : "", text);
@@ -191,6 +199,7 @@ void report_make_verdict(struct report *report) {
     for (size_t i = 0; i < report->source_count; i++) {
         struct report_source *source = &report->sources[i];
         judge_source(report, source);
+        be_patient(report, source);
         append(report, source->finding);
         if (source->ok == REPORT_NO) {
             report->ok = REPORT_NO;
@@ -204,7 +213,7 @@ void report_make_verdict(struct report *report) {
         append(report, "the session has no truth, so the sources can only be compared with each other");
     }
     note_confirmation(report);
-    if (strcmp(report->session.state, "running") == 0) {
+    if (report_is_running(report)) {
         append(report, "the session still runs and caches are not flushed");
     }
     if (!report->truth_complete && report->has_truth) {

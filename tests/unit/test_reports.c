@@ -194,6 +194,21 @@ static void a_running_session_says_that_caches_are_not_flushed(void **state) {
     release(report);
 }
 
+static void what_is_missing_while_the_session_runs_is_no_fault_yet(void **state) {
+    (void)state;
+    sqlite3 *database = fixture_open(database_path);
+    fixture_session(database, 1, &(struct fixture_settings){.rate = 64, .running = true, .switch_loss = 50});
+    fixture_sql(database, "DELETE FROM flow_record");
+    fixture_sql(database, "UPDATE stage SET packets = packets / 2");
+    sqlite3_close(database);
+    struct report *report = compare_names(NULL, 0);
+    assert_int_equal(report->ok, REPORT_UNKNOWN);
+    assert_int_equal(report->ledger.loss_count, 0);
+    assert_false(report->truth_uncertain);
+    assert_says(report->ledger.notes.notes[0].text, "different moments");
+    release(report);
+}
+
 static void without_truth_nothing_is_judged(void **state) {
     (void)state;
     struct report *report = compare(&(struct fixture_settings){.rate = 64, .no_truth = true});
@@ -578,6 +593,7 @@ int main(void) {
         cmocka_unit_test(loss_in_the_switch_is_the_switchs_and_no_exporters),
         cmocka_unit_test(offered_traffic_is_the_truth_by_that_rule),
         cmocka_unit_test(a_running_session_says_that_caches_are_not_flushed),
+        cmocka_unit_test(what_is_missing_while_the_session_runs_is_no_fault_yet),
         cmocka_unit_test(without_truth_nothing_is_judged),
         cmocka_unit_test(a_source_that_says_nothing_is_not_ok),
         cmocka_unit_test(a_source_that_is_asked_for_and_not_there_says_so),
