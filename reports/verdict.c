@@ -119,23 +119,25 @@ static void judge_sampled(const struct report *report, struct report_source *sou
     const struct stats_summary *summary = &source->packets_summary;
     const char *layer = byte_layer_cause(source);
     bool bytes_ok = layer == NULL || fabs(source->bytes_summary.bias) < fabs(summary->bias) * 1.5 + 0.005;
-    if (summary->samples_ok && summary->chi_squared_ok && summary->coverage_ok && bytes_ok) {
+    const char *test = !summary->samples_ok       ? "total"
+                       : !summary->chi_squared_ok ? "flow by flow"
+                       : !summary->coverage_ok    ? "coverage"
+                                                  : "bytes";
+    if (summary->plausible && bytes_ok) {
         source->ok = REPORT_YES;
         snprintf(source->finding, sizeof source->finding,
-                 "%s within sampling theory: packets %+.1f %%, bytes %+.1f %%, %.0f %% of intervals hold the "
-                 "truth "
+                 "%s within sampling theory%s%s%s: packets %+.1f %%, bytes %+.1f %%, %.0f %% of intervals "
+                 "hold the truth "
                  "(%.0f %% expected)",
-                 source->title, 100.0 * summary->bias, 100.0 * source->bytes_summary.bias,
-                 100.0 * summary->coverage, 100.0 * summary->expected_coverage);
+                 source->title, summary->failed > 0 ? ", but at its edge (" : "",
+                 summary->failed > 0 ? test : "", summary->failed > 0 ? ")" : "", 100.0 * summary->bias,
+                 100.0 * source->bytes_summary.bias, 100.0 * summary->coverage,
+                 100.0 * summary->expected_coverage);
         return;
     }
     char cause[240];
     likely_cause(report, source, cause, sizeof cause);
     source->ok = REPORT_NO;
-    const char *test = !summary->samples_ok       ? "total"
-                       : !summary->chi_squared_ok ? "flow by flow"
-                       : !summary->coverage_ok    ? "coverage"
-                                                  : "bytes";
     snprintf(source->finding, sizeof source->finding,
              "%s is off by more than sampling theory allows (%s; packets %+.1f %%, bytes %+.1f %%): %s",
              source->title, test, 100.0 * summary->bias, 100.0 * source->bytes_summary.bias, cause);

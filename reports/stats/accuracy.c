@@ -73,13 +73,18 @@ static int summarise_coverage(const struct stats_accuracy *accuracy, struct stat
         sum += accuracy->coverage[i];
     }
     struct stats_interval range;
+    struct stats_interval wide;
     int rc = stats_poisson_binomial_range(accuracy->coverage, flows, STATS_RANGE_LEVEL, &range);
+    if (rc == 0) {
+        rc = stats_poisson_binomial_range(accuracy->coverage, flows, STATS_WIDE_LEVEL, &wide);
+    }
     if (rc != 0) {
         return rc;
     }
     summary->expected_coverage = sum / count;
     summary->coverage_range = (struct stats_interval){range.low / count, range.high / count};
     summary->coverage_ok = stats_interval_holds(&range, (double)accuracy->covered);
+    summary->plausible = summary->plausible && stats_interval_holds(&wide, (double)accuracy->covered);
     return 0;
 }
 
@@ -97,6 +102,8 @@ static void summarise_sampling(const struct stats_accuracy *accuracy, struct sta
     bool certain = accuracy->samples_variance <= 0.0;
     summary->samples_z = certain ? NAN : difference / sqrt(accuracy->samples_variance);
     summary->samples_ok = certain ? fabs(difference) < 0.5 : fabs(summary->samples_z) <= 3.0;
+    /* 3.29 standard deviations: 99.9 %. */
+    summary->plausible = certain ? summary->samples_ok : fabs(summary->samples_z) <= 3.29;
     summary->tested = accuracy->tested;
     summary->chi_squared = accuracy->tested > 0 ? accuracy->chi_squared : NAN;
     summary->chi_squared_range = (struct stats_interval){NAN, NAN};
@@ -104,6 +111,8 @@ static void summarise_sampling(const struct stats_accuracy *accuracy, struct sta
     if (accuracy->tested > 0) {
         summary->chi_squared_range = stats_chi_squared_range((double)accuracy->tested, STATS_RANGE_LEVEL);
         summary->chi_squared_ok = stats_interval_holds(&summary->chi_squared_range, accuracy->chi_squared);
+        struct stats_interval wide = stats_chi_squared_range((double)accuracy->tested, STATS_WIDE_LEVEL);
+        summary->plausible = summary->plausible && stats_interval_holds(&wide, accuracy->chi_squared);
     }
 }
 
@@ -112,7 +121,7 @@ int stats_accuracy_summary(const struct stats_accuracy *accuracy, struct stats_s
     summary->bias = summary->weighted_error = summary->are = summary->aae = summary->rmse = NAN;
     summary->coverage = summary->expected_coverage = summary->chi_squared = summary->samples_z = NAN;
     summary->coverage_range = summary->chi_squared_range = (struct stats_interval){NAN, NAN};
-    summary->coverage_ok = summary->chi_squared_ok = summary->samples_ok = true;
+    summary->coverage_ok = summary->chi_squared_ok = summary->samples_ok = summary->plausible = true;
     if (accuracy->flows == 0) {
         return 0;
     }
@@ -123,5 +132,8 @@ int stats_accuracy_summary(const struct stats_accuracy *accuracy, struct stats_s
     summary->aae = accuracy->absolute_error / count;
     summary->rmse = sqrt(accuracy->square_error / count);
     summarise_sampling(accuracy, summary);
-    return summarise_coverage(accuracy, summary);
+    int rc = summarise_coverage(accuracy, summary);
+    summary->failed = (unsigned int)!summary->coverage_ok + !summary->chi_squared_ok + !summary->samples_ok;
+    summary->plausible = summary->plausible && summary->failed < 2;
+    return rc;
 }

@@ -36,6 +36,10 @@ struct stats_accuracy {
 /* The level of every range that says whether chance allows a figure. */
 #define STATS_RANGE_LEVEL 0.99
 
+/* Three tests at that level fail now and then, by chance alone: one that fails counts only outside this one.
+ */
+#define STATS_WIDE_LEVEL 0.999
+
 /* Empty sums, with room for the coverage of 'flows' flows (0: none is asked).  Returns 0 or -ENOMEM. */
 int stats_accuracy_init(struct stats_accuracy *accuracy, size_t flows);
 void stats_accuracy_free(struct stats_accuracy *accuracy);
@@ -58,6 +62,8 @@ struct stats_summary {
     double samples, expected_samples;
     double samples_z;                             /* (sum n - sum Xp) / sqrt(sum Xpq) */
     bool coverage_ok, chi_squared_ok, samples_ok; /* true where there is nothing to test */
+    unsigned int failed;                          /* how many of the three are not */
+    bool plausible;                               /* at most one failed, and none at STATS_WIDE_LEVEL */
 };
 
 /* Returns 0 or -ENOMEM. */

@@ -266,12 +266,12 @@ static void tests_pass_an_honest_sampler_and_catch_a_dishonest_one(void **state)
     int caught = 0;
     for (int run = 0; run < 200; run++) {
         struct stats_summary honest = simulate(rng, 64, 64.0);
-        passed += honest.coverage_ok && honest.chi_squared_ok && honest.samples_ok;
+        passed += honest.plausible;
         struct stats_summary liar = simulate(rng, 64, 80.0);
-        caught += !(liar.coverage_ok && liar.chi_squared_ok && liar.samples_ok);
+        caught += !liar.plausible;
     }
     gsl_rng_free(rng);
-    assert_true(passed >= 190);
+    assert_true(passed >= 197);
     assert_true(caught >= 195);
 }
 
