@@ -118,7 +118,10 @@ void collector_dialect_settled(struct collector *collector, struct exporter *exp
 
 /* A new exporter's dialect: the user's, or what its neighbours let expect. */
 static void guess_dialect(struct collector *collector, struct exporter *exporter) {
-    if (collector->has_dialect) {
+    enum export_protocol protocol = exporter->key.protocol;
+    if (protocol == EXPORT_NETFLOW1 || protocol == EXPORT_NETFLOW7 || protocol == EXPORT_NETFLOW9) {
+        exporter->dialect.settled = true; /* Open vSwitch has none of these, whatever the user says */
+    } else if (collector->has_dialect) {
         dialect_set(&exporter->dialect, collector->user_dialect);
     }
     struct exporter *other = exporter->older;
@@ -126,10 +129,6 @@ static void guess_dialect(struct collector *collector, struct exporter *exporter
         if (other->dialect.dialect == DIALECT_OPENVSWITCH) {
             tell_neighbour(exporter, other);
         }
-    }
-    if (exporter->key.protocol == EXPORT_NETFLOW1 || exporter->key.protocol == EXPORT_NETFLOW7 ||
-        exporter->key.protocol == EXPORT_NETFLOW9) {
-        exporter->dialect.settled = true; /* Open vSwitch has none of these */
     }
     apply_dialect(collector, exporter);
 }
