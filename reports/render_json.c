@@ -145,6 +145,7 @@ static void set_comparison(json_t *object, const struct report *report, const st
     json_object_set_new(object, "bytes_accuracy",
                         compared ? accuracy_json(&source->bytes_summary) : json_null());
     json_object_set_new(object, "agreement", compared ? agreement_json(packets) : json_null());
+    json_object_set_new(object, "tests_failed", compared ? json_integer(packets->failed) : json_null());
     json_object_set_new(object, "flows_seen", compared ? count(packets->seen) : json_null());
     json_object_set_new(object, "flows_missed", compared ? count(packets->missed) : json_null());
     json_object_set_new(object, "expected_flows_seen",
