@@ -91,6 +91,7 @@ static int follow(int fd, lab_progress_fn *progress, void *context, struct lab_i
                   struct error *error) {
     struct report_reader reader = {.fd = fd};
     char line[1100];
+    bool ended = false;
     int code;
     while ((code = next_line(&reader, line, sizeof line)) == 0) {
         const char *text = strlen(line) > 2 ? line + 2 : "";
@@ -112,10 +113,14 @@ static int follow(int fd, lab_progress_fn *progress, void *context, struct lab_i
             }
             return 0;
         case 'e':
-            return 0;
+            ended = true; /* and gone when the connection closes */
+            break;
         default:
             return error_set(error, -EIO, "%s", text);
         }
+    }
+    if (ended) {
+        return 0;
     }
     return error_set(error, code, "the lab's supervisor %s",
                      code == -ETIMEDOUT ? "does not answer" : "ended without a word");

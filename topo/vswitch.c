@@ -147,6 +147,17 @@ pid_t vswitch_pid(const char *run_dir, const char *daemon) {
     return pid;
 }
 
+int vswitch_settle(const struct topo *topo, struct error *error) {
+    char path[LAB_PATH_SIZE];
+    char control[SETTING_SIZE] = "ovs-vswitchd";
+    if (topo->sw.private_ovs) {
+        snprintf(control, sizeof control, "%s/ovs/ovs-vswitchd.ctl", topo->run_dir);
+    }
+    const char *argv[] = {path, "--timeout=5", "-t", control, "revalidator/wait", NULL};
+    int code = ovs_find_program("ovs-appctl", path, error);
+    return code == 0 ? process_run(argv, NULL, -1, 6 * NS_PER_S, NULL, 0, error) : code;
+}
+
 static bool ended_within(int pidfd, int timeout_ms) {
     struct pollfd polled = {.fd = pidfd, .events = POLLIN};
     return poll(&polled, 1, timeout_ms) > 0;
