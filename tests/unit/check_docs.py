@@ -145,14 +145,45 @@ def check_tables(args):
     yield from (f"database.md describes {name}, which is not there" for name in sorted(described - wanted))
 
 
-def check_output(args):
-    """What the documents quote of messages stands in the program: a quoted line may have changed since."""
+def check_rooms(args):
+    """architecture.md has every room of CMake, and whom it may include."""
+    rooms = {}
+    for path in args.source.glob("*/**/CMakeLists.txt"):
+        if path.relative_to(args.source).parts[0].startswith("build"):
+            continue
+        for body in re.findall(r"^nsmon_room\((.*?)\)", read(path), re.M | re.S):
+            folder = body.split()[1]
+            named = re.search(r"\bROOMS\b(.*?)(?:\bLIBRARIES\b|\Z)", body, re.S)
+            rooms[folder] = set(named[1].split()) if named else set()
+    text = read(args.source / "docs/architecture.md")
+    table = text[text.index("| room |"):text.index("`cli` stands")]
+    rows = {folder: set() if may == "–" else set(may.split(", "))
+            for folder, may in re.findall(r"^\| `([\w/]+)` \|.*\| (.*) \|$", table, re.M)}
+    for folder in sorted(rooms.keys() | rows.keys()):
+        if rooms.get(folder) != rows.get(folder):
+            yield f"{folder}: CMake says {rooms.get(folder)}, architecture.md {rows.get(folder)}"
+
+
+def check_quotes(args):
+    """What troubleshooting.md quotes between angle quotes stands in the sources, but for what is put in."""
     sources = "".join(read(path) for folder in ("cli", "collector", "common", "daemon", "reports", "topo", "traffic")
-                      for path in (args.source / folder).rglob("*.c"))
+                      for path in sorted((args.source / folder).rglob("*.c")))
     sources = re.sub(r'"\s*\n?\s*"', "", sources)
-    for quote in re.findall(r"<!-- says: (.*?) -->", read(args.source / "docs/troubleshooting.md")):
-        if quote not in sources:
-            yield f"troubleshooting.md quotes '{quote}', which the program does not say"
+    quotes = re.findall(r"«(.*?)»", read(args.source / "docs/troubleshooting.md"), re.S)
+    if len(quotes) < 10:
+        yield f"only {len(quotes)} quotes found"
+    for quote in quotes:
+        for part in re.split(r"\s*…\s*", " ".join(quote.split())):
+            if part not in sources:
+                yield f"troubleshooting.md quotes '{part}', which the program does not say"
+
+
+def check_links(args):
+    """Documents refer to files that are there."""
+    for path in sorted((args.source / "docs").glob("*.md")):
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)", read(path)):
+            if not (path.parent / target).exists():
+                yield f"{path.name}: {target} is not there"
 
 
 def check_json(args):
@@ -165,7 +196,8 @@ def check_json(args):
 
 
 CASES = {"commands": check_commands, "options": check_options, "examples": check_examples, "lint": check_lint,
-         "queries": check_queries, "tables": check_tables, "output": check_output, "json": check_json}
+         "queries": check_queries, "tables": check_tables, "rooms": check_rooms, "quotes": check_quotes,
+         "links": check_links, "json": check_json}
 
 
 def main():
