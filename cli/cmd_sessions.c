@@ -3,28 +3,35 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/say.h"
+#include "collector/store/edit.h"
 #include "common/clock.h"
+#include "common/privilege.h"
 
 static int run(int argc, char *argv[]);
 
-const struct command command_sessions = {"sessions", "list the sessions of the database", run};
+const struct command command_sessions = {"sessions", "list, label and delete sessions", run};
 
 static void print_help(void) {
-    fputs("Usage: nsmon sessions [OPTION...]\n\n"
-          "Lists the sessions that the database holds, the newest first.  Without --db it looks\n"
-          "into both default files.\n\n"
+    fputs("Usage: nsmon sessions [OPTION...]\n"
+          "       nsmon sessions label SESSION TEXT [OPTION...]\n"
+          "       nsmon sessions delete SESSION... [OPTION...]\n\n"
+          "Lists the sessions that the database holds, the newest first; names one, or deletes some\n"
+          "with all that was measured.  SESSION is an id, a label or 'latest'.  Without --db it\n"
+          "looks into both default files.\n\n"
           "      --db FILE        the database\n"
           "      --format FORMAT  text (the default), json or csv\n"
           "  -o, --output FILE    write to FILE, not to standard output\n"
           "  -h, --help           this text\n\n"
-          "Example:\n"
-          "  nsmon sessions --format json\n",
+          "Examples:\n"
+          "  nsmon sessions --format json\n"
+          "  nsmon sessions label latest before-the-upgrade\n",
           stdout);
 }
 
@@ -161,6 +168,67 @@ static int list(const struct read_options *options) {
     return rc != 0 || close_rc != 0 ? say_failed(&error) : EXIT_DONE;
 }
 
+/* Becomes the owner of the file, so that root leaves no journal behind that the next session's user can't
+ * write. */
+static int become_owner(const char *path, struct error *error) {
+    struct stat status;
+    if (geteuid() != 0 || stat(path, &status) != 0 || status.st_uid == 0) {
+        return 0;
+    }
+    struct identity owner = {.uid = status.st_uid, .gid = status.st_gid};
+    snprintf(owner.name, sizeof owner.name, "of id %u", (unsigned int)status.st_uid);
+    return privilege_drop(&owner, error);
+}
+
+/* Finds 'wanted' and labels it, or deletes it when 'label' is NULL. */
+static int edit(const struct read_options *options, const char *wanted, const char *label,
+                struct error *error) {
+    struct read_session session;
+    char path[4096];
+    struct reader *reader = reader_open_session(options->database, wanted, NULL, &session, error);
+    if (reader == NULL) {
+        return -ENOENT;
+    }
+    snprintf(path, sizeof path, "%s", reader_path(reader));
+    reader_close(reader);
+    int code = become_owner(path, error);
+    if (code != 0) {
+        return code;
+    }
+    code = label != NULL ? store_label_session(path, session.id, label, error)
+                         : store_delete_session(path, session.id, error);
+    if (code == 0) {
+        say_step("%s session %lld of %s", label != NULL ? "labelled" : "deleted", (long long)session.id,
+                 path);
+    }
+    return code;
+}
+
+/* "label SESSION TEXT" or "delete SESSION...".  Returns an exit status. */
+static int run_words(const struct read_options *options, int count, char *words[]) {
+    struct error error = {""};
+    bool label = strcmp(words[0], "label") == 0;
+    if (!label && strcmp(words[0], "delete") != 0) {
+        say_extra_argument(words[0], &error);
+        return say_usage("sessions", &error);
+    }
+    if (label ? count != 3 || strlen(words[2]) > 64 : count < 2) {
+        error_set(&error, -EINVAL,
+                  label ? "label takes a session and a text of up to 64 characters"
+                        : "delete takes sessions");
+        return say_usage("sessions", &error);
+    }
+    if (label) {
+        return edit(options, words[1], words[2], &error) == 0 ? EXIT_DONE : say_failed(&error);
+    }
+    for (int i = 1; i < count; i++) {
+        if (edit(options, words[i], NULL, &error) != 0) {
+            return say_failed(&error);
+        }
+    }
+    return EXIT_DONE;
+}
+
 static int run(int argc, char *argv[]) {
     static const struct option options_table[] = {READ_LONG_OPTIONS, {NULL, 0, NULL, 0}};
     struct read_options options;
@@ -182,9 +250,5 @@ static int run(int argc, char *argv[]) {
         print_help();
         return EXIT_DONE;
     }
-    if (optind < argc) {
-        say_extra_argument(argv[optind], &error);
-        return say_usage("sessions", &error);
-    }
-    return list(&options);
+    return optind < argc ? run_words(&options, argc - optind, argv + optind) : list(&options);
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "collector/store/edit.h"
 #include "collector/store/store.h"
 
 static char folder[64];
@@ -198,6 +199,32 @@ static void a_folder_that_is_not_there_is_named(void **state) {
     assert_non_null(strstr(error.text, "No such file"));
 }
 
+static void a_deleted_session_leaves_no_row(void **state) {
+    (void)state;
+    struct error error = {0};
+    struct store *store = open_store(&error);
+    struct store_appender *appender = store_appender_create(store);
+    append_each_kind(store, appender);
+    store_appender_destroy(appender);
+    int64_t id = store_session_id(store);
+    assert_int_equal(store_delete_session(path, id, &error), -EBUSY);
+    assert_int_equal(store_close(store, "stopped", 2, &error), 0);
+    struct store *other = open_store(&error);
+    int64_t other_id = store_session_id(other);
+    assert_int_equal(store_close(other, "stopped", 2, &error), 0);
+    assert_int_equal(store_label_session(path, id, "x", &error), 0);
+    assert_int_equal(store_label_session(path, other_id, "x", &error), -EEXIST);
+    assert_int_equal(store_delete_session(path, id, &error), 0);
+    static const char *const tables[] = {"sflow_sample", "flow_record", "counter_sample",   "truth",
+                                         "stage",        "template",    "collector_health", "flow"};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        char sql[64];
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", tables[i]);
+        assert_int_equal(number(sql), 0);
+    }
+    assert_int_equal(number("SELECT count(*) FROM session"), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -207,6 +234,7 @@ int main(void) {
         TEST(two_stores_write_to_one_file_with_different_ids),
         TEST(another_programs_database_is_refused_and_left_alone),
         TEST(a_folder_that_is_not_there_is_named),
+        TEST(a_deleted_session_leaves_no_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
