@@ -1,6 +1,4 @@
-# The collector's fuzz targets.  Seeds: fuzz_seeds FOLDER CAPTURE..., then for example
-# fuzz_ipfix NEW_FOLDER FOLDER/sequence; fuzz_packet takes packet, fuzz_sflow5 and fuzz_netflow5 take datagram, and
-# fuzz_collector takes sequence.
+# The collector's fuzz targets.
 set(FUZZ ${CMAKE_SOURCE_DIR}/tests/fuzz)
 nsmon_fuzz_target(packet SOURCES ${FUZZ}/fuzz_packet.c ROOMS decode common SEEDS packet)
 nsmon_fuzz_target(sflow5 SOURCES ${FUZZ}/fuzz_sflow5.c ROOMS decode common SEEDS datagram)
