@@ -3,13 +3,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "collector/store/broker.h"
 #include "collector/store/store.h"
 
 static const char root_folder[] = "/var/lib/nsmon";
@@ -104,8 +107,49 @@ int database_locate(const char *wanted, const struct identity *identity, char *p
     return prepare_root_folder(identity, error);
 }
 
-/* In a child process: dropping root can't be undone. */
-int database_check(const char *path, const struct identity *identity, struct error *error) {
+/* The broker keeps nothing of its parent's but its connection. */
+static void run_broker(int fd, const char *path) {
+    prctl(PR_SET_NAME, "nsmon-broker");
+    signal(SIGINT, SIG_IGN);
+    if (dup2(fd, STDERR_FILENO + 1) < 0) {
+        _exit(1);
+    }
+    close_range(STDERR_FILENO + 2, ~0U, 0);
+    _exit(store_broker_serve(STDERR_FILENO + 1, path, NULL) == 0 ? 0 : 1);
+}
+
+static int leave_broker(const char *path, int *connection, struct error *error) {
+    int ends[2];
+    int code = store_broker_open(ends);
+    pid_t child = code == 0 ? fork() : -1;
+    if (child == 0) {
+        run_broker(ends[1], path);
+    }
+    if (child < 0) {
+        return error_set(error, code != 0 ? code : -errno, "could not start the database's broker");
+    }
+    close(ends[1]);
+    *connection = ends[0];
+    return 0;
+}
+
+int database_drop_root(const char *path, const struct identity *identity, bool brokered,
+                       struct error *error) {
+    int connection = -1;
+    int code = brokered ? leave_broker(path, &connection, error) : 0;
+    code = code == 0 ? privilege_drop(identity, error) : code;
+    if (code == 0 && brokered) {
+        code = store_broker_use(connection, path);
+        if (code != 0) {
+            error_set(error, code, "could not use the database's broker");
+        }
+    }
+    return code;
+}
+
+/* Tries to write 'path' in a child process, since dropping root can't be undone. */
+static int try_to_write(const char *path, const struct identity *identity, bool brokered,
+                        struct error *error) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
         return error_set(error, -errno, "could not make a pipe: %s", strerror(errno));
@@ -113,7 +157,7 @@ int database_check(const char *path, const struct identity *identity, struct err
     pid_t child = fork();
     if (child == 0) {
         struct error why = {0};
-        int code = privilege_drop(identity, &why);
+        int code = database_drop_root(path, identity, brokered, &why);
         code = code == 0 ? store_check(path, &why) : code;
         if (code != 0 && write(ends[1], why.text, strlen(why.text)) < 0) {
             _exit(2);
@@ -121,14 +165,24 @@ int database_check(const char *path, const struct identity *identity, struct err
         _exit(code == 0 ? 0 : 1);
     }
     close(ends[1]);
-    char text[sizeof error->text] = "";
+    char text[sizeof((struct error *)0)->text] = "";
     ssize_t got = child > 0 ? read(ends[0], text, sizeof text - 1) : 0;
     text[got > 0 ? got : 0] = '\0';
     close(ends[0]);
     int status = 1;
     if (child < 0 || waitpid(child, &status, 0) != child || status != 0) {
-        return error_set(error, -EACCES, "as user %s: %s", identity->name,
-                         text[0] != '\0' ? text : "could not look at the database");
+        return error_set(error, -EACCES, "%s", text[0] != '\0' ? text : "could not look at the database");
     }
     return 0;
+}
+
+int database_check(const char *path, const struct identity *identity, bool *brokered, struct error *error) {
+    struct error first = {0};
+    *brokered = false;
+    int code = try_to_write(path, identity, false, &first);
+    if (code != 0 && geteuid() == 0 && try_to_write(path, identity, true, NULL) == 0) {
+        *brokered = true;
+        return 0;
+    }
+    return code == 0 ? 0 : error_set(error, code, "as user %s: %s", identity->name, first.text);
 }

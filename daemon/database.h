@@ -1,6 +1,7 @@
 /* Which file a session is written to, and that the worker's user can write it. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/error.h"
@@ -13,6 +14,11 @@
 int database_locate(const char *wanted, const struct identity *identity, char *path, size_t size,
                     struct error *error);
 
-/* Looks, as 'identity', whether 'path' can be written.  Returns 0, or a negative errno with 'error' filled.
- */
-int database_check(const char *path, const struct identity *identity, struct error *error);
+/* Looks, as 'identity', whether 'path' can be written, and sets '*brokered' if that takes a broker, since
+ * only root may write the folder (collector/store/broker.h).  Returns 0, or a negative errno with 'error'
+ * filled. */
+int database_check(const char *path, const struct identity *identity, bool *brokered, struct error *error);
+
+/* Becomes 'identity' for good in a process that is to write 'path', leaving a broker behind if 'brokered'.
+ * Returns 0, or a negative errno with 'error' filled. */
+int database_drop_root(const char *path, const struct identity *identity, bool brokered, struct error *error);

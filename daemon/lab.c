@@ -15,6 +15,7 @@
 #include "collector/store/store.h"
 #include "daemon/control.h"
 #include "daemon/database.h"
+#include "daemon/remains.h"
 #include "daemon/supervisor.h"
 
 /* A lab that says nothing for so long while it starts or stops is stuck. */
@@ -128,41 +129,6 @@ static int follow(int fd, lab_progress_fn *progress, void *context, struct lab_i
 
 /* --- what a crash left --- */
 
-/* Notes which database the lab writes to, for whoever cleans up after a crash. */
-static void note_database(const struct run_dir *dir, const char *database) {
-    FILE *file = fopen(dir->database, "we");
-    if (file != NULL) {
-        fputs(database, file);
-        fclose(file);
-    }
-}
-
-/* Ends the sessions that a crash left open, as the user who may write the database. */
-static void close_sessions(const struct run_dir *dir, const char *prefix) {
-    char database[LAB_PATH_SIZE] = "";
-    struct identity identity;
-    struct stat stat_of;
-    FILE *file = fopen(dir->database, "re");
-    if (file != NULL) {
-        if (fgets(database, sizeof database, file) == NULL) {
-            database[0] = '\0';
-        }
-        fclose(file);
-    }
-    unlink(dir->database);
-    if (database[0] == '\0' || stat(database, &stat_of) != 0 || stat_of.st_uid == 0) {
-        return;
-    }
-    identity = (struct identity){.uid = stat_of.st_uid, .gid = stat_of.st_gid};
-    pid_t child = fork();
-    if (child == 0) {
-        _exit(privilege_drop(&identity, NULL) == 0 ? store_fail_sessions(database, prefix, NULL) : 1);
-    }
-    if (child > 0) {
-        waitpid(child, NULL, 0);
-    }
-}
-
 struct relay {
     lab_progress_fn *progress;
     void *context;
@@ -177,7 +143,7 @@ static int relay_step(const char *step, void *context) {
 static int clean_up_crashed(const struct run_dir *dir, const char *prefix, lab_progress_fn *progress,
                             void *context, struct error *error) {
     struct relay relay = {.progress = progress, .context = context};
-    close_sessions(dir, prefix);
+    remains_close_sessions(dir, prefix);
     return topo_recover(dir->path, relay_step, &relay, error);
 }
 
@@ -266,15 +232,15 @@ static int prepare(struct supervisor_settings *settings, lab_progress_fn *progre
                                        sizeof settings->database, error)
                      : code;
     code = code == 0 ? check_ports(lab, error) : code;
-    code = code == 0 ? database_check(settings->database, &identity, error) : code;
+    code = code == 0 ? database_check(settings->database, &identity, &settings->brokered, error) : code;
     code = code == 0 ? prepare_pcap_dir(lab->pcap_dir, settings->pcap_dir, error) : code;
     code = code == 0 ? run_dir_make(&settings->dir, error) : code;
-    if (code == 0 && topo_recorded(settings->dir.path)) {
+    if (code == 0 && (topo_recorded(settings->dir.path) || remains_noted(&settings->dir))) {
         progress("taking down what a crashed lab left behind", false, context);
         code = clean_up_crashed(&settings->dir, lab->prefix, progress, context, error);
     }
     if (code == 0) {
-        note_database(&settings->dir, settings->database);
+        remains_note_database(&settings->dir, settings->database);
     }
     return code;
 }
@@ -321,7 +287,7 @@ static int stop_remains(const struct run_dir *dir, const char *prefix, lab_progr
         return error_set(error, lock_fd, "%s", lock_error.text);
     }
     int code;
-    if (topo_recorded(dir->path)) {
+    if (topo_recorded(dir->path) || remains_noted(dir)) {
         progress("this lab had crashed: taking down what it left behind", false, context);
         code = clean_up_crashed(dir, prefix, progress, context, error);
     } else {

@@ -18,6 +18,7 @@
 #include "common/clock.h"
 #include "daemon/link.h"
 #include "daemon/privileged.h"
+#include "daemon/remains.h"
 #include "daemon/worker.h"
 
 #define WORKER_START_MS  15000
@@ -91,6 +92,7 @@ static int run_worker(struct supervisor *s, int link_fd, const char *description
     struct worker_settings worker = {
         .lab = &s->settings->lab,
         .database = s->settings->database,
+        .brokered = s->settings->brokered,
         .pcap_dir = s->settings->pcap_dir,
         .settings = description,
         .identity = s->identity,
@@ -351,13 +353,14 @@ static void prepare_process(struct supervisor *s) {
 static int finish(struct supervisor *s, int served, struct error *error) {
     int code = served == 0 ? finish_measuring(s, error) : served;
     if (served != 0) {
-        error_set(error, served, "the worker ended on its own; see the log of this lab");
+        error_set(error, served, "the worker ended on its own; see %s", s->settings->dir.log);
     }
     struct error down_error = {0};
     int down = take_down(s, &down_error);
     if (code != 0 || down != 0) {
         const char *text = code != 0 ? error->text : down_error.text;
         dprintf(STDERR_FILENO, "%s\n", text);
+        remains_close_sessions(&s->settings->dir, s->settings->lab.prefix);
         report(s, 'f', text);
         return EXIT_FAILURE;
     }

@@ -15,6 +15,7 @@
 struct supervisor_settings {
     struct lab_settings lab;
     char database[LAB_PATH_SIZE];
+    bool brokered;                /* see database_check() */
     char pcap_dir[LAB_PATH_SIZE]; /* absolute, or "" */
     struct run_dir dir;
     int lock_fd;

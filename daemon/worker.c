@@ -15,6 +15,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "daemon/control.h"
+#include "daemon/database.h"
 #include "daemon/link.h"
 #include "daemon/stages.h"
 #include "daemon/status.h"
@@ -305,7 +306,7 @@ int worker_main(const struct worker_settings *settings) {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, SIG_IGN); /* a terminal's Ctrl-C is the supervisor's affair */
     log_set_sink(LOG_LEVEL_INFO, log_to_stderr, NULL);
-    int code = privilege_drop(&settings->identity, &error);
+    int code = database_drop_root(settings->database, &settings->identity, settings->brokered, &error);
     code = code == 0 ? start(&worker, &error) : code;
     if (code != 0) {
         say(&worker, LINK_FAILED, error.text);

@@ -17,6 +17,7 @@ enum worker_socket { SOCKET_SFLOW, SOCKET_NETFLOW, SOCKET_IPFIX, SOCKET_COUNT };
 struct worker_settings {
     const struct lab_settings *lab;
     const char *database;
+    bool brokered;        /* see database_check() */
     const char *pcap_dir; /* "" for none */
     const char *settings; /* JSON of the session */
     struct identity identity;
