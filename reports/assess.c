@@ -7,14 +7,32 @@
 
 #include "reports/internal.h"
 
+/* Without rows, the source's rate is what its exporters are set to. */
+static void take_set_rate(const struct report *report, size_t number, struct report_source *source) {
+    bool scaled = false;
+    for (size_t i = 0; i < report->exporter_count && source->rate_high == 0.0; i++) {
+        const struct read_exporter *exporter = &report->exporters[i];
+        if (report->source_of[i] == (int)number && exporter->sampling_rate > 0) {
+            source->rate_low = source->rate_high = (double)exporter->sampling_rate;
+        }
+        scaled = scaled || (report->source_of[i] == (int)number && exporter->scaled);
+    }
+    source->rate_unknown = source->rate_unknown || (scaled && source->rate_high == 0.0);
+}
+
 /* The source's rate: what its rows say, else what its exporters are set to. */
 static void settle_rate(struct report *report, size_t number) {
     struct report_source *source = &report->sources[number];
     source->rate = NAN;
-    for (size_t i = 0; i < report->exporter_count && source->rate_high == 0.0; i++) {
-        if (report->source_of[i] == (int)number && report->exporters[i].sampling_rate > 0) {
-            source->rate_low = source->rate_high = (double)report->exporters[i].sampling_rate;
-        }
+    take_set_rate(report, number, source);
+    if (source->rate_unknown) {
+        size_t used = strlen(source->title);
+        snprintf(source->title + used, sizeof source->title - used, " 1-in-?");
+        report_note(
+            &source->notes,
+            "Its counts arrived scaled and nobody said by how much: without the sampling rate there is "
+            "no interval.");
+        return;
     }
     if (source->rate_high > 0.0) {
         source->rate = source->rate_low == source->rate_high ? source->rate_high
@@ -49,7 +67,10 @@ static void assess_estimate(const struct report_source *source, const struct rep
     if (estimate->first_recv_ns != READ_NULL && flow->first_ns != READ_NULL) {
         estimate->detection_ns = (double)(estimate->first_recv_ns - flow->first_ns);
     }
-    if (source->sampled) {
+    if (source->rate_unknown) {
+        estimate->samples = NAN;
+        estimate->packets_ci = estimate->bytes_ci = (struct stats_interval){NAN, NAN};
+    } else if (source->sampled) {
         estimate->packets_ci = stats_packets_interval(estimate->samples, estimate->rate);
         estimate->bytes_ci = stats_bytes_interval(estimate->size_sum, estimate->square_sum, estimate->rate);
         estimate->within = stats_interval_holds(&estimate->packets_ci, (double)flow->packets);
@@ -110,9 +131,10 @@ static void add_flow(struct report_source *source, const struct report_flow *flo
     }
     struct stats_flow packets = {.truth = (double)flow->packets,
                                  .estimate = (double)estimate->packets,
-                                 .samples = estimate->samples,
+                                 .samples =
+                                     source->rate_unknown ? (double)estimate->packets : estimate->samples,
                                  .truth_packets = flow->packets,
-                                 .rate = estimate->rate,
+                                 .rate = source->rate_unknown ? 1.0 : estimate->rate,
                                  .within = estimate->within};
     stats_accuracy_add(&sums->packets, &packets);
     stats_accuracy_add(&sums->decades[decade_of(flow->packets)], &packets);
@@ -132,6 +154,19 @@ static void add_flow(struct report_source *source, const struct report_flow *flo
     }
 }
 
+/* Takes out of 'summary' what can't be said without the sampling rate; what was seen, and by how much it is
+ * off, stays. */
+static void forget_sampling(struct stats_summary *summary) {
+    const struct stats_interval nobody_knows = {NAN, NAN};
+    summary->coverage = summary->expected_coverage = NAN;
+    summary->coverage_range = summary->seen_range = summary->chi_squared_range = nobody_knows;
+    summary->expected_seen = summary->chi_squared = summary->samples_z = NAN;
+    summary->samples = summary->expected_samples = NAN;
+    summary->tested = 0;
+    summary->coverage_ok = summary->chi_squared_ok = summary->samples_ok = summary->plausible = true;
+    summary->failed = 0;
+}
+
 static int summarise(struct report_source *source, struct sums *sums) {
     int rc = stats_accuracy_summary(&sums->packets, &source->packets_summary);
     if (rc == 0) {
@@ -143,6 +178,13 @@ static int summarise(struct report_source *source, struct sums *sums) {
         source->decades[i].high = low * 10.0;
         source->decades[i].flows = sums->decades[i].flows;
         rc = stats_accuracy_summary(&sums->decades[i], &source->decades[i].packets);
+        if (source->rate_unknown) {
+            forget_sampling(&source->decades[i].packets);
+        }
+    }
+    if (source->rate_unknown) {
+        forget_sampling(&source->packets_summary);
+        forget_sampling(&source->bytes_summary);
     }
     stats_sort(sums->detections, sums->detection_count);
     source->detection_p50_ns = stats_quantile(sums->detections, sums->detection_count, 0.5);
@@ -152,6 +194,13 @@ static int summarise(struct report_source *source, struct sums *sums) {
 }
 
 static void settle_totals(struct report_source *source) {
+    if (source->rate_unknown) {
+        const struct stats_interval nobody_knows = {NAN, NAN};
+        source->samples = NAN;
+        source->packets_ci = source->bytes_ci = nobody_knows;
+        source->rate_test = (struct stats_rate_test){NAN, nobody_knows, NAN, NAN};
+        return;
+    }
     if (source->sampled) {
         source->packets_ci = stats_packets_interval(source->samples, source->rate);
         source->bytes_ci = stats_bytes_interval(source->size_sum, source->square_sum, source->rate);
@@ -248,7 +297,8 @@ static int assess_source(struct report *report, size_t number) {
 /* Flows that both sources can see, side by side. */
 static void assess_pair(struct report *report, size_t a, size_t b) {
     struct report_pair *pair = &report->pairs[report->pair_count++];
-    *pair = (struct report_pair){.a = a, .b = b};
+    *pair = (struct report_pair){
+        .a = a, .b = b, .apart_known = !report->sources[a].rate_unknown && !report->sources[b].rate_unknown};
     for (size_t i = 0; i < report->flows.count; i++) {
         const struct report_estimate *of_a = &report->flows.flows[i].estimates[a];
         const struct report_estimate *of_b = &report->flows.flows[i].estimates[b];

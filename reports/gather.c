@@ -260,10 +260,11 @@ static int take_sample(const struct read_sample *sample, void *context) {
     return add_to_flow(gathering, number, sample->flow_id, &more);
 }
 
-/* The 1-in-this of 'record', as it says itself or as its exporter is known to sample. */
+/* The 1-in-this of 'record', as it says itself or as its exporter is known to sample; 0 when its counts
+ * arrived scaled and nobody said by how much, as those of Open vSwitch's IPFIX. */
 static uint64_t record_rate(const struct read_record *record, const struct read_exporter *exporter) {
     int64_t rate = record->rate != READ_NULL ? record->rate : exporter->sampling_rate;
-    return rate < 1 ? 1 : (uint64_t)rate;
+    return rate >= 1 ? (uint64_t)rate : record->scaled ? 0 : 1;
 }
 
 /* The interval that 'record' stands for begins where the record of its flow before ended: the start time that
@@ -283,7 +284,8 @@ static void bin_record(struct gathering *gathering, const struct read_record *re
                begin, end, bytes);
 }
 
-/* Scales the counts of 'record', 1-in-'rate', and brings its bytes from its exporter's layer to the source's.
+/* Scales the counts of 'record', 1-in-'rate' or 0 for unknown, and brings its bytes from its exporter's layer
+ * to the source's.
  */
 static struct addition scale_record(const struct read_record *record, const struct read_exporter *exporter,
                                     const struct report_source *source, uint64_t rate) {
@@ -293,7 +295,7 @@ static struct addition scale_record(const struct read_record *record, const stru
     struct addition more = {.recv_ns = record->recv_ns, .packets = packets, .bytes = bytes};
     double divisor = 1.0;
     if (record->scaled) {
-        divisor = (double)rate;
+        divisor = rate == 0 ? 1.0 : (double)rate;
     } else {
         more.packets = report_multiply(packets, rate);
         more.bytes = report_multiply(bytes, rate);
@@ -324,7 +326,11 @@ static int take_record(const struct read_record *record, void *context) {
     }
     source->egress_counted += record->direction == 1;
     uint64_t rate = record_rate(record, exporter);
-    note_rate(source, (double)rate);
+    if (rate == 0) {
+        source->rate_unknown = true;
+    } else {
+        note_rate(source, (double)rate);
+    }
     if (record->flow_id == READ_NULL) {
         source->unattributed++;
         return 0;

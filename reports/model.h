@@ -2,6 +2,7 @@
  * compute nothing of their own, so that no two formats can disagree. */
 #pragma once
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,16 +41,16 @@ struct report_notes {
 
 /* One flow as one source gives it. */
 struct report_estimate {
-    bool visible;                /* the source can see such a flow; if not, the rest says nothing */
-    uint64_t packets, bytes;     /* the estimate: scaled, bytes of the source's layer */
-    double samples;              /* sampled packets; of an unsampled source its packets */
-    double size_sum, square_sum; /* of the sampled packets' sizes and their squares */
-    double rate;                 /* 1-in-this */
-    uint64_t truth_bytes;        /* the flow's true bytes in the source's layer */
-    struct stats_interval packets_ci, bytes_ci;
-    bool within, bytes_within; /* the truth lies in the interval */
-    int64_t first_recv_ns;     /* when the collector first knew of the flow, or READ_NULL */
-    double detection_ns;       /* after the flow's first frame at a tap, or NAN */
+    bool visible;            /* the source can see such a flow; if not, the rest says nothing */
+    uint64_t packets, bytes; /* the estimate: scaled, bytes of the source's layer */
+    double samples; /* sampled packets; of an unsampled source its packets; NAN when the rate is unknown */
+    double size_sum, square_sum;                /* of the sampled packets' sizes and their squares */
+    double rate;                                /* 1-in-this, or NAN */
+    uint64_t truth_bytes;                       /* the flow's true bytes in the source's layer */
+    struct stats_interval packets_ci, bytes_ci; /* NAN when the rate is unknown, see report_has_interval() */
+    bool within, bytes_within;                  /* the truth lies in the interval */
+    int64_t first_recv_ns;                      /* when the collector first knew of the flow, or READ_NULL */
+    double detection_ns;                        /* after the flow's first frame at a tap, or NAN */
 };
 
 struct report_flow {
@@ -92,8 +93,9 @@ struct report_source {
     enum report_kind kind;
     size_t exporters;
     bool openvswitch;
-    double rate; /* 1-in-this; 1 when it is not sampled; NAN when it said nothing */
+    double rate; /* 1-in-this; 1 when it is not sampled; NAN when nobody said */
     double rate_low, rate_high;
+    bool rate_unknown; /* its counts arrived scaled, and nobody said by how much */
     bool sampled;
     enum report_sight sight;
     enum read_layer layer;
@@ -173,7 +175,8 @@ struct report_pair {
     size_t a, b; /* sources */
     uint64_t flows;
     uint64_t a_packets, b_packets, a_bytes, b_bytes;
-    uint64_t apart; /* flows whose intervals have nothing in common */
+    uint64_t apart;   /* flows whose intervals have nothing in common */
+    bool apart_known; /* both have intervals */
 };
 
 struct report {
@@ -204,6 +207,11 @@ struct report {
     char verdict[1600];
     struct report_notes notes;
 };
+
+/* False where nobody can say how far chance may have taken 'estimate', since its sampling rate is unknown. */
+static inline bool report_has_interval(const struct report_estimate *estimate) {
+    return !isnan(estimate->packets_ci.low);
+}
 
 /* Adds the formatted note, unless 'notes' is full. */
 void report_note(struct report_notes *notes, const char *format, ...) __attribute__((format(printf, 2, 3)));

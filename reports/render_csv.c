@@ -68,6 +68,7 @@ static void put_row(const struct report *report, const struct report_flow *flow,
         fputs(",,,,,,,,,,,\r\n", out);
         return;
     }
+    bool judged = report->has_truth && report_has_interval(estimate);
     put_count(out, estimate->packets);
     put_count(out, estimate->bytes);
     put_number(out, estimate->packets_ci.low);
@@ -75,10 +76,10 @@ static void put_row(const struct report *report, const struct report_flow *flow,
     put_number(out, estimate->bytes_ci.low);
     put_number(out, estimate->bytes_ci.high);
     fprintf(out, ",%s,%s",
-            !report->has_truth ? ""
+            !judged            ? ""
             : estimate->within ? "1"
                                : "0",
-            !report->has_truth       ? ""
+            !judged                  ? ""
             : estimate->bytes_within ? "1"
                                      : "0");
     put_number(out, estimate->samples);

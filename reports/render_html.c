@@ -183,7 +183,7 @@ static void put_estimate(const struct report *report, const struct report_flow *
         return;
     }
     html_cell(out, NULL, format_count(estimate->packets, text));
-    html_cell(out, report->has_truth && !estimate->within ? "outside" : NULL,
+    html_cell(out, report->has_truth && report_has_interval(estimate) && !estimate->within ? "outside" : NULL,
               report->has_truth
                   ? format_percent(format_difference(estimate->packets, flow->packets), "exact", text)
                   : "");

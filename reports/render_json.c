@@ -28,7 +28,11 @@ static json_t *known(int64_t value) {
     return value == READ_NULL ? json_null() : json_integer(value);
 }
 
+/* Two numbers, the upper null where nothing bounds it; null where there is no interval. */
 static json_t *interval(const struct stats_interval *value) {
+    if (isnan(value->low)) {
+        return json_null();
+    }
     return json_pack("[o, o]", number(value->low), number(value->high));
 }
 
@@ -128,6 +132,7 @@ static double to_ms(double ns) {
 static void set_comparison(json_t *object, const struct report *report, const struct report_source *source) {
     const struct stats_summary *packets = &source->packets_summary;
     bool compared = report->has_truth && source->exporters > 0;
+    bool tested = compared && !source->rate_unknown;
     json_t *truth = compared ? json_pack("{s:o, s:o, s:o}", "flows", count(source->truth_flows), "packets",
                                          count(source->truth_packets), "bytes", count(source->truth_bytes))
                              : json_null();
@@ -140,12 +145,12 @@ static void set_comparison(json_t *object, const struct report *report, const st
                         compared ? number(packets->expected_coverage) : json_null());
     json_object_set_new(object, "coverage_range",
                         compared ? interval(&packets->coverage_range) : json_null());
-    json_object_set_new(object, "coverage_ok", compared ? json_boolean(packets->coverage_ok) : json_null());
+    json_object_set_new(object, "coverage_ok", tested ? json_boolean(packets->coverage_ok) : json_null());
     json_object_set_new(object, "packets_accuracy", compared ? accuracy_json(packets) : json_null());
     json_object_set_new(object, "bytes_accuracy",
                         compared ? accuracy_json(&source->bytes_summary) : json_null());
-    json_object_set_new(object, "agreement", compared ? agreement_json(packets) : json_null());
-    json_object_set_new(object, "tests_failed", compared ? json_integer(packets->failed) : json_null());
+    json_object_set_new(object, "agreement", tested ? agreement_json(packets) : json_null());
+    json_object_set_new(object, "tests_failed", tested ? json_integer(packets->failed) : json_null());
     json_object_set_new(object, "flows_seen", compared ? count(packets->seen) : json_null());
     json_object_set_new(object, "flows_missed", compared ? count(packets->missed) : json_null());
     json_object_set_new(object, "expected_flows_seen",
@@ -197,11 +202,12 @@ static json_t *estimate_json(const struct report *report, const struct report_es
     if (!estimate->visible) {
         return json_null();
     }
+    bool judged = report->has_truth && report_has_interval(estimate);
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "packets", count(estimate->packets), "bytes",
                      count(estimate->bytes), "ci", interval(&estimate->packets_ci), "bytes_ci",
                      interval(&estimate->bytes_ci), "within",
-                     report->has_truth ? json_boolean(estimate->within) : json_null(), "bytes_within",
-                     report->has_truth ? json_boolean(estimate->bytes_within) : json_null(), "samples",
+                     judged ? json_boolean(estimate->within) : json_null(), "bytes_within",
+                     judged ? json_boolean(estimate->bytes_within) : json_null(), "samples",
                      number(estimate->samples), "detection_ms", number(to_ms(estimate->detection_ns)));
 }
 
@@ -315,11 +321,12 @@ static json_t *pairs_json(const struct report *report) {
     for (size_t i = 0; i < report->pair_count; i++) {
         const struct report_pair *pair = &report->pairs[i];
         json_array_append_new(
-            array, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "a",
-                             text(report->sources[pair->a].name), "b", text(report->sources[pair->b].name),
-                             "flows", count(pair->flows), "a_packets", count(pair->a_packets), "b_packets",
-                             count(pair->b_packets), "a_bytes", count(pair->a_bytes), "b_bytes",
-                             count(pair->b_bytes), "flows_apart", count(pair->apart)));
+            array,
+            json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "a", text(report->sources[pair->a].name),
+                      "b", text(report->sources[pair->b].name), "flows", count(pair->flows), "a_packets",
+                      count(pair->a_packets), "b_packets", count(pair->b_packets), "a_bytes",
+                      count(pair->a_bytes), "b_bytes", count(pair->b_bytes), "flows_apart",
+                      pair->apart_known ? count(pair->apart) : json_null()));
     }
     return array;
 }

@@ -152,15 +152,17 @@ static void put_pairs(const struct page *page) {
         char bytes[FORMAT_SIZE];
         char line[480];
         snprintf(line, sizeof line,
-                 "%s against %s, %llu flows that both can see: %s and %s packets (%s), bytes %s; the "
-                 "intervals of %llu "
-                 "flows have nothing in common",
+                 "%s against %s, %llu flows that both can see: %s and %s packets (%s), bytes %s",
                  report->sources[pair->a].title, report->sources[pair->b].title,
                  (unsigned long long)pair->flows, format_count(pair->a_packets, a),
                  format_count(pair->b_packets, b),
                  format_percent(format_difference(pair->a_packets, pair->b_packets), "equal", packets),
-                 format_percent(format_difference(pair->a_bytes, pair->b_bytes), "equal", bytes),
-                 (unsigned long long)pair->apart);
+                 format_percent(format_difference(pair->a_bytes, pair->b_bytes), "equal", bytes));
+        if (pair->apart_known) {
+            size_t used = strlen(line);
+            snprintf(line + used, sizeof line - used, "; the intervals of %llu flows have nothing in common",
+                     (unsigned long long)pair->apart);
+        }
         put_wrapped(page->out, line, 0, 0);
     }
 }
@@ -204,12 +206,13 @@ static void put_estimate(const struct page *page, const struct report_flow *flow
         return;
     }
     bool truth = report->has_truth;
+    bool judged = truth && report_has_interval(estimate);
     fprintf(
         page->out, "  %-18.18s %13s %8s  %-19s %-7s %15s %8s\n", report->sources[number].title,
         format_count(estimate->packets, cells[0]),
         truth ? format_percent(format_difference(estimate->packets, flow->packets), "exact", cells[1]) : "",
         format_interval(&estimate->packets_ci, cells[2]),
-        !truth             ? ""
+        !judged            ? ""
         : estimate->within ? "within"
                            : "OUTSIDE",
         format_count(estimate->bytes, cells[3]),

@@ -82,8 +82,11 @@ CELL(cell_seen) {
     if (!report->has_truth) {
         return "-";
     }
-    snprintf(text, FORMAT_SIZE, "%llu of %llu (%.1f)", (unsigned long long)source->packets_summary.seen,
-             (unsigned long long)source->truth_flows, source->packets_summary.expected_seen);
+    int used = snprintf(text, FORMAT_SIZE, "%llu of %llu", (unsigned long long)source->packets_summary.seen,
+                        (unsigned long long)source->truth_flows);
+    if (!source->rate_unknown) {
+        snprintf(text + used, FORMAT_SIZE - (size_t)used, " (%.1f)", source->packets_summary.expected_seen);
+    }
     return text;
 }
 CELL(cell_extra) {

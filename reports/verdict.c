@@ -115,6 +115,18 @@ static void judge_unsampled(const struct report *report, struct report_source *s
              (long long)bytes, cause);
 }
 
+/* How far chance may have taken it is not known: nothing is right or wrong with it. */
+static void judge_unknown_rate(const struct report *report, struct report_source *source) {
+    bool imported = strcmp(report->session.kind, "import") == 0;
+    source->ok = REPORT_UNKNOWN;
+    snprintf(
+        source->finding, sizeof source->finding,
+        "%s can't be judged (packets %+.1f %%, bytes %+.1f %%): its counts arrived scaled and nobody said by "
+        "how much: %s its rate with --sampling N",
+        source->title, 100.0 * source->packets_summary.bias, 100.0 * source->bytes_summary.bias,
+        imported ? "import again and give" : "give");
+}
+
 static void judge_sampled(const struct report *report, struct report_source *source) {
     const struct stats_summary *summary = &source->packets_summary;
     const char *layer = byte_layer_cause(source);
@@ -163,6 +175,8 @@ static void judge_source(const struct report *report, struct report_source *sour
         source->ok = REPORT_NO;
         snprintf(source->finding, sizeof source->finding, "%s said nothing of any flow%s%s", source->title,
                  cause[0] != '\0' ? ": " : "", cause);
+    } else if (source->rate_unknown) {
+        judge_unknown_rate(report, source);
     } else if (source->sampled) {
         judge_sampled(report, source);
     } else {

@@ -80,8 +80,9 @@
     const point = item.raw;
     if (!point.flow) { return item.dataset.label; }
     const ci = point.said.ci;
-    return [flowName(point.flow), item.dataset.label + ": " + count(point.said.packets) + " packets, truth " + count(point.flow.truth.packets),
-      "95 % interval " + count(Math.round(ci[0])) + " to " + (ci[1] === null ? "?" : count(Math.ceil(ci[1])))];
+    const lines = [flowName(point.flow), item.dataset.label + ": " + count(point.said.packets) + " packets, truth " + count(point.flow.truth.packets)];
+    if (ci) { lines.push("95 % interval " + count(Math.round(ci[0])) + " to " + (ci[1] === null ? "?" : count(Math.ceil(ci[1])))); }
+    return lines;
   }
 
   /* Points alone are in the legend; the lines are explained beside the chart. */
@@ -103,7 +104,7 @@
   function drawScatter() {
     const top = largest();
     const sets = model.sources.map((source, i) => scatterSet(source, i, eachPoint(source, (flow, said) => ({
-      x: flow.truth.packets, y: Math.max(said.packets, 0.7), low: said.ci[0], high: said.ci[1] }))));
+      x: flow.truth.packets, y: Math.max(said.packets, 0.7), low: said.ci ? said.ci[0] : undefined, high: said.ci ? said.ci[1] : undefined }))));
     sets.push(lineSet("estimate = truth", [{ x: 0.7, y: 0.7 }, { x: top, y: top }], color("truth"), [6, 4]));
     return { type: "scatter", plugins: [whiskers], data: { datasets: sets },
       options: options({ scales: { x: logScale("true packets of the flow", 0.7, top), y: logScale("packets that the source says", 0.7, top) } }) };

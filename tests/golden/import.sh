@@ -53,6 +53,16 @@ import --truth "$matched/tap1.pcap,mac=e6:74:40:ce:36:2d" --truth "$matched/tap2
 check "stations given"
 import --dialect openvswitch --truth "$matched/tap1.pcap" --truth "$matched/tap2.pcap"
 check "dialect given"
+"$nsmon" import --db "$folder/bare.db" --exports "$matched/exports.pcap" --truth "$matched/tap1.pcap" \
+    --truth "$matched/tap2.pcap" 2>"$folder/log" || fail "import without the rate: $(cat "$folder/log")"
+"$nsmon" compare --db "$folder/bare.db" --format json | python3 -c '
+import json
+import sys
+report = json.load(sys.stdin)
+ipfix = [source for source in report["sources"] if source["name"] == "ipfix"][0]
+assert ipfix["ok"] is None and ipfix["packets_ci"] is None and ipfix["packets"] == 8400, ipfix
+assert report["verdict"]["ok"] is None and "--sampling" in report["verdict"]["text"], report["verdict"]
+' || fail "IPFIX of an unknown rate is judged"
 "$nsmon" import --db "$folder/x.db" --truth "$matched/tap1.pcap" 2>"$folder/log" && fail "a lone truth file was guessed at"
 grep -q "mac=" "$folder/log" || fail "a lone truth file: no word of mac="
 head -c 100000 "$matched/tap1.pcap" >"$folder/cut.pcap"

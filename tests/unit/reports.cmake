@@ -1,8 +1,12 @@
 nsmon_unit_test(stats SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_stats.c ROOMS stats)
 nsmon_unit_test(reader SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_reader.c ${CMAKE_SOURCE_DIR}/tests/unit/report_fixture.c
                 ROOMS read)
-nsmon_unit_test(reports SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_reports.c ${CMAKE_SOURCE_DIR}/tests/unit/report_fixture.c
-                ROOMS reports read)
+foreach(TEST reports verdict)
+  nsmon_unit_test(${TEST}
+    SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_${TEST}.c ${CMAKE_SOURCE_DIR}/tests/unit/report_testing.c
+            ${CMAKE_SOURCE_DIR}/tests/unit/report_fixture.c
+    ROOMS reports read)
+endforeach()
 
 # A database for tests that look at the report from outside.
 add_executable(report_database ${CMAKE_SOURCE_DIR}/tests/unit/report_database.c ${CMAKE_SOURCE_DIR}/tests/unit/report_fixture.c)

@@ -10,80 +10,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <jansson.h>
 
-#include "report_fixture.h"
+#include "report_testing.h"
 #include "reports/compare.h"
 #include "reports/internal.h"
 #include "reports/render.h"
 #include "reports/render_json.h"
 
-static char folder[] = "/tmp/nsmon-reports-XXXXXX";
-static char database_path[128];
-
-static int make_folder(void **state) {
-    (void)state;
-    setenv("TZ", "UTC", 1);
-    tzset();
-    if (mkdtemp(folder) == NULL) {
-        return -1;
-    }
-    snprintf(database_path, sizeof database_path, "%s/nsmon.db", folder);
-    return 0;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    unlink(database_path);
-    return rmdir(folder);
-}
-
-/* Compares 'names' in the latest session of the database; the caller frees. */
-static struct report *compare_names(const char *const names[], size_t count) {
-    struct error error = {""};
-    struct read_session session;
-    struct reader *reader = reader_open_session(database_path, NULL, NULL, &session, &error);
-    if (reader == NULL) {
-        fail_msg("%s", error.text);
-    }
-    struct report *report = calloc(1, sizeof *report);
-    assert_non_null(report);
-    if (report_compare(reader, &session, names, count, report, &error) != 0) {
-        fail_msg("%s", error.text);
-    }
-    reader_close(reader);
-    snprintf(report->database, sizeof report->database, "fixture.db");
-    return report;
-}
-
-static struct report *compare(const struct fixture_settings *settings) {
-    sqlite3 *database = fixture_open(database_path);
-    fixture_session(database, 1, settings);
-    sqlite3_close(database);
-    return compare_names(NULL, 0);
-}
-
-static void release(struct report *report) {
-    report_free(report);
-    free(report);
-}
-
-static void assert_says(const char *text, const char *wanted) {
-    if (strstr(text, wanted) == NULL) {
-        fail_msg("\"%s\" does not say \"%s\"", text, wanted);
-    }
-}
-
 static void honest_exporters_are_within_theory_and_netflow_exact(void **state) {
     (void)state;
-    struct report *report = compare(&(struct fixture_settings){.rate = 64});
+    struct report *report = testing_compare(&(struct fixture_settings){.rate = 64});
     assert_int_equal(report->ok, REPORT_YES);
     assert_int_equal(report->source_count, 3);
-    assert_says(report->verdict, "NetFlow v5 exact: all 40 flows");
-    assert_says(report->verdict, "sFlow 1-in-64 within sampling theory");
+    testing_says(report->verdict, "NetFlow v5 exact: all 40 flows");
+    testing_says(report->verdict, "sFlow 1-in-64 within sampling theory");
     for (size_t i = 0; i < report->source_count; i++) {
         const struct stats_summary *summary = &report->sources[i].packets_summary;
         assert_true(summary->coverage_ok && summary->chi_squared_ok && summary->samples_ok);
@@ -91,12 +33,12 @@ static void honest_exporters_are_within_theory_and_netflow_exact(void **state) {
     }
     assert_int_equal(report->sources[1].differing_flows, 0);
     assert_false(report->truth_uncertain);
-    release(report);
+    testing_release(report);
 }
 
 static void at_rate_1_every_source_equals_the_truth(void **state) {
     (void)state;
-    struct report *report = compare(&(struct fixture_settings){.rate = 1});
+    struct report *report = testing_compare(&(struct fixture_settings){.rate = 1});
     assert_int_equal(report->ok, REPORT_YES);
     for (size_t i = 0; i < report->flows.count; i++) {
         const struct report_flow *flow = &report->flows.flows[i];
@@ -108,12 +50,12 @@ static void at_rate_1_every_source_equals_the_truth(void **state) {
         }
     }
     assert_int_equal(report->sources[0].truth_packets, report->truth_packets);
-    release(report);
+    testing_release(report);
 }
 
 static void netflow_v5_is_held_against_ipv4_alone(void **state) {
     (void)state;
-    struct report *report = compare(&(struct fixture_settings){.rate = 64});
+    struct report *report = testing_compare(&(struct fixture_settings){.rate = 64});
     const struct report_source *netflow = &report->sources[1];
     assert_int_equal(netflow->truth_flows, 40);
     assert_true(netflow->truth_packets < report->truth_packets);
@@ -124,138 +66,138 @@ static void netflow_v5_is_held_against_ipv4_alone(void **state) {
         unseen += !ipv4;
     }
     assert_int_equal(unseen, 22);
-    release(report);
+    testing_release(report);
 }
 
 static void a_sampler_that_lies_about_its_rate_is_named(void **state) {
     (void)state;
-    struct report *report = compare(&(struct fixture_settings){.rate = 64, .real_rate = 100});
+    struct report *report = testing_compare(&(struct fixture_settings){.rate = 64, .real_rate = 100});
     assert_int_equal(report->ok, REPORT_NO);
     assert_int_equal(report->sources[0].ok, REPORT_NO);
-    assert_says(report->sources[0].finding, "more than sampling theory allows");
-    assert_says(report->sources[0].finding, ", not 1-in-64");
+    testing_says(report->sources[0].finding, "more than sampling theory allows");
+    testing_says(report->sources[0].finding, ", not 1-in-64");
     assert_true(fabs(report->sources[0].rate_test.effective_rate - 100.0) < 10.0);
-    release(report);
+    testing_release(report);
 }
 
 static void egress_counted_again_is_named(void **state) {
     (void)state;
-    struct report *report = compare(&(struct fixture_settings){.rate = 64, .egress_counted = true});
+    struct report *report = testing_compare(&(struct fixture_settings){.rate = 64, .egress_counted = true});
     assert_int_equal(report->sources[0].ok, REPORT_YES);
     assert_int_equal(report->sources[2].ok, REPORT_NO);
-    assert_says(report->sources[2].finding, "again at egress");
-    release(report);
+    testing_says(report->sources[2].finding, "again at egress");
+    testing_release(report);
 }
 
 static void egress_records_of_openvswitch_are_left_out(void **state) {
     (void)state;
-    struct report *report = compare(&(struct fixture_settings){.rate = 64});
+    struct report *report = testing_compare(&(struct fixture_settings){.rate = 64});
     assert_true(report->sources[2].egress_skipped > 0);
-    release(report);
+    testing_release(report);
 }
 
 static void lost_exports_are_named_as_the_cause(void **state) {
     (void)state;
-    struct report *report = compare(&(struct fixture_settings){.rate = 64, .lose_netflow = true});
+    struct report *report = testing_compare(&(struct fixture_settings){.rate = 64, .lose_netflow = true});
     assert_int_equal(report->sources[1].ok, REPORT_NO);
-    assert_says(report->sources[1].finding, "17 exported records were lost");
+    testing_says(report->sources[1].finding, "17 exported records were lost");
     assert_int_equal(report->sources[1].volume.lost_datagrams, READ_NULL);
-    release(report);
+    testing_release(report);
 }
 
 static void loss_in_the_switch_is_the_switchs_and_no_exporters(void **state) {
     (void)state;
-    struct report *report = compare(&(struct fixture_settings){.rate = 64, .switch_loss = 50});
+    struct report *report = testing_compare(&(struct fixture_settings){.rate = 64, .switch_loss = 50});
     assert_int_equal(report->ok, REPORT_YES);
     assert_true(report->ledger.loss_count >= 1);
     const struct report_loss *loss = &report->ledger.losses[report->ledger.loss_count - 1];
     assert_string_equal(loss->from, "tap_out");
     assert_string_equal(loss->to, "switch_in");
     assert_true(loss->packets > 0 && loss->packets % 50 == 0);
-    assert_says(loss->text, "no exporter is to blame");
+    testing_says(loss->text, "no exporter is to blame");
     assert_false(report->truth_uncertain);
-    release(report);
+    testing_release(report);
 }
 
 static void offered_traffic_is_the_truth_by_that_rule(void **state) {
     (void)state;
-    struct report *delivered = compare(&(struct fixture_settings){.rate = 64, .switch_loss = 50});
+    struct report *delivered = testing_compare(&(struct fixture_settings){.rate = 64, .switch_loss = 50});
     struct report *offered =
-        compare(&(struct fixture_settings){.rate = 64, .switch_loss = 50, .offered = true});
+        testing_compare(&(struct fixture_settings){.rate = 64, .switch_loss = 50, .offered = true});
     assert_true(offered->truth_packets > delivered->truth_packets);
-    release(delivered);
-    release(offered);
+    testing_release(delivered);
+    testing_release(offered);
 }
 
 static void a_running_session_says_that_caches_are_not_flushed(void **state) {
     (void)state;
-    struct report *report = compare(&(struct fixture_settings){.rate = 64, .running = true});
-    assert_says(report->verdict, "caches are not flushed");
-    release(report);
+    struct report *report = testing_compare(&(struct fixture_settings){.rate = 64, .running = true});
+    testing_says(report->verdict, "caches are not flushed");
+    testing_release(report);
 }
 
 static void what_is_missing_while_the_session_runs_is_no_fault_yet(void **state) {
     (void)state;
-    sqlite3 *database = fixture_open(database_path);
+    sqlite3 *database = fixture_open(testing_database);
     fixture_session(database, 1, &(struct fixture_settings){.rate = 64, .running = true, .switch_loss = 50});
     fixture_sql(database, "DELETE FROM flow_record");
     fixture_sql(database, "UPDATE stage SET packets = packets / 2");
     sqlite3_close(database);
-    struct report *report = compare_names(NULL, 0);
+    struct report *report = testing_compare_names(NULL, 0);
     assert_int_equal(report->ok, REPORT_UNKNOWN);
     assert_int_equal(report->ledger.loss_count, 0);
     assert_false(report->truth_uncertain);
-    assert_says(report->ledger.notes.notes[0].text, "different moments");
-    release(report);
+    testing_says(report->ledger.notes.notes[0].text, "different moments");
+    testing_release(report);
 }
 
 static void without_truth_nothing_is_judged(void **state) {
     (void)state;
-    struct report *report = compare(&(struct fixture_settings){.rate = 64, .no_truth = true});
+    struct report *report = testing_compare(&(struct fixture_settings){.rate = 64, .no_truth = true});
     assert_int_equal(report->ok, REPORT_UNKNOWN);
     assert_false(report->has_truth);
-    assert_says(report->verdict, "no truth");
+    testing_says(report->verdict, "no truth");
     json_t *json = report_json(report, 3);
     assert_true(json_is_null(json_object_get(json, "truth")));
     assert_true(json_is_null(json_object_get(json_object_get(json, "verdict"), "ok")));
     assert_true(json_is_null(json_object_get(json_array_get(json_object_get(json, "sources"), 0), "bias")));
     json_decref(json);
-    release(report);
+    testing_release(report);
 }
 
 static void a_source_that_says_nothing_is_not_ok(void **state) {
     (void)state;
-    struct report *report = compare(&(struct fixture_settings){.rate = 64, .no_rows = true});
+    struct report *report = testing_compare(&(struct fixture_settings){.rate = 64, .no_rows = true});
     assert_int_equal(report->ok, REPORT_NO);
-    assert_says(report->sources[0].finding, "said nothing");
-    release(report);
+    testing_says(report->sources[0].finding, "said nothing");
+    testing_release(report);
 }
 
 static void a_source_that_is_asked_for_and_not_there_says_so(void **state) {
     (void)state;
-    struct report *report = compare(&(struct fixture_settings){.rate = 64, .no_exporters = true});
+    struct report *report = testing_compare(&(struct fixture_settings){.rate = 64, .no_exporters = true});
     assert_int_equal(report->source_count, 0);
-    assert_says(report->verdict, "no exporter has sent anything");
-    release(report);
+    testing_says(report->verdict, "no exporter has sent anything");
+    testing_release(report);
     const char *const names[] = {"sflow", "netflow9"};
-    report = compare_names(names, 2);
+    report = testing_compare_names(names, 2);
     assert_int_equal(report->ok, REPORT_NO);
-    assert_says(report->verdict, "sFlow: no export of it arrived");
+    testing_says(report->verdict, "sFlow: no export of it arrived");
     assert_false(report->flows.flows[0].estimates[0].visible);
-    release(report);
+    testing_release(report);
 }
 
 static void what_a_lab_was_told_to_export_and_did_not_is_missed(void **state) {
     (void)state;
-    sqlite3 *database = fixture_open(database_path);
+    sqlite3 *database = fixture_open(testing_database);
     fixture_session(database, 1, &(struct fixture_settings){.rate = 64, .no_exporters = true});
     fixture_sql(database, "UPDATE session SET settings = '{\"ipfix\": {\"sampling\": 64}, \"sflow\": null}'");
     sqlite3_close(database);
-    struct report *report = compare_names(NULL, 0);
+    struct report *report = testing_compare_names(NULL, 0);
     assert_int_equal(report->source_count, 1);
     assert_string_equal(report->sources[0].name, "ipfix");
     assert_int_equal(report->ok, REPORT_NO);
-    release(report);
+    testing_release(report);
 }
 
 static void names_of_sources_are_kinds_protocols_and_agents(void **state) {
@@ -267,32 +209,32 @@ static void names_of_sources_are_kinds_protocols_and_agents(void **state) {
     assert_false(report_source_name("vs", NULL));
     assert_false(report_source_name("sflow@nobody", NULL));
     assert_false(report_source_name("", NULL));
-    sqlite3 *database = fixture_open(database_path);
+    sqlite3 *database = fixture_open(testing_database);
     fixture_session(database, 1, &(struct fixture_settings){.rate = 64});
     sqlite3_close(database);
     const char *const names[] = {"sflow@127.0.0.1", "netflow5", "ipfix@10.9.9.9"};
-    struct report *report = compare_names(names, 3);
+    struct report *report = testing_compare_names(names, 3);
     assert_int_equal(report->sources[0].exporters, 1);
     assert_int_equal(report->sources[1].exporters, 1);
     assert_int_equal(report->sources[2].exporters, 0);
-    release(report);
+    testing_release(report);
 }
 
 static void rows_outside_the_window_are_not_compared(void **state) {
     (void)state;
-    sqlite3 *database = fixture_open(database_path);
+    sqlite3 *database = fixture_open(testing_database);
     fixture_session(database, 1, &(struct fixture_settings){.rate = 64});
     fixture_sql(database, "UPDATE session SET window_end_ns = window_start_ns + 6000000000");
     sqlite3_close(database);
-    struct report *report = compare_names(NULL, 0);
+    struct report *report = testing_compare_names(NULL, 0);
     assert_true(report->sources[0].outside_window > 0);
     assert_true(report->truth_packets < 60000);
-    release(report);
+    testing_release(report);
 }
 
 static void counts_of_64_bits_are_kept_and_sums_do_not_wrap(void **state) {
     (void)state;
-    sqlite3 *database = fixture_open(database_path);
+    sqlite3 *database = fixture_open(testing_database);
     fixture_session(database, 1, &(struct fixture_settings){.rate = 64});
     fixture_sql(
         database,
@@ -301,7 +243,7 @@ static void counts_of_64_bits_are_kept_and_sums_do_not_wrap(void **state) {
         database,
         "UPDATE flow_record SET bytes = 9223372036854775807 WHERE flow_id = 1057 AND exporter_id = 11");
     sqlite3_close(database);
-    struct report *report = compare_names(NULL, 0);
+    struct report *report = testing_compare_names(NULL, 0);
     assert_int_equal(report->flows.flows[0].id, 1057);
     assert_true(report->truth_bytes == UINT64_MAX);
     struct error error;
@@ -311,68 +253,68 @@ static void counts_of_64_bits_are_kept_and_sums_do_not_wrap(void **state) {
         assert_int_equal(report_render(report, (enum report_format)format, &style, out, &error), 0);
     }
     fclose(out);
-    release(report);
+    testing_release(report);
 }
 
 static void bytes_of_layer_3_are_held_against_a_truth_of_layer_3(void **state) {
     (void)state;
-    sqlite3 *database = fixture_open(database_path);
+    sqlite3 *database = fixture_open(testing_database);
     fixture_session(database, 1, &(struct fixture_settings){.rate = 64});
     fixture_sql(database, "UPDATE exporter SET byte_layer = 'l3' WHERE protocol = 'netflow5'");
     sqlite3_close(database);
-    struct report *report = compare_names(NULL, 0);
+    struct report *report = testing_compare_names(NULL, 0);
     assert_int_equal(report->sources[1].ok, REPORT_NO);
-    release(report);
-    assert_int_equal(sqlite3_open(database_path, &database), SQLITE_OK);
+    testing_release(report);
+    assert_int_equal(sqlite3_open(testing_database, &database), SQLITE_OK);
     fixture_sql(database, "UPDATE flow_record SET bytes = bytes - 14 * packets WHERE exporter_id = 11");
     sqlite3_close(database);
-    report = compare_names(NULL, 0);
+    report = testing_compare_names(NULL, 0);
     assert_int_equal(report->sources[1].ok, REPORT_YES);
-    release(report);
+    testing_release(report);
 }
 
 static void a_wrong_byte_layer_is_named(void **state) {
     (void)state;
-    sqlite3 *database = fixture_open(database_path);
+    sqlite3 *database = fixture_open(testing_database);
     fixture_session(database, 1, &(struct fixture_settings){.rate = 64});
     fixture_sql(database, "UPDATE flow_record SET bytes = bytes - 14 * packets WHERE exporter_id = 11");
     sqlite3_close(database);
-    struct report *report = compare_names(NULL, 0);
+    struct report *report = testing_compare_names(NULL, 0);
     assert_int_equal(report->sources[1].ok, REPORT_NO);
-    assert_says(report->sources[1].finding, "it counts layer 3");
-    release(report);
+    testing_says(report->sources[1].finding, "it counts layer 3");
+    testing_release(report);
 }
 
 static void a_capture_that_dropped_makes_the_truth_incomplete(void **state) {
     (void)state;
-    sqlite3 *database = fixture_open(database_path);
+    sqlite3 *database = fixture_open(testing_database);
     fixture_session(database, 1, &(struct fixture_settings){.rate = 64});
     fixture_sql(database, "UPDATE capture SET dropped = 7 WHERE station = 2");
     sqlite3_close(database);
-    struct report *report = compare_names(NULL, 0);
+    struct report *report = testing_compare_names(NULL, 0);
     assert_false(report->truth_complete);
     assert_true(report->truth_uncertain);
-    assert_says(report->verdict, "truth is incomplete");
-    release(report);
+    testing_says(report->verdict, "truth is incomplete");
+    testing_release(report);
 }
 
 static void frames_taken_in_and_not_delivered_make_the_truth_uncertain(void **state) {
     (void)state;
-    sqlite3 *database = fixture_open(database_path);
+    sqlite3 *database = fixture_open(testing_database);
     fixture_session(database, 1, &(struct fixture_settings){.rate = 64});
     fixture_sql(database, "UPDATE truth SET packets = packets - 1 WHERE direction = 1 AND flow_id = 1057");
     sqlite3_close(database);
-    struct report *report = compare_names(NULL, 0);
+    struct report *report = testing_compare_names(NULL, 0);
     assert_true(report->truth_uncertain);
     assert_true(report->truth_doubt > 0 && report->truth_doubt < 20);
     assert_int_equal(report->sources[1].ok, REPORT_NO);
-    assert_says(report->sources[1].finding, "the truth itself is uncertain");
-    release(report);
+    testing_says(report->sources[1].finding, "the truth itself is uncertain");
+    testing_release(report);
 }
 
 static void exports_that_came_twice_are_named(void **state) {
     (void)state;
-    sqlite3 *database = fixture_open(database_path);
+    sqlite3 *database = fixture_open(testing_database);
     fixture_session(database, 1, &(struct fixture_settings){.rate = 64});
     fixture_sql(
         database,
@@ -380,16 +322,16 @@ static void exports_that_came_twice_are_named(void **state) {
         "end_ns, rate_source, scaled) SELECT session_id, exporter_id, recv_ns, flow_id, packets, bytes, "
         "start_ns, end_ns, 0, 0 FROM flow_record WHERE exporter_id = 11 AND flow_id = 1057");
     sqlite3_close(database);
-    struct report *report = compare_names(NULL, 0);
+    struct report *report = testing_compare_names(NULL, 0);
     assert_int_equal(report->sources[1].ok, REPORT_NO);
-    assert_says(report->sources[1].finding, "differs in 1 of 40 flows");
-    assert_says(report->sources[1].finding, "came twice");
-    release(report);
+    testing_says(report->sources[1].finding, "differs in 1 of 40 flows");
+    testing_says(report->sources[1].finding, "came twice");
+    testing_release(report);
 }
 
 static void the_rate_over_time_holds_all_bytes(void **state) {
     (void)state;
-    struct report *report = compare(&(struct fixture_settings){.rate = 64});
+    struct report *report = testing_compare(&(struct fixture_settings){.rate = 64});
     double truth = 0.0;
     double bytes[3] = {0.0, 0.0, 0.0};
     for (size_t i = 0; i < report->series.count; i++) {
@@ -402,7 +344,7 @@ static void the_rate_over_time_holds_all_bytes(void **state) {
     for (size_t s = 0; s < 3; s++) {
         assert_true(fabs(bytes[s] / (double)report->sources[s].bytes - 1.0) < 1e-9);
     }
-    release(report);
+    testing_release(report);
 }
 
 /* ---- the ledger alone ---- */
@@ -427,9 +369,9 @@ static void ledger_compares_stages_in_the_order_of_the_way(void **state) {
     report_find_losses(&ledger);
     assert_int_equal(ledger.loss_count, 3);
     assert_int_equal(ledger.losses[0].packets, 5);
-    assert_says(ledger.losses[0].text, "before sampling");
+    testing_says(ledger.losses[0].text, "before sampling");
     assert_int_equal(ledger.losses[1].packets, 2);
-    assert_says(ledger.losses[1].text, "did not forward");
+    testing_says(ledger.losses[1].text, "did not forward");
     assert_int_equal(ledger.losses[2].packets, 3);
     assert_string_equal(ledger.losses[2].to, "tap_in");
 }
@@ -444,7 +386,7 @@ static void ledger_skips_stages_that_nobody_counted(void **state) {
     report_find_losses(&ledger);
     assert_int_equal(ledger.loss_count, 1);
     assert_int_equal(ledger.losses[0].packets, 455);
-    assert_says(ledger.losses[0].text, "the switch lost them");
+    testing_says(ledger.losses[0].text, "the switch lost them");
 }
 
 static void more_than_went_in_is_not_called_a_loss(void **state) {
@@ -495,7 +437,7 @@ static void assert_golden(const char *name, const char *text) {
 static void text_json_and_csv_are_the_golden_ones(void **state) {
     (void)state;
     struct report *report =
-        compare(&(struct fixture_settings){.label = "demo", .rate = 64, .switch_loss = 3});
+        testing_compare(&(struct fixture_settings){.label = "demo", .rate = 64, .switch_loss = 3});
     char *text = render(report, REPORT_TEXT);
     assert_golden("report.txt", text);
     free(text);
@@ -507,13 +449,13 @@ static void text_json_and_csv_are_the_golden_ones(void **state) {
     assert_golden("report.json", text);
     free(text);
     json_decref(json);
-    release(report);
+    testing_release(report);
 }
 
 static void text_fits_100_columns(void **state) {
     (void)state;
     struct report *report =
-        compare(&(struct fixture_settings){.label = "demo", .rate = 64, .switch_loss = 50});
+        testing_compare(&(struct fixture_settings){.label = "demo", .rate = 64, .switch_loss = 50});
     char *text = render(report, REPORT_TEXT);
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
         if (strlen(line) > 100) {
@@ -521,12 +463,12 @@ static void text_fits_100_columns(void **state) {
         }
     }
     free(text);
-    release(report);
+    testing_release(report);
 }
 
 static void json_has_what_was_promised_and_no_nan(void **state) {
     (void)state;
-    struct report *report = compare(&(struct fixture_settings){.rate = 64});
+    struct report *report = testing_compare(&(struct fixture_settings){.rate = 64});
     char *text = render(report, REPORT_JSON);
     json_t *json = json_loads(text, 0, NULL);
     assert_non_null(json);
@@ -554,12 +496,12 @@ static void json_has_what_was_promised_and_no_nan(void **state) {
     assert_true(json_is_integer(json_object_get(row, "packets")));
     assert_true(json_is_true(json_object_get(json_object_get(json, "verdict"), "ok")));
     json_decref(json);
-    release(report);
+    testing_release(report);
 }
 
 static void a_hostile_label_stays_text_in_every_format(void **state) {
     (void)state;
-    struct report *report = compare(
+    struct report *report = testing_compare(
         &(struct fixture_settings){.label = "</script><script>alert(1)</script>\"'&\033[2J\xff", .rate = 64});
     char *html = render(report, REPORT_HTML);
     size_t scripts = 0;
@@ -578,7 +520,7 @@ static void a_hostile_label_stays_text_in_every_format(void **state) {
     assert_non_null(json);
     json_decref(json);
     free(text);
-    release(report);
+    testing_release(report);
 }
 
 int main(void) {
@@ -615,5 +557,5 @@ int main(void) {
         cmocka_unit_test(json_has_what_was_promised_and_no_nan),
         cmocka_unit_test(a_hostile_label_stays_text_in_every_format),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, testing_make_folder, testing_remove_folder);
 }
