@@ -21,12 +21,13 @@ static const char help[] =
     "an address' frames first, unless mac= says it.\n\n"
     "Example:  nsmon import --exports exports.pcap --truth tap1.pcap --truth tap2.pcap --sampling 16\n"
     "          nsmon compare sflow netflow ipfix\n\n"
-    "  --exports FILE       NetFlow, IPFIX, sFlow datagrams, on any UDP port\n"
+    "  --exports FILE       NetFlow, IPFIX, sFlow datagrams, on any UDP port; - is standard input\n"
     "  --truth FILE[,mac=ADDRESS]   the frames at a tap\n"
     "  --sampling N         of exporters that do not say theirs, such as Open vSwitch's IPFIX\n"
     "  --dialect NAME       openvswitch or generic, instead of recognising it\n"
     "  --label TEXT         a name for the session\n"
-    "  --db FILE            database (default ~/.local/share/nsmon/nsmon.db; /var/lib/nsmon for root)\n";
+    "  --db FILE            database (default ~/.local/share/nsmon/nsmon.db; /var/lib/nsmon for root)\n"
+    "  -h, --help           this text\n";
 
 struct arguments {
     struct import_settings import;
@@ -51,7 +52,7 @@ static int take_truth(char *text, struct import_settings *import, struct error *
     }
     struct import_truth *truth = &import->truths[import->truth_count++];
     char *comma = strstr(text, ",mac=");
-    truth->path = text;
+    truth->file.path = text;
     if (comma == NULL) {
         return 0;
     }
@@ -67,7 +68,7 @@ static int take(int option, char *argument, struct arguments *arguments, struct 
         if (import->export_count == IMPORT_FILES_MAX) {
             return error_set(error, -EINVAL, "at most %d export files can be read at once", IMPORT_FILES_MAX);
         }
-        import->exports[import->export_count++] = argument;
+        import->exports[import->export_count++].path = argument;
         return 0;
     case OPTION_TRUTH:
         return take_truth(argument, import, error);
@@ -125,10 +126,10 @@ static char *describe(const struct import_settings *import) {
     json_t *exports = json_array();
     json_t *truths = json_array();
     for (size_t i = 0; i < import->export_count; i++) {
-        json_array_append_new(exports, json_string(import->exports[i]));
+        json_array_append_new(exports, json_string(import->exports[i].path));
     }
     for (size_t i = 0; i < import->truth_count; i++) {
-        json_array_append_new(truths, json_string(import->truths[i].path));
+        json_array_append_new(truths, json_string(import->truths[i].file.path));
     }
     json_t *json = json_pack("{s:o, s:o, s:I}", "exports", exports, "truth", truths, "sampling",
                              (json_int_t)import->sampling_rate);
@@ -149,6 +150,12 @@ static int run(int argc, char *argv[]) {
     }
     code = privilege_find_user(&identity, &error);
     code = code == 0 ? database_locate(arguments.database, &identity, path, sizeof path, &error) : code;
+    code = code == 0 ? import_open_files(&arguments.import, &error) : code;
+    if (code == 0 && geteuid() == 0) { /* root may open what it likes, but is not to read what is in it */
+        bool brokered;
+        code = database_check(path, &identity, arguments.import.label, &brokered, &error);
+        code = code == 0 ? database_drop_root(path, &identity, brokered, &error) : code;
+    }
     if (code != 0) {
         return say_failed(&error);
     }

@@ -23,7 +23,8 @@ static const char help[] =
     "  --format text|json|csv|html   of the comparison (default text)\n"
     "  -o, --output FILE             write it there instead of to standard output\n"
     "  --top N                       list the N largest flows (default 20)\n"
-    "  -v, --verbose                 show every step\n";
+    "  -v, --verbose                 show every step\n"
+    "  -h, --help                    this text\n";
 
 enum { OPTION_DURATION = LAB_OPTION_END, OPTION_SCALE, OPTION_SEED };
 

@@ -20,7 +20,9 @@ static int parse(int argc, char *argv[], struct lab_settings *settings, bool *ve
     while ((option = getopt_long(argc, argv, ":vh", options, NULL)) != -1) {
         int code = 0;
         if (option == 'h') {
-            printf("%s%s  -v, --verbose                 show every step\n", help, lab_options_help);
+            printf("%s%s  -v, --verbose                 show every step\n  -h, --help                    "
+                   "this text\n",
+                   help, lab_options_help);
             return 1;
         }
         if (option == 'v') {

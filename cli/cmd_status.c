@@ -19,7 +19,8 @@ static const char help[] =
     "switch's ports.  Needs no root.\n\n"
     "Example:  nsmon status --format json\n\n"
     "  --prefix NAME        the lab that was started with this prefix\n"
-    "  --format text|json   (default text)\n";
+    "  --format text|json   (default text)\n"
+    "  -h, --help           this text\n";
 
 enum { OPTION_FORMAT = LAB_OPTION_END };
 

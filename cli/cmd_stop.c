@@ -13,7 +13,8 @@ static const char help[] =
     "lab left behind is taken down as well; nothing else is touched.\n\n"
     "Example:  sudo nsmon stop && nsmon report\n\n"
     "  --prefix NAME   the lab that was started with this prefix\n"
-    "  -v, --verbose   show every step\n";
+    "  -v, --verbose   show every step\n"
+    "  -h, --help      this text\n";
 
 static int parse(int argc, char *argv[], char prefix[6], bool *verbose, struct error *error) {
     static const struct option options[] = {{"prefix", required_argument, NULL, LAB_OPTION_PREFIX},

@@ -23,7 +23,8 @@ static const char help[] =
     "  --seed N             the same seed makes the same flows (default: a new one)\n"
     "  --flows              print every flow at the end\n"
     "  --format text|json   of the result (default text)\n"
-    "  --prefix NAME        the lab that was started with this prefix\n";
+    "  --prefix NAME        the lab that was started with this prefix\n"
+    "  -h, --help           this text\n";
 
 enum {
     OPTION_LIST = LAB_OPTION_END,

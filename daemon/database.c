@@ -148,7 +148,7 @@ int database_drop_root(const char *path, const struct identity *identity, bool b
 }
 
 /* Tries to write 'path' in a child process, since dropping root can't be undone. */
-static int try_to_write(const char *path, const struct identity *identity, bool brokered,
+static int try_to_write(const char *path, const struct identity *identity, const char *label, bool brokered,
                         struct error *error) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
@@ -158,7 +158,7 @@ static int try_to_write(const char *path, const struct identity *identity, bool 
     if (child == 0) {
         struct error why = {0};
         int code = database_drop_root(path, identity, brokered, &why);
-        code = code == 0 ? store_check(path, &why) : code;
+        code = code == 0 ? store_check(path, label, &why) : code;
         if (code != 0 && write(ends[1], why.text, strlen(why.text)) < 0) {
             _exit(2);
         }
@@ -176,11 +176,12 @@ static int try_to_write(const char *path, const struct identity *identity, bool 
     return 0;
 }
 
-int database_check(const char *path, const struct identity *identity, bool *brokered, struct error *error) {
+int database_check(const char *path, const struct identity *identity, const char *label, bool *brokered,
+                   struct error *error) {
     struct error first = {0};
     *brokered = false;
-    int code = try_to_write(path, identity, false, &first);
-    if (code != 0 && geteuid() == 0 && try_to_write(path, identity, true, NULL) == 0) {
+    int code = try_to_write(path, identity, label, false, &first);
+    if (code != 0 && geteuid() == 0 && try_to_write(path, identity, label, true, NULL) == 0) {
         *brokered = true;
         return 0;
     }

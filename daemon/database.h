@@ -15,9 +15,10 @@ int database_locate(const char *wanted, const struct identity *identity, char *p
                     struct error *error);
 
 /* Looks, as 'identity', whether 'path' can be written, and sets '*brokered' if that takes a broker, since
- * only root may write the folder (collector/store/broker.h).  Returns 0, or a negative errno with 'error'
- * filled. */
-int database_check(const char *path, const struct identity *identity, bool *brokered, struct error *error);
+ * only root may write the folder (collector/store/broker.h).  'label' is the session's to be, or NULL.
+ * Returns 0, or a negative errno with 'error' filled. */
+int database_check(const char *path, const struct identity *identity, const char *label, bool *brokered,
+                   struct error *error);
 
 /* Becomes 'identity' for good in a process that is to write 'path', leaving a broker behind if 'brokered'.
  * Returns 0, or a negative errno with 'error' filled. */

@@ -232,7 +232,8 @@ static int prepare(struct supervisor_settings *settings, lab_progress_fn *progre
                                        sizeof settings->database, error)
                      : code;
     code = code == 0 ? check_ports(lab, error) : code;
-    code = code == 0 ? database_check(settings->database, &identity, &settings->brokered, error) : code;
+    code = code == 0 ? database_check(settings->database, &identity, lab->label, &settings->brokered, error)
+                     : code;
     code = code == 0 ? prepare_pcap_dir(lab->pcap_dir, settings->pcap_dir, error) : code;
     code = code == 0 ? run_dir_make(&settings->dir, error) : code;
     if (code == 0 && (topo_recorded(settings->dir.path) || remains_noted(&settings->dir))) {

@@ -37,7 +37,7 @@ void remains_close_sessions(const struct run_dir *dir, const char *prefix) {
     bool noted = read_note(dir, path);
     unlink(dir->database);
     if (!noted || access(path, F_OK) != 0 || privilege_find_user(&identity, NULL) != 0 ||
-        database_check(path, &identity, &brokered, NULL) != 0) {
+        database_check(path, &identity, NULL, &brokered, NULL) != 0) {
         return;
     }
     pid_t child = fork();

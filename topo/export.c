@@ -144,14 +144,10 @@ int topo_flush(struct topo *topo, int64_t *wait_ns, struct error *error) {
     if (code != 0) {
         return code;
     }
-    if (last.netflow.port != 0) {
-        /* NetFlow exports what it was told, and it is told by the revalidators; on a busy machine they are
-         * late, and the last packets would miss both looks that the flush waits for. */
-        code = vswitch_settle(topo, error);
-        if (code != 0) {
-            return code;
-        }
-    }
+    /* NetFlow exports what it was told, and it is told by the revalidators; on a busy machine they are late,
+     * and the last packets would miss both looks that the flush waits for. */
+    struct error settle_error = {0};
+    int settled = last.netflow.port != 0 ? vswitch_settle(topo, &settle_error) : 0;
     ovs_begin(&transaction, topo);
     if (last.netflow.port != 0) {
         last.netflow.active_timeout_s = 1;
@@ -172,8 +168,9 @@ int topo_flush(struct topo *topo, int64_t *wait_ns, struct error *error) {
         return 0;
     }
     code = commit(topo, &transaction, "flush", error);
-    if (code == 0) {
-        topo->export = last;
+    if (code != 0) {
+        return code; /* a switch that has died says so better here */
     }
-    return code;
+    topo->export = last;
+    return settled == 0 ? 0 : error_set(error, settled, "%s", settle_error.text);
 }

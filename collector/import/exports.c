@@ -43,10 +43,10 @@ static int find_datagram(int dlt, const struct pcap_pkthdr *header, const uint8_
     return 0;
 }
 
-int exports_read(struct import *import, const char *path, struct error *error) {
-    pcap_t *pcap = import_open(path, error);
+int exports_read(struct import *import, const struct import_file *file, struct error *error) {
+    pcap_t *pcap = import_open(file, error);
     if (pcap == NULL) {
-        return -ENOENT;
+        return -EINVAL;
     }
     int dlt = pcap_datalink(pcap);
     struct pcap_pkthdr *header;
@@ -65,9 +65,9 @@ int exports_read(struct import *import, const char *path, struct error *error) {
             collector_tick(import->collector, at_ns);
             next_tick_ns = at_ns + TICK_NS;
         }
-        import_advance(import, path, header);
+        import_advance(import, file->path, header);
     }
-    int code = import_ended(pcap, result, path, error);
+    int code = import_ended(pcap, result, file->path, error);
     pcap_close(pcap);
     collector_finish(import->collector, next_tick_ns);
     return code;

@@ -1,8 +1,11 @@
 #include "collector/import/import.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "collector/import/reading.h"
 #include "common/clock.h"
@@ -14,11 +17,29 @@ int64_t import_stamp_ns(const struct pcap_pkthdr *header) {
     return (int64_t)header->ts.tv_sec * NS_PER_S + header->ts.tv_usec;
 }
 
-pcap_t *import_open(const char *path, struct error *error) {
+/* A pipe is read once, so it can't be looked at first. */
+static bool is_seekable(const struct import_file *file) {
+    return lseek(file->fd, 0, SEEK_CUR) >= 0;
+}
+
+pcap_t *import_open(const struct import_file *file, struct error *error) {
     char text[PCAP_ERRBUF_SIZE] = "";
-    pcap_t *pcap = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, text);
+    int fd = dup(file->fd);
+    FILE *stream = fd >= 0 ? fdopen(fd, "rb") : NULL;
+    if (stream == NULL) {
+        error_set(error, -errno, "could not read '%s': %s", file->path, strerror(errno));
+        return NULL;
+    }
+    if (is_seekable(file) && lseek(fd, 0, SEEK_SET) != 0) {
+        error_set(error, -errno, "could not go back to the beginning of '%s': %s", file->path,
+                  strerror(errno));
+        fclose(stream);
+        return NULL;
+    }
+    pcap_t *pcap = pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO, text);
     if (pcap == NULL) {
-        error_set(error, -ENOENT, "could not read the capture file: %s", text);
+        error_set(error, -EINVAL, "could not read '%s' as a capture file: %s", file->path, text);
+        fclose(stream);
     }
     return pcap;
 }
@@ -40,13 +61,18 @@ int import_ended(pcap_t *pcap, int result, const char *path, struct error *error
                      pcap_geterr(pcap));
 }
 
+static const struct import_file *file_number(const struct import_settings *settings, size_t number) {
+    return number < settings->export_count ? &settings->exports[number]
+                                           : &settings->truths[number - settings->export_count].file;
+}
+
 static void add_up_sizes(struct import *import) {
     const struct import_settings *settings = import->settings;
     for (size_t i = 0; i < settings->export_count + settings->truth_count; i++) {
-        struct stat stat_of;
-        const char *path = i < settings->export_count ? settings->exports[i]
-                                                      : settings->truths[i - settings->export_count].path;
-        import->total_bytes += stat(path, &stat_of) == 0 ? (uint64_t)stat_of.st_size : 0;
+        struct stat status;
+        if (fstat(file_number(settings, i)->fd, &status) == 0) {
+            import->total_bytes += (uint64_t)status.st_size;
+        }
     }
 }
 
@@ -72,7 +98,7 @@ static int read_exports(struct import *import, struct error *error) {
     }
     struct error first = {0};
     for (size_t i = 0; i < settings->export_count; i++) {
-        int read = exports_read(import, settings->exports[i], code == 0 ? &first : NULL);
+        int read = exports_read(import, &settings->exports[i], code == 0 ? &first : NULL);
         code = code == 0 ? read : code;
     }
     struct collector_totals totals = collector_totals(import->collector);
@@ -104,16 +130,31 @@ static int read_all(struct import *import, const struct stations *stations, stru
     return exports != 0 ? error_set(error, exports, "%s", export_error.text) : truths;
 }
 
-/* What can't be opened is said before a session is begun. */
-static int check_files(const struct import_settings *settings, struct error *error) {
-    for (size_t i = 0; i < settings->export_count; i++) {
-        pcap_t *pcap = import_open(settings->exports[i], error);
-        if (pcap == NULL) {
-            return -ENOENT;
-        }
+static int open_file(struct import_file *file, struct error *error) {
+    file->fd = strcmp(file->path, "-") == 0 ? dup(STDIN_FILENO) : open(file->path, O_RDONLY | O_CLOEXEC);
+    if (file->fd < 0) {
+        return error_set(error, -errno, "could not open '%s': %s", file->path, strerror(errno));
+    }
+    pcap_t *pcap = is_seekable(file) ? import_open(file, error) : NULL;
+    if (pcap != NULL) {
         pcap_close(pcap);
     }
-    return 0;
+    return pcap == NULL && is_seekable(file) ? -EINVAL : 0;
+}
+
+int import_open_files(struct import_settings *settings, struct error *error) {
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < settings->export_count; i++) {
+        code = open_file(&settings->exports[i], error);
+    }
+    for (size_t i = 0; code == 0 && i < settings->truth_count; i++) {
+        struct import_file *file = &settings->truths[i].file;
+        code = open_file(file, error);
+        if (code == 0 && !is_seekable(file)) {
+            code = error_set(error, -ESPIPE, "truth has to be a file: '%s' can't be read twice", file->path);
+        }
+    }
+    return code;
 }
 
 int import_files(const struct import_settings *settings, struct import_result *result, struct error *error) {
@@ -127,10 +168,6 @@ int import_files(const struct import_settings *settings, struct import_result *r
         .wait_when_full = true,
     };
     *result = (struct import_result){0};
-    int code = check_files(settings, error);
-    if (code != 0) {
-        return code;
-    }
     struct stations *stations = stations_learn(settings, error);
     if (stations == NULL) {
         return -EINVAL;
@@ -142,7 +179,7 @@ int import_files(const struct import_settings *settings, struct import_result *r
         return -EIO;
     }
     result->session_id = store_session_id(import.store);
-    code = read_all(&import, stations, error);
+    int code = read_all(&import, stations, error);
     stations_free(stations);
     struct error close_error;
     int closed = store_close(import.store, "stopped", clock_real_ns(), &close_error);

@@ -10,9 +10,15 @@
 
 enum { IMPORT_FILES_MAX = 16 };
 
+/* A capture file, opened before root is dropped. */
+struct import_file {
+    const char *path; /* "-" is standard input */
+    int fd;           /* import_open_files() opens it */
+};
+
 /* A capture of what a tap saw. */
 struct import_truth {
-    const char *path;
+    struct import_file file;
     bool has_mac; /* 'mac' is the station's address: frames from it are on their way out */
     uint8_t mac[6];
 };
@@ -24,7 +30,7 @@ struct import_settings {
     const char *database;
     const char *label;    /* of the session, or NULL */
     const char *settings; /* JSON of the session */
-    const char *exports[IMPORT_FILES_MAX];
+    struct import_file exports[IMPORT_FILES_MAX];
     size_t export_count;
     struct import_truth truths[IMPORT_FILES_MAX];
     size_t truth_count;
@@ -44,8 +50,11 @@ struct import_result {
     uint64_t malformed;    /* datagrams that were not whole */
 };
 
-/* Reads all files into a new session.  Files may be pcap or pcapng.  A broken file is read as far as it goes,
- * and then counts as an error.  Returns 0, or a negative errno with 'error' filled: -ENOENT for a file that
- * can't be opened, -EINVAL when it can't be told which station a truth file is of, -EIO when the database
- * can't be written. */
+/* Opens all files of 'settings'.  Returns 0, or a negative errno with 'error' filled: -ENOENT for a file that
+ * is not there, -EINVAL for one that is no capture file. */
+int import_open_files(struct import_settings *settings, struct error *error);
+
+/* Reads all files, which are open, into a new session.  Files may be pcap or pcapng.  A broken file is read
+ * as far as it goes, and then counts as an error.  Returns 0, or a negative errno with 'error' filled:
+ * -EINVAL when it can't be told which station a truth file is of, -EIO when the database can't be written. */
 int import_files(const struct import_settings *settings, struct import_result *result, struct error *error);

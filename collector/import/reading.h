@@ -18,8 +18,8 @@ struct import {
 /* The time of a frame in a file opened with nanosecond precision. */
 int64_t import_stamp_ns(const struct pcap_pkthdr *header);
 
-/* Opens a capture file with nanosecond stamps.  Returns NULL with 'error' filled. */
-pcap_t *import_open(const char *path, struct error *error);
+/* Begins to read an open capture file, with nanosecond stamps.  Returns NULL with 'error' filled. */
+pcap_t *import_open(const struct import_file *file, struct error *error);
 
 /* Counts the bytes of a frame as read and now and then tells of it. */
 void import_advance(struct import *import, const char *path, const struct pcap_pkthdr *header);
@@ -28,7 +28,7 @@ void import_advance(struct import *import, const char *path, const struct pcap_p
 int import_ended(pcap_t *pcap, int result, const char *path, struct error *error);
 
 /* Feeds the exports of one file to the collector.  Returns 0 or a negative errno with 'error' filled. */
-int exports_read(struct import *import, const char *path, struct error *error);
+int exports_read(struct import *import, const struct import_file *file, struct error *error);
 
 /* Which station's tap a truth file was captured at. */
 struct stations;

@@ -100,15 +100,15 @@ static void look_at(struct stations *stations, size_t file, const struct pcap_pk
 
 static int look_through(struct stations *stations, const struct import_settings *settings, size_t file,
                         struct error *error) {
-    pcap_t *pcap = import_open(settings->truths[file].path, error);
+    pcap_t *pcap = import_open(&settings->truths[file].file, error);
     if (pcap == NULL) {
-        return -ENOENT;
+        return -EINVAL;
     }
     if (pcap_datalink(pcap) != DLT_EN10MB) {
         pcap_close(pcap);
         return error_set(error, -EPROTONOSUPPORT,
                          "'%s' is not a capture of Ethernet frames, as truth has to be",
-                         settings->truths[file].path);
+                         settings->truths[file].file.path);
     }
     struct pcap_pkthdr *header;
     const u_char *bytes;
@@ -174,7 +174,7 @@ static int use_given(struct stations *stations, const struct import_settings *se
             return error_set(error, -EINVAL,
                              "can't tell which station '%s' was captured at: say so with "
                              "--truth %s,mac=aa:bb:cc:dd:ee:ff",
-                             settings->truths[i].path, settings->truths[i].path);
+                             settings->truths[i].file.path, settings->truths[i].file.path);
         }
     }
     return 0;

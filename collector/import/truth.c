@@ -6,7 +6,7 @@
 #include "collector/import/reading.h"
 
 struct truth_file {
-    const char *path;
+    const struct import_file *file;
     size_t number;
     struct meter *meters[2]; /* by truth direction */
     int64_t capture_id;
@@ -25,9 +25,9 @@ static void meter_file(struct import *import, const struct stations *stations, c
 static void write_capture(struct import *import, const struct stations *stations,
                           const struct truth_file *file) {
     struct capture_row *row = &store_append(import->appender, ROW_CAPTURE)->capture;
-    const char *slash = strrchr(file->path, '/');
+    const char *slash = strrchr(file->file->path, '/');
     row->id = file->capture_id;
-    snprintf(row->name, sizeof row->name, "%s", slash != NULL ? slash + 1 : file->path);
+    snprintf(row->name, sizeof row->name, "%s", slash != NULL ? slash + 1 : file->file->path);
     snprintf(row->role, sizeof row->role, "station");
     row->has_mac = stations_main_mac(stations, file->number, row->mac);
     row->station = (int64_t)file->number + 1;
@@ -41,24 +41,24 @@ static void write_capture(struct import *import, const struct stations *stations
 
 static int read_frames(struct import *import, const struct stations *stations, const struct truth_file *file,
                        struct error *error) {
-    pcap_t *pcap = import_open(file->path, error);
+    pcap_t *pcap = import_open(file->file, error);
     if (pcap == NULL) {
-        return -ENOENT;
+        return -EINVAL;
     }
     struct pcap_pkthdr *header;
     const u_char *bytes;
     int result;
     while ((result = pcap_next_ex(pcap, &header, &bytes)) == 1) {
         meter_file(import, stations, file, header, bytes);
-        import_advance(import, file->path, header);
+        import_advance(import, file->file->path, header);
     }
-    int code = import_ended(pcap, result, file->path, error);
+    int code = import_ended(pcap, result, file->file->path, error);
     pcap_close(pcap);
     return code;
 }
 
 int truth_read(struct import *import, const struct stations *stations, size_t number, struct error *error) {
-    struct truth_file file = {.path = import->settings->truths[number].path,
+    struct truth_file file = {.file = &import->settings->truths[number].file,
                               .number = number,
                               .capture_id = store_next_id(import->store)};
     int code = 0;

@@ -1,9 +1,11 @@
 #include "collector/store/schema.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 extern const unsigned char store_schema_sql[];
 
@@ -65,7 +67,12 @@ int schema_open(const char *path, sqlite3 **database, struct error *error) {
     int result = sqlite3_open_v2(path, &opened, flags, NULL);
     if (result != SQLITE_OK) {
         const char *why = opened == NULL ? "out of memory" : sqlite3_errmsg(opened);
-        int system = opened == NULL ? 0 : sqlite3_system_errno(opened);
+        /* SQLite tries again without writing, and tells why that failed; ask for ourselves. */
+        int probe = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        int system = probe < 0 ? errno : 0;
+        if (probe >= 0) {
+            close(probe);
+        }
         error_set(error, 0,
                   "could not open the database '%s': %s%s%s; give a file in a folder that can be written "
                   "with --db",

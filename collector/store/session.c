@@ -4,6 +4,23 @@
 
 #include "collector/store/bind.h"
 
+static int label_taken(const char *label, struct error *error) {
+    return error_set(error, -EEXIST, "there is a session with the label '%s' already; give another", label);
+}
+
+int session_check_label(sqlite3 *database, const char *label, struct error *error) {
+    sqlite3_stmt *statement = NULL;
+    bool taken = false;
+    if (label != NULL && sqlite3_prepare_v2(database, "SELECT 1 FROM session WHERE label = ?", -1, &statement,
+                                            NULL) == SQLITE_OK) {
+        struct binder b = bind_begin(statement);
+        bind_text(&b, label);
+        taken = sqlite3_step(statement) == SQLITE_ROW;
+    }
+    sqlite3_finalize(statement);
+    return taken ? label_taken(label, error) : 0;
+}
+
 int session_begin(sqlite3 *database, const struct session_settings *settings, int64_t *id,
                   struct error *error) {
     static const char sql[] =
@@ -23,8 +40,7 @@ int session_begin(sqlite3 *database, const struct session_settings *settings, in
     int code = 0;
     if (sqlite3_step(statement) != SQLITE_DONE) {
         if (sqlite3_extended_errcode(database) == SQLITE_CONSTRAINT_UNIQUE) {
-            code = error_set(error, -EEXIST, "there is a session with the label '%s' already; give another",
-                             settings->label);
+            code = label_taken(settings->label, error);
         } else {
             code = error_set(error, -EIO, "could not begin a session: %s", sqlite3_errmsg(database));
         }

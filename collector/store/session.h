@@ -10,6 +10,10 @@
 int session_begin(sqlite3 *database, const struct session_settings *settings, int64_t *id,
                   struct error *error);
 
+/* Looks whether a session may be called 'label' (NULL: nothing to look for).  Returns 0, or -EEXIST with
+ * 'error' filled. */
+int session_check_label(sqlite3 *database, const char *label, struct error *error);
+
 /* Ends as "failed" the lab sessions of 'prefix' that still run.  Returns 0 or -EIO. */
 int session_fail_running(sqlite3 *database, const char *prefix);
 

@@ -163,6 +163,9 @@ struct store *store_open(const char *path, const struct session_settings *settin
     store->queue = queue_create(BATCH_POOL);
     int code = store->pool == NULL || store->queue == NULL ? error_set(error, -ENOMEM, "out of memory") : 0;
     code = code == 0 ? schema_open(path, &store->database, error) : code;
+    if (code == 0 && strcmp(settings->kind, "lab") == 0) {
+        session_fail_running(store->database, settings->prefix); /* there is but one lab of a prefix */
+    }
     code = code == 0 ? session_begin(store->database, settings, &store->session_id, error) : code;
     if (code == 0) {
         atomic_store(&store->next_id, (store->session_id << SESSION_ID_SHIFT) + 1);
@@ -189,7 +192,8 @@ int store_close(struct store *store, const char *state, int64_t stopped_ns, stru
     }
     queue_close(store->queue);
     pthread_join(store->writer, NULL);
-    if (session_end(store->database, store->session_id, state, stopped_ns) != 0) {
+    const char *end = store->write_error.text[0] == '\0' ? state : "failed";
+    if (session_end(store->database, store->session_id, end, stopped_ns) != 0) {
         note_error(store, "end of session");
     }
     struct error first = store->write_error;
@@ -197,9 +201,10 @@ int store_close(struct store *store, const char *state, int64_t stopped_ns, stru
     return first.text[0] == '\0' ? 0 : error_set(error, -EIO, "%s", first.text);
 }
 
-int store_check(const char *path, struct error *error) {
+int store_check(const char *path, const char *label, struct error *error) {
     sqlite3 *database = NULL;
     int code = schema_open(path, &database, error);
+    code = code == 0 ? session_check_label(database, label, error) : code;
     schema_close(database);
     return code;
 }

@@ -81,9 +81,10 @@ struct store *store_open(const char *path, const struct session_settings *settin
  * 'error' filled. Takes NULL. */
 int store_close(struct store *store, const char *state, int64_t stopped_ns, struct error *error);
 
-/* Looks whether 'path' can be written as a database of nsmon's, and makes it if it is not there.  Returns 0,
- * or a negative errno with 'error' filled. */
-int store_check(const char *path, struct error *error);
+/* Looks whether 'path' can be written as a database of nsmon's, and makes it if it is not there; and, unless
+ * 'label' is NULL, whether a session may still be called that.  Returns 0, or a negative errno with 'error'
+ * filled. */
+int store_check(const char *path, const char *label, struct error *error);
 
 /* Ends as "failed" the lab sessions of 'prefix' that 'path' still calls running, since a crash left them so,
  * and leaves the file as store_close() does.  Returns 0, or a negative errno with 'error' filled. */

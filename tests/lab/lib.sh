@@ -28,6 +28,8 @@ isolate() {
         unshare --net --mount --pid --fork true 2>/dev/null || skip "needs namespaces"
         exec unshare --net --mount --pid --fork --kill-child --mount-proc env NSMON_LAB_INSIDE=1 bash "$@"
     fi
+    # Our copies of other labs' mounts vanish when those labs do: they are not ours to compare.
+    while umount -l /run/netns 2>/dev/null; do :; done
     mount -t tmpfs tmpfs /run || skip "can't have a /run of its own"
     ip link set lo up
     mkdir -p $out $snapshots
@@ -49,7 +51,7 @@ snapshot() {
         find /run -path $out -prune -o -path $snapshots -prune -o -path /run/openvswitch -prune -o -print | sort
         for pid in /proc/[0-9]*; do
             grep -q '^State:.Z' "$pid/status" 2>/dev/null || tr '\0' ' ' <"$pid/cmdline" 2>/dev/null |
-                grep -E 'ovs|nsmon ' | grep -v -e "$0"
+                grep -E 'ovs|nsmon |topo_driver' | grep -v -e "$0"
         done
     } >"$snapshots/$1"
 }

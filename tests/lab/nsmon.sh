@@ -187,8 +187,8 @@ case_errors() {
     refuse 2 "no profile" "$nsmon" traffic nosuch
     refuse 2 "same port" "$nsmon" start --sflow-port 7000 --ipfix-port 7000
     refuse 1 "nsmon start" "$nsmon" traffic quick
-    mkdir -m 755 $out/roots
-    refuse 1 "roots/x.db" "$nsmon" start --db $out/roots/x.db
+    mkdir -m 755 $out/others; chown 1:1 $out/others
+    refuse 1 "others/x.db.*Permission denied" "$nsmon" start --db $out/others/x.db
     refuse 1 "/nonexistent" "$nsmon" start --db /nonexistent/x.db
     echo "not a database at all, but a text of some length" >$out/text.db
     refuse 1 "text.db" "$nsmon" start --db $out/text.db

@@ -1,61 +1,14 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # The room topo/ against the kernel and Open vSwitch: "topo.sh DRIVER CASE".
 #
 #          x-ns1                      x-nsmon-sw or the root namespace                    x-ns2
 #   x-tap1 10.0.0.1 ===veth=== x-ovs-tap1 --- x-nsmon-br0 --- x-ovs-tap2 ===veth=== x-tap2 10.0.0.2
-#
-# Each case runs in a network, mount and process namespace of its own with an empty /run, so that it sees nothing of
-# the machine's other labs, can compare all that there is before and after, and leaves nothing, however it ends.
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+isolate "$0" "$@"
+need ping iperf3
 driver=$1
 case=$2
-set -u
-
-skip() {
-    echo "skipped: $1"
-    exit 77
-}
-
-if [ "${NSMON_TOPO_INSIDE:-}" = "" ]; then
-    [ "$(id -u)" = 0 ] || skip "needs root"
-    for program in ip unshare ping iperf3 ovs-vsctl; do
-        command -v $program >/dev/null || skip "needs $program"
-    done
-    [ -x /usr/sbin/ovs-vswitchd ] || skip "needs ovs-vswitchd"
-    unshare --net --mount --pid --fork true 2>/dev/null || skip "needs namespaces"
-    exec unshare --net --mount --pid --fork --kill-child --mount-proc env NSMON_TOPO_INSIDE=1 sh "$0" "$@"
-fi
-
-# Our copies of other labs' mounts vanish when those labs do: they are not ours to compare.
-while umount -l /run/netns 2>/dev/null; do :; done
-mount -t tmpfs tmpfs /run || skip "can't have a /run of its own"
-ip link set lo up
-out=/run/test-out
-snapshots=/run/snapshots
-mkdir $out $snapshots
-
-fail() {
-    echo "FAILED: $1"
-    cat $out/last 2>/dev/null
-    exit 1
-}
-
-# Everything a lab could leave, as the file $1.
-snapshot() {
-    {
-        ip netns 2>/dev/null
-        ip -o link | cut -d: -f2
-        cut -d' ' -f2 /proc/mounts
-        find /run -path $out -prune -o -path $snapshots -prune -o -path /run/openvswitch -prune -o -print | sort
-        for pid in /proc/[0-9]*; do
-            grep -q '^State:.Z' "$pid/status" 2>/dev/null || tr '\0' ' ' <"$pid/cmdline" 2>/dev/null | grep -F ovs
-        done
-    } >"$snapshots/$1"
-}
-
-same() {
-    snapshot after
-    diff "$snapshots/before" "$snapshots/after" || fail "$1: something is left or gone"
-}
 
 # Runs the driver with the run directory /run/nsmon/$1, the prefix $1 ("-" for none) and the words that follow.
 drive() {
