@@ -1,0 +1,9 @@
+add_test(NAME style.format
+  COMMAND bash ${CMAKE_SOURCE_DIR}/tests/unit/style.sh format ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+set_tests_properties(style.format PROPERTIES SKIP_RETURN_CODE 77 LABELS style TIMEOUT 120)
+# clang-tidy wants clang's own flags, so it goes with the build that has them.
+if(NSMON_FUZZ)
+  add_test(NAME style.tidy
+    COMMAND bash ${CMAKE_SOURCE_DIR}/tests/unit/style.sh tidy ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+  set_tests_properties(style.tidy PROPERTIES SKIP_RETURN_CODE 77 LABELS style TIMEOUT 1200)
+endif()
