@@ -122,8 +122,23 @@ static int sums_init(struct sums *sums, const struct report *report) {
     return sums->detections == NULL ? -ENOMEM : rc;
 }
 
+static int sign(uint64_t estimate, uint64_t truth) {
+    return (estimate > truth) - (estimate < truth);
+}
+
+/* Frames that were lost or added change the packets and the bytes of their flow in one direction. */
+static void note_difference(struct report_source *source, const struct report_flow *flow,
+                            const struct report_estimate *estimate) {
+    bool over = estimate->packets > flow->packets;
+    uint64_t *sum = over ? &source->over_packets : &source->under_packets;
+    *sum = report_add(*sum, over ? estimate->packets - flow->packets : flow->packets - estimate->packets);
+    source->byte_faults +=
+        sign(estimate->packets, flow->packets) != sign(estimate->bytes, estimate->truth_bytes);
+}
+
 static void add_flow(struct report_source *source, const struct report_flow *flow,
                      const struct report_estimate *estimate, struct sums *sums) {
+    note_difference(source, flow, estimate);
     if (flow->packets == 0) {
         source->extra_flows += estimate->packets > 0;
         source->extra_packets = report_add(source->extra_packets, estimate->packets);

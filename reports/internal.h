@@ -38,6 +38,14 @@ int report_make_ledger(struct report *report, struct reader *reader, struct erro
 /* ledger.c: compares neighbouring stages that are already there, and says in words who lost what. */
 void report_find_losses(struct report_ledger *ledger);
 
+/* doubt.c: true if 'source', which is not sampled, differs by no more frames than the truth may lack or have
+ * too many. */
+bool report_doubt_explains_counts(const struct report *report, const struct report_source *source);
+
+/* doubt.c: true if the sampled source 'number' would be within theory, were the frames that the truth may
+ * lack or have too many in the flows where it is furthest away. */
+bool report_doubt_explains_samples(const struct report *report, size_t number);
+
 /* verdict.c: what is right and wrong, in words. */
 void report_make_verdict(struct report *report);
 

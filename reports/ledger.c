@@ -247,28 +247,38 @@ static int64_t stage_packets(const struct report_ledger *ledger, const char *sta
     return READ_NULL;
 }
 
-/* Notes that 'packets' frames may belong to the truth of nobody knows which flow. */
+/* Notes that the truth may lack 'packets' frames, or have so many too many when that is below 0; of which
+ * flow is not known. */
 static void doubt(struct report *report, int64_t packets) {
+    uint64_t *sum = packets > 0 ? &report->truth_may_lack : &report->truth_may_exceed;
     report->truth_uncertain = true;
-    report->truth_doubt = report_add(report->truth_doubt, (uint64_t)llabs((long long)packets));
+    *sum = report_add(*sum, (uint64_t)llabs((long long)packets));
+}
+
+/* Notes the frames that the captures dropped, and returns how many. */
+static int64_t judge_captures(struct report *report) {
+    int64_t missing = 0;
+    for (size_t i = 0; i < report->capture_count; i++) {
+        const struct read_capture *capture = &report->captures[i];
+        if (capture->dropped > 0 || capture->overflow > 0) {
+            report->truth_complete = false;
+            report->truth_uncertain = true;
+            missing += capture->dropped + capture->overflow;
+            report_note(
+                &report->ledger.notes,
+                "Truth incomplete: the capture at %s dropped %lld frames and found no room for the flow "
+                "of %lld.",
+                capture->name, (long long)capture->dropped, (long long)capture->overflow);
+        }
+    }
+    return missing;
 }
 
 /* Is the truth the truth?  It is what the other tap received, and stands for what the switch took in. */
 static void judge_truth(struct report *report) {
     struct report_ledger *ledger = &report->ledger;
     report->truth_complete = true;
-    for (size_t i = 0; i < report->capture_count; i++) {
-        const struct read_capture *capture = &report->captures[i];
-        if (capture->dropped > 0 || capture->overflow > 0) {
-            report->truth_complete = false;
-            doubt(report, capture->dropped + capture->overflow);
-            report_note(
-                &ledger->notes,
-                "Truth incomplete: the capture at %s dropped %lld frames and found no room for the flow "
-                "of %lld.",
-                capture->name, (long long)capture->dropped, (long long)capture->overflow);
-        }
-    }
+    int64_t missing = judge_captures(report);
     for (int station = 1; station <= 2 && !report_is_running(report); station++) {
         const char *direction = direction_from(station);
         int64_t out = stage_packets(ledger, "tap_out", direction);
@@ -288,6 +298,10 @@ static void judge_truth(struct report *report) {
                         "delivered; it is right if the %lld frames were lost before sampling.",
                         direction, llabs((long long)(out - in)));
         }
+    }
+    /* What a capture dropped is missing from its count above, too: it is no second doubt. */
+    if (missing > 0 && report->truth_may_lack < (uint64_t)missing) {
+        report->truth_may_lack = (uint64_t)missing;
     }
 }
 

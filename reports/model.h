@@ -106,6 +106,9 @@ struct report_source {
     struct stats_summary packets_summary, bytes_summary; /* over the flows of the truth */
     struct stats_rate_test rate_test;
     uint64_t differing_flows; /* flows whose packets or bytes are not exactly the truth's */
+    uint64_t over_packets;    /* sum of what it says too much of single flows, extra flows included ... */
+    uint64_t under_packets;   /* ... and too little */
+    uint64_t byte_faults;     /* flows whose bytes are off in another way than their packets */
     uint64_t extra_flows;     /* flows it said and the truth does not have */
     uint64_t extra_packets;
     uint64_t sizes_unknown;  /* samples that did not say how large their frame was */
@@ -183,9 +186,10 @@ struct report {
     char database[4096];
     struct read_session session;
     bool has_truth;
-    bool truth_complete;  /* no capture dropped a frame and every flow had room */
-    bool truth_uncertain; /* frames were lost where nobody knows of which flow, see the ledger's notes */
-    uint64_t truth_doubt; /* how many frames that may be */
+    bool truth_complete;       /* no capture dropped a frame and every flow had room */
+    bool truth_uncertain;      /* frames were lost where nobody knows of which flow, see the ledger's notes */
+    uint64_t truth_may_lack;   /* how many frames it may not have ... */
+    uint64_t truth_may_exceed; /* ... and how many too many */
     uint64_t truth_flows, truth_packets, truth_bytes;
     struct report_flows flows;
     struct report_source sources[REPORT_SOURCES_MAX];

@@ -61,8 +61,6 @@ static void likely_cause(const struct report *report, const struct report_source
                          size_t size) {
     known_losses(report, source, text, size);
     double ratio = source->truth_packets == 0 ? NAN : (double)source->packets / (double)source->truth_packets;
-    uint64_t away = source->packets > source->truth_packets ? source->packets - source->truth_packets
-                                                            : source->truth_packets - source->packets;
     if (text[0] != '\0') {
         return;
     }
@@ -79,8 +77,6 @@ static void likely_cause(const struct report *report, const struct report_source
         snprintf(text, size, "its counts were not scaled by the sampling rate");
     } else if (report_is_running(report) && ratio < 1.0) {
         snprintf(text, size, "the session still runs: its caches are not flushed");
-    } else if (report->truth_uncertain && away <= report->truth_doubt) {
-        snprintf(text, size, "the truth itself is uncertain, see the ledger");
     } else if (source->extra_packets > 0 && ratio > 1.0) {
         snprintf(text, size, "it reports traffic that no tap saw, or that was not delivered");
     } else if (ratio > 1.0 && (!source->sampled || source->rate_test.effective_rate < 1.0)) {
@@ -106,6 +102,16 @@ static void judge_unsampled(const struct report *report, struct report_source *s
         return;
     }
     uint64_t differing = source->differing_flows + source->extra_flows;
+    if (report_doubt_explains_counts(report, source)) {
+        source->ok = REPORT_UNKNOWN;
+        snprintf(source->finding, sizeof source->finding,
+                 "%s differs in %llu of %llu flows (%+lld packets, %+lld bytes), by no more than the truth "
+                 "itself is "
+                 "uncertain (see the ledger): no exporter is to blame",
+                 source->title, (unsigned long long)differing, (unsigned long long)source->truth_flows,
+                 (long long)packets, (long long)bytes);
+        return;
+    }
     char cause[240];
     likely_cause(report, source, cause, sizeof cause);
     source->ok = REPORT_NO;
@@ -145,6 +151,15 @@ static void judge_sampled(const struct report *report, struct report_source *sou
                  summary->failed > 0 ? test : "", summary->failed > 0 ? ")" : "", 100.0 * summary->bias,
                  100.0 * source->bytes_summary.bias, 100.0 * summary->coverage,
                  100.0 * summary->expected_coverage);
+        return;
+    }
+    if (bytes_ok && report_doubt_explains_samples(report, (size_t)(source - report->sources))) {
+        source->ok = REPORT_UNKNOWN;
+        snprintf(source->finding, sizeof source->finding,
+                 "%s is off by more than sampling theory allows (%s; packets %+.1f %%, bytes %+.1f %%), and "
+                 "the truth "
+                 "itself is uncertain enough to explain it (see the ledger): no exporter is to blame",
+                 source->title, test, 100.0 * summary->bias, 100.0 * source->bytes_summary.bias);
         return;
     }
     char cause[240];

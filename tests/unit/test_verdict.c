@@ -14,7 +14,8 @@
 #include "report_testing.h"
 #include "reports/render_json.h"
 
-#define IPFIX 2
+#define NETFLOW 1
+#define IPFIX   2
 
 /* Compares a fixture of 'settings' after 'sql' changed it. */
 static struct report *compare_after(const struct fixture_settings *settings, const char *sql) {
@@ -90,11 +91,111 @@ static void one_record_without_a_rate_makes_the_rate_of_its_source_unknown(void 
     testing_release(report);
 }
 
+/* ---- a truth that is uncertain ---- */
+
+/* The switch took in 10 frames of flow 1057, of IPv4, more than it delivered: a rule dropped them. */
+#define DROP_RULE                                                                                            \
+    "UPDATE stage SET packets = packets - 10 WHERE stage = 'switch_out' AND direction = 'ns1>ns2';"          \
+    "UPDATE truth SET bytes = bytes - 10 * (bytes / packets), packets = packets - 10 WHERE rowid = "         \
+    "(SELECT min(rowid) FROM truth WHERE direction = 1 AND flow_id = 1057)"
+
+static void what_the_switch_dropped_is_no_fault_of_an_unsampled_source(void **state) {
+    (void)state;
+    struct report *report = compare_after(&(struct fixture_settings){.rate = 64}, DROP_RULE);
+    assert_int_equal(report->sources[NETFLOW].differing_flows, 1);
+    assert_int_equal(report->sources[NETFLOW].ok, REPORT_UNKNOWN);
+    assert_int_equal(report->ok, REPORT_UNKNOWN);
+    testing_says(report->sources[NETFLOW].finding, "no exporter is to blame");
+    testing_release(report);
+}
+
+static void what_the_switch_dropped_is_no_fault_at_1_in_1(void **state) {
+    (void)state;
+    struct report *report = compare_after(&(struct fixture_settings){.rate = 1}, DROP_RULE);
+    for (size_t i = 0; i < report->source_count; i++) {
+        assert_int_equal(report->sources[i].ok, REPORT_UNKNOWN);
+    }
+    testing_release(report);
+}
+
+static void a_flow_that_was_dropped_whole_is_no_fault(void **state) {
+    (void)state;
+    struct report *report = compare_after(
+        &(struct fixture_settings){.rate = 1},
+        "UPDATE stage SET packets = packets - (SELECT sum(packets) FROM truth WHERE direction = 1 "
+        "AND flow_id = 1057) WHERE stage = 'switch_out' AND direction = 'ns1>ns2';"
+        "DELETE FROM truth WHERE direction = 1 AND flow_id = 1057");
+    assert_int_equal(report->sources[NETFLOW].extra_flows, 1);
+    for (size_t i = 0; i < report->source_count; i++) {
+        assert_int_equal(report->sources[i].ok, REPORT_UNKNOWN);
+    }
+    testing_release(report);
+}
+
+static void the_truths_doubt_excuses_no_more_than_it_is(void **state) {
+    (void)state;
+    struct report *report =
+        compare_after(&(struct fixture_settings){.rate = 64}, DROP_RULE
+                      ";UPDATE flow_record SET packets = packets + 1, bytes = bytes + 100 WHERE id = "
+                      "(SELECT min(id) FROM flow_record WHERE exporter_id = 11)");
+    assert_int_equal(report->sources[NETFLOW].ok, REPORT_NO);
+    testing_release(report);
+}
+
+static void dropped_frames_do_not_excuse_a_source_that_says_too_little(void **state) {
+    (void)state;
+    struct report *report =
+        compare_after(&(struct fixture_settings){.rate = 64}, DROP_RULE
+                      ";UPDATE flow_record SET bytes = bytes - bytes / packets, packets = packets - 1 "
+                      "WHERE id = (SELECT min(id) FROM flow_record WHERE exporter_id = 11)");
+    assert_int_equal(report->sources[NETFLOW].ok, REPORT_NO);
+    testing_release(report);
+}
+
+static void dropped_frames_do_not_excuse_wrong_bytes_of_another_flow(void **state) {
+    (void)state;
+    struct report *report = compare_after(&(struct fixture_settings){.rate = 64}, DROP_RULE
+                                          ";UPDATE flow_record SET bytes = bytes + 1 WHERE id = "
+                                          "(SELECT min(id) FROM flow_record WHERE exporter_id = 11)");
+    assert_int_equal(report->sources[NETFLOW].ok, REPORT_NO);
+    testing_release(report);
+}
+
+static void what_the_switch_dropped_is_no_fault_of_a_sampled_source(void **state) {
+    (void)state;
+    static const char rule[] =
+        "UPDATE truth SET packets = packets / 3, bytes = bytes / 3 WHERE direction = 1 "
+        "AND flow_id = 1057";
+    struct report *report = compare_after(&(struct fixture_settings){.rate = 16}, rule);
+    assert_false(report->sources[0].packets_summary.plausible);
+    assert_int_equal(report->sources[0].ok, REPORT_UNKNOWN);
+    testing_says(report->sources[0].finding, "no exporter is to blame");
+    testing_release(report);
+    /* Without anybody's count of what the switch took in and out of the tap there is no such doubt. */
+    sqlite3 *database = fixture_open(testing_database);
+    fixture_session(database, 1, &(struct fixture_settings){.rate = 16});
+    fixture_sql(database, "%s", rule);
+    fixture_sql(database,
+                "UPDATE stage SET packets = (SELECT sum(packets) FROM truth WHERE direction = 1 AND "
+                "capture_id = 11) WHERE direction = 'ns1>ns2'");
+    sqlite3_close(database);
+    report = testing_compare_names(NULL, 0);
+    assert_int_equal(report->sources[0].ok, REPORT_NO);
+    testing_release(report);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scaled_counts_of_an_unknown_rate_are_undecided),
         cmocka_unit_test(an_unknown_rate_gives_no_interval_and_no_test),
         cmocka_unit_test(one_record_without_a_rate_makes_the_rate_of_its_source_unknown),
+        cmocka_unit_test(what_the_switch_dropped_is_no_fault_of_an_unsampled_source),
+        cmocka_unit_test(what_the_switch_dropped_is_no_fault_at_1_in_1),
+        cmocka_unit_test(a_flow_that_was_dropped_whole_is_no_fault),
+        cmocka_unit_test(what_the_switch_dropped_is_no_fault_of_a_sampled_source),
+        cmocka_unit_test(the_truths_doubt_excuses_no_more_than_it_is),
+        cmocka_unit_test(dropped_frames_do_not_excuse_a_source_that_says_too_little),
+        cmocka_unit_test(dropped_frames_do_not_excuse_wrong_bytes_of_another_flow),
     };
     return cmocka_run_group_tests(tests, testing_make_folder, testing_remove_folder);
 }

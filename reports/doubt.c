@@ -1,0 +1,85 @@
+/* What the truth's own doubt can explain.  The ledger knows how many frames the truth may lack, and how many
+ * it may have too many, but not of which flow they are: they may all be of the flows where a source differs.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "reports/internal.h"
+
+bool report_doubt_explains_counts(const struct report *report, const struct report_source *source) {
+    bool differs = source->over_packets > 0 || source->under_packets > 0;
+    return differs && source->byte_faults == 0 && source->over_packets <= report->truth_may_lack &&
+           source->under_packets <= report->truth_may_exceed;
+}
+
+/* A flow of the truth, and by how many standard deviations its estimate is away. */
+struct away {
+    const struct report_flow *flow;
+    double z;
+};
+
+/* The furthest away first. */
+static int by_distance(const void *left, const void *right) {
+    double a = fabs(((const struct away *)left)->z);
+    double b = fabs(((const struct away *)right)->z);
+    return a > b ? -1 : a < b;
+}
+
+static size_t list_flows(const struct report *report, size_t number, struct away *flows) {
+    size_t count = 0;
+    for (size_t i = 0; i < report->flows.count; i++) {
+        const struct report_flow *flow = &report->flows.flows[i];
+        const struct report_estimate *estimate = &flow->estimates[number];
+        if (estimate->visible && flow->packets > 0) {
+            double variance = (double)flow->packets * fmax(estimate->rate - 1.0, 1.0);
+            double difference = (double)estimate->packets - (double)flow->packets;
+            flows[count++] = (struct away){.flow = flow, .z = difference / sqrt(variance)};
+        }
+    }
+    return count;
+}
+
+/* Moves 'truth' towards 'estimate' by as many frames as 'lack' and 'exceed' have left, and takes them out. */
+static uint64_t move(uint64_t truth, uint64_t estimate, uint64_t *lack, uint64_t *exceed) {
+    bool more = estimate > truth;
+    uint64_t wanted = more ? estimate - truth : truth - estimate;
+    uint64_t *pool = more ? lack : exceed;
+    uint64_t step = wanted < *pool ? wanted : *pool;
+    *pool -= step;
+    return more ? truth + step : truth - step;
+}
+
+bool report_doubt_explains_samples(const struct report *report, size_t number) {
+    uint64_t lack = report->truth_may_lack;
+    uint64_t exceed = report->truth_may_exceed;
+    if (lack == 0 && exceed == 0) {
+        return false;
+    }
+    struct away *flows = calloc(report->flows.count + 1, sizeof *flows);
+    struct stats_accuracy sums;
+    struct stats_summary summary = {.plausible = false};
+    if (flows == NULL || stats_accuracy_init(&sums, report->flows.count) != 0) {
+        free(flows);
+        return false;
+    }
+    size_t count = list_flows(report, number, flows);
+    qsort(flows, count, sizeof *flows, by_distance);
+    for (size_t i = 0; i < count; i++) {
+        const struct report_estimate *estimate = &flows[i].flow->estimates[number];
+        uint64_t truth = move(flows[i].flow->packets, estimate->packets, &lack, &exceed);
+        if (truth > 0) {
+            const struct stats_flow moved = {.truth = (double)truth,
+                                             .estimate = (double)estimate->packets,
+                                             .samples = estimate->samples,
+                                             .truth_packets = truth,
+                                             .rate = estimate->rate,
+                                             .within =
+                                                 stats_interval_holds(&estimate->packets_ci, (double)truth)};
+            stats_accuracy_add(&sums, &moved);
+        }
+    }
+    bool explained = stats_accuracy_summary(&sums, &summary) == 0 && summary.plausible;
+    stats_accuracy_free(&sums);
+    free(flows);
+    return explained;
+}
