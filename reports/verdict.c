@@ -56,38 +56,67 @@ static const char *byte_layer_cause(const struct report_source *source) {
     return NULL;
 }
 
-/* The likely cause of the bias of 'source', for people. */
-static void likely_cause(const struct report *report, const struct report_source *source, char *text,
-                         size_t size) {
-    known_losses(report, source, text, size);
+/* Why 'source' says too little. */
+static void cause_of_too_little(const struct report *report, const struct report_source *source, char *text,
+                                size_t size) {
     double ratio = source->truth_packets == 0 ? NAN : (double)source->packets / (double)source->truth_packets;
+    known_losses(report, source, text, size);
     if (text[0] != '\0') {
         return;
     }
-    if (byte_layer_cause(source) != NULL) {
-        snprintf(text, size, "%s", byte_layer_cause(source));
-    } else if (about(ratio, 2.0)) {
-        snprintf(
-            text, size,
-            "twice the truth: packets are counted at ingress and again at egress, or its rate is half of "
-            "what it says");
-    } else if (source->sampled && about(ratio, source->rate)) {
-        snprintf(text, size, "its counts were scaled twice");
-    } else if (source->sampled && about(ratio, 1.0 / source->rate)) {
+    if (source->sampled && about(ratio, 1.0 / source->rate)) {
         snprintf(text, size, "its counts were not scaled by the sampling rate");
-    } else if (report_is_running(report) && ratio < 1.0) {
+    } else if (report_is_running(report)) {
         snprintf(text, size, "the session still runs: its caches are not flushed");
-    } else if (source->extra_packets > 0 && ratio > 1.0) {
-        snprintf(text, size, "it reports traffic that no tap saw, or that was not delivered");
-    } else if (ratio > 1.0 && (!source->sampled || source->rate_test.effective_rate < 1.0)) {
-        snprintf(text, size,
-                 "it says more than the taps saw: exports came twice, or several exporters metered the same "
-                 "packets");
     } else if (source->sampled) {
         snprintf(text, size, "it samples 1-in-%.1f, not 1-in-%.0f, or exports got lost unseen",
                  source->rate_test.effective_rate, source->rate);
     } else {
         snprintf(text, size, "exports got lost unseen, or it was not flushed");
+    }
+}
+
+/* Why 'source' says too much.  No loss of exports can do that. */
+static void cause_of_too_much(const struct report *report, const struct report_source *source, char *text,
+                              size_t size) {
+    double ratio = source->truth_packets == 0 ? NAN : (double)source->packets / (double)source->truth_packets;
+    if (about(ratio, 2.0) || (ratio > 1.05 && source->egress_counted > 0)) {
+        snprintf(text, size,
+                 "%spackets are counted at ingress and again at egress, or its rate is half of what it says",
+                 about(ratio, 2.0) ? "twice the truth: " : "");
+    } else if (source->sampled && about(ratio, source->rate)) {
+        snprintf(text, size, "its counts were scaled twice");
+    } else if (source->volume.duplicated > 0) {
+        snprintf(
+            text, size,
+            "%lld export datagrams came twice and were left out: others may have come twice unrecognised",
+            (long long)source->volume.duplicated);
+    } else if (!report->truth_complete) {
+        snprintf(text, size, "a capture dropped frames, though fewer than that: the truth is too small");
+    } else if (source->extra_packets > 0) {
+        snprintf(text, size, "it reports traffic that no tap saw, or that was not delivered");
+    } else if (!source->sampled || source->rate_test.effective_rate < 1.0) {
+        snprintf(text, size,
+                 "it says more than the taps saw: exports came twice, or several exporters metered the same "
+                 "packets");
+    } else {
+        snprintf(text, size, "it samples 1-in-%.1f, not 1-in-%.0f", source->rate_test.effective_rate,
+                 source->rate);
+    }
+}
+
+/* The likely cause why 'source' is off, for people. */
+static void likely_cause(const struct report *report, const struct report_source *source, char *text,
+                         size_t size) {
+    const char *layer = byte_layer_cause(source);
+    bool over = source->over_packets > source->under_packets;
+    bool level = source->over_packets == source->under_packets;
+    if (layer != NULL && (!source->sampled || source->packets_summary.plausible)) {
+        snprintf(text, size, "%s", layer);
+    } else if (over || (level && source->bytes > source->truth_bytes)) {
+        cause_of_too_much(report, source, text, size);
+    } else {
+        cause_of_too_little(report, source, text, size);
     }
 }
 

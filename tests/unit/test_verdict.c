@@ -184,6 +184,50 @@ static void what_the_switch_dropped_is_no_fault_of_a_sampled_source(void **state
     testing_release(report);
 }
 
+/* ---- causes ---- */
+
+static void lost_exports_do_not_explain_too_much(void **state) {
+    (void)state;
+    struct report *report =
+        compare_after(&(struct fixture_settings){.rate = 64},
+                      "UPDATE exporter_health SET lost = 17, malformed = 3 WHERE exporter_id = 11;"
+                      "UPDATE flow_record SET packets = packets * 3, bytes = bytes * 3 WHERE exporter_id = "
+                      "11 AND flow_id = 1057");
+    const char *finding = report->sources[NETFLOW].finding;
+    assert_int_equal(report->sources[NETFLOW].ok, REPORT_NO);
+    assert_null(strstr(finding, "lost"));
+    assert_null(strstr(finding, "malformed"));
+    testing_says(finding, "came twice");
+    testing_release(report);
+}
+
+static void duplicated_exports_explain_too_much(void **state) {
+    (void)state;
+    struct report *report = compare_after(&(struct fixture_settings){.rate = 64},
+                                          "UPDATE exporter_health SET duplicated = 5 WHERE exporter_id = 11;"
+                                          "UPDATE flow_record SET packets = packets * 2, bytes = bytes * 2 "
+                                          "WHERE exporter_id = 11 AND flow_id = 1057");
+    testing_says(report->sources[NETFLOW].finding, "5 export datagrams came twice");
+    testing_release(report);
+}
+
+static void a_capture_that_dropped_explains_too_much_and_not_too_little(void **state) {
+    (void)state;
+    struct report *report =
+        compare_after(&(struct fixture_settings){.rate = 64}, DROP_RULE
+                      ";UPDATE stage SET packets = packets - 10 WHERE stage = 'switch_in' AND direction = "
+                      "'ns1>ns2';UPDATE capture SET dropped = 10 WHERE station = 2");
+    assert_int_equal(report->sources[NETFLOW].ok, REPORT_UNKNOWN);
+    testing_release(report);
+    report = compare_after(&(struct fixture_settings){.rate = 64},
+                           "UPDATE capture SET dropped = 10 WHERE station = 2;"
+                           "UPDATE flow_record SET bytes = bytes - bytes / packets, packets = packets - 1 "
+                           "WHERE id = (SELECT min(id) FROM flow_record WHERE exporter_id = 11)");
+    assert_int_equal(report->sources[NETFLOW].ok, REPORT_NO);
+    assert_null(strstr(report->sources[NETFLOW].finding, "capture"));
+    testing_release(report);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scaled_counts_of_an_unknown_rate_are_undecided),
@@ -196,6 +240,9 @@ int main(void) {
         cmocka_unit_test(the_truths_doubt_excuses_no_more_than_it_is),
         cmocka_unit_test(dropped_frames_do_not_excuse_a_source_that_says_too_little),
         cmocka_unit_test(dropped_frames_do_not_excuse_wrong_bytes_of_another_flow),
+        cmocka_unit_test(lost_exports_do_not_explain_too_much),
+        cmocka_unit_test(duplicated_exports_explain_too_much),
+        cmocka_unit_test(a_capture_that_dropped_explains_too_much_and_not_too_little),
     };
     return cmocka_run_group_tests(tests, testing_make_folder, testing_remove_folder);
 }
