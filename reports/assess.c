@@ -142,6 +142,8 @@ static void add_flow(struct report_source *source, const struct report_flow *flo
     if (flow->packets == 0) {
         source->extra_flows += estimate->packets > 0;
         source->extra_packets = report_add(source->extra_packets, estimate->packets);
+        stats_accuracy_add_extra(&sums->packets, (double)estimate->packets);
+        stats_accuracy_add_extra(&sums->bytes, (double)estimate->bytes);
         return;
     }
     struct stats_flow packets = {.truth = (double)flow->packets,

@@ -52,6 +52,10 @@ const char *format_percent(double share, const char *exact, char text[FORMAT_SIZ
     return text;
 }
 
+const char *format_bias(const struct stats_summary *summary, const char *exact, char text[FORMAT_SIZE]) {
+    return format_percent(summary->bias, summary->weighted_error == 0.0 ? exact : NULL, text);
+}
+
 const char *format_share(double share, char text[FORMAT_SIZE]) {
     if (isnan(share)) {
         snprintf(text, FORMAT_SIZE, "-");

@@ -20,7 +20,10 @@ const char *format_bytes(double bytes, char text[FORMAT_SIZE]);
 /* A share as "+1.2 %" ("exact" for 0 when 'exact' is not NULL: that text), "-" for NAN. */
 const char *format_percent(double share, const char *exact, char text[FORMAT_SIZE]);
 
-/* The same without a sign. */
+/* The bias as "+1.2 %"; 'exact' when not one flow is off, which a bias of 0 alone does not say. */
+const char *format_bias(const struct stats_summary *summary, const char *exact, char text[FORMAT_SIZE]);
+
+/* A share without a sign. */
 const char *format_share(double share, char text[FORMAT_SIZE]);
 
 /* Nanoseconds as "12.3 ms", "-" for NAN. */

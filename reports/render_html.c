@@ -116,7 +116,7 @@ static void put_cards(const struct report *report, FILE *out) {
             fprintf(
                 out,
                 "%s</div><div class=\"soft\">packets, over all flows; %llu of %llu flows seen</div></div>\n",
-                format_percent(source->packets_summary.bias, "exact", cells[0]),
+                format_bias(&source->packets_summary, "exact", cells[0]),
                 (unsigned long long)source->packets_summary.seen, (unsigned long long)source->truth_flows);
         } else {
             fprintf(out, "%s packets</div></div>\n", format_count(source->packets, cells[0]));

@@ -30,11 +30,11 @@ CELL(cell_bytes) {
 }
 CELL(cell_bias) {
     (void)report;
-    return format_percent(source->packets_summary.bias, "0, exact", text);
+    return format_bias(&source->packets_summary, "0, exact", text);
 }
 CELL(cell_bytes_bias) {
     (void)report;
-    return format_percent(source->bytes_summary.bias, "0, exact", text);
+    return format_bias(&source->bytes_summary, "0, exact", text);
 }
 CELL(cell_weighted) {
     (void)report;

@@ -120,9 +120,21 @@ static void likely_cause(const struct report *report, const struct report_source
     }
 }
 
-static void judge_unsampled(const struct report *report, struct report_source *source) {
+/* "in 3 of 40 flows (+5 packets, -12 bytes)", and how many flows 'source' has that the truth lacks. */
+static void describe_difference(const struct report_source *source, char *text, size_t size) {
     int64_t packets = (int64_t)(source->packets - source->truth_packets);
     int64_t bytes = (int64_t)(source->bytes - source->truth_bytes);
+    char extra[64] = "";
+    if (source->extra_flows > 0) {
+        snprintf(extra, sizeof extra, " and has %llu flow%s that the truth lacks",
+                 (unsigned long long)source->extra_flows, source->extra_flows == 1 ? "" : "s");
+    }
+    snprintf(text, size, "in %llu of %llu flows%s (%+lld packets, %+lld bytes)",
+             (unsigned long long)source->differing_flows, (unsigned long long)source->truth_flows, extra,
+             (long long)packets, (long long)bytes);
+}
+
+static void judge_unsampled(const struct report *report, struct report_source *source) {
     if (source->differing_flows == 0 && source->extra_flows == 0) {
         source->ok = REPORT_YES;
         snprintf(source->finding, sizeof source->finding,
@@ -130,24 +142,18 @@ static void judge_unsampled(const struct report *report, struct report_source *s
                  (unsigned long long)source->truth_flows);
         return;
     }
-    uint64_t differing = source->differing_flows + source->extra_flows;
+    char where[160];
+    char cause[200];
+    describe_difference(source, where, sizeof where);
     if (report_doubt_explains_counts(report, source)) {
         source->ok = REPORT_UNKNOWN;
-        snprintf(source->finding, sizeof source->finding,
-                 "%s differs in %llu of %llu flows (%+lld packets, %+lld bytes), by no more than the truth "
-                 "itself is "
-                 "uncertain (see the ledger): no exporter is to blame",
-                 source->title, (unsigned long long)differing, (unsigned long long)source->truth_flows,
-                 (long long)packets, (long long)bytes);
-        return;
+        snprintf(cause, sizeof cause,
+                 "no more than the truth itself is uncertain (see the ledger), so no exporter is to blame");
+    } else {
+        source->ok = REPORT_NO;
+        likely_cause(report, source, cause, sizeof cause);
     }
-    char cause[240];
-    likely_cause(report, source, cause, sizeof cause);
-    source->ok = REPORT_NO;
-    snprintf(source->finding, sizeof source->finding,
-             "%s differs in %llu of %llu flows (%+lld packets, %+lld bytes): %s", source->title,
-             (unsigned long long)differing, (unsigned long long)source->truth_flows, (long long)packets,
-             (long long)bytes, cause);
+    snprintf(source->finding, sizeof source->finding, "%s differs %s: %s", source->title, where, cause);
 }
 
 /* How far chance may have taken it is not known: nothing is right or wrong with it. */

@@ -58,6 +58,10 @@ void stats_accuracy_add(struct stats_accuracy *accuracy, const struct stats_flow
     accuracy->flows++;
 }
 
+void stats_accuracy_add_extra(struct stats_accuracy *accuracy, double estimate) {
+    accuracy->extra += estimate;
+}
+
 static int summarise_coverage(const struct stats_accuracy *accuracy, struct stats_summary *summary) {
     size_t flows = accuracy->flows;
     double count = (double)flows;
@@ -126,8 +130,8 @@ int stats_accuracy_summary(const struct stats_accuracy *accuracy, struct stats_s
         return 0;
     }
     double count = (double)accuracy->flows;
-    summary->bias = accuracy->error / accuracy->truth;
-    summary->weighted_error = accuracy->absolute_error / accuracy->truth;
+    summary->bias = (accuracy->error + accuracy->extra) / accuracy->truth;
+    summary->weighted_error = (accuracy->absolute_error + accuracy->extra) / accuracy->truth;
     summary->are = accuracy->relative_error / count;
     summary->aae = accuracy->absolute_error / count;
     summary->rmse = sqrt(accuracy->square_error / count);

@@ -21,6 +21,7 @@ struct stats_accuracy {
     uint64_t flows;
     double truth;
     double error, absolute_error, relative_error, square_error; /* sums */
+    double extra; /* what was said of flows that the truth lacks */
     uint64_t covered;
     double *coverage; /* expected, of each flow; NULL where coverage is not asked */
     size_t coverage_capacity;
@@ -46,11 +47,15 @@ void stats_accuracy_free(struct stats_accuracy *accuracy);
 
 void stats_accuracy_add(struct stats_accuracy *accuracy, const struct stats_flow *flow);
 
+/* Adds what a source says of a flow that the truth lacks: it is error through and through, and belongs to no
+ * mean over the flows of the truth. */
+void stats_accuracy_add_extra(struct stats_accuracy *accuracy, double estimate);
+
 /* What follows from the sums.  NAN where there is nothing to say it of. */
 struct stats_summary {
-    double bias;           /* sum (x^ - x) / sum x */
-    double weighted_error; /* sum |x^ - x| / sum x */
-    double are, aae, rmse;
+    double bias;           /* sum (x^ - x) / sum x, the flows that the truth lacks with x = 0 */
+    double weighted_error; /* sum |x^ - x| / sum x, likewise; 0 if and only if all is exact */
+    double are, aae, rmse; /* over the flows of the truth alone */
     double coverage, expected_coverage;
     struct stats_interval coverage_range;
     uint64_t seen, missed;

@@ -12,7 +12,9 @@
 #include <jansson.h>
 
 #include "report_testing.h"
+#include "reports/format.h"
 #include "reports/render_json.h"
+#include "reports/source_table.h"
 
 #define NETFLOW 1
 #define IPFIX   2
@@ -24,6 +26,18 @@ static struct report *compare_after(const struct fixture_settings *settings, con
     fixture_sql(database, "%s", sql);
     sqlite3_close(database);
     return testing_compare_names(NULL, 0);
+}
+
+/* What the table of sources says in the row 'label' of source 'number'; 'text' holds it. */
+static const char *table_cell(const struct report *report, const char *label, size_t number,
+                              char text[FORMAT_SIZE]) {
+    for (size_t row = 0; row < report_source_rows; row++) {
+        if (strcmp(report_source_row_label(row), label) == 0) {
+            return report_source_row(row, report, &report->sources[number], text);
+        }
+    }
+    fail_msg("the table has no row \"%s\"", label);
+    return NULL;
 }
 
 /* ---- a rate that nobody said ---- */
@@ -228,6 +242,39 @@ static void a_capture_that_dropped_explains_too_much_and_not_too_little(void **s
     testing_release(report);
 }
 
+/* ---- flows that the truth lacks ---- */
+
+static void flows_that_the_truth_lacks_are_in_the_bias_and_not_exact(void **state) {
+    (void)state;
+    struct report *report = compare_after(&(struct fixture_settings){.rate = 64},
+                                          "DELETE FROM truth WHERE direction = 1 AND flow_id = 1057");
+    const struct report_source *netflow = &report->sources[NETFLOW];
+    double packets =
+        ((double)netflow->packets - (double)netflow->truth_packets) / (double)netflow->truth_packets;
+    double bytes = ((double)netflow->bytes - (double)netflow->truth_bytes) / (double)netflow->truth_bytes;
+    assert_true(packets > 0.01);
+    assert_true(fabs(netflow->packets_summary.bias - packets) < 1e-9);
+    assert_true(fabs(netflow->bytes_summary.bias - bytes) < 1e-9);
+    assert_true(fabs(netflow->packets_summary.weighted_error - packets) < 1e-9);
+    char text[FORMAT_SIZE];
+    assert_null(strstr(table_cell(report, "  bias", NETFLOW, text), "exact"));
+    testing_says(netflow->finding, "1 flow that the truth lacks");
+    testing_release(report);
+}
+
+static void differences_that_cancel_are_not_called_exact(void **state) {
+    (void)state;
+    struct report *report = compare_after(&(struct fixture_settings){.rate = 64},
+                                          "UPDATE flow_record SET packets = packets + 1 WHERE id = (SELECT "
+                                          "min(id) FROM flow_record WHERE exporter_id = 11);"
+                                          "UPDATE flow_record SET packets = packets - 1 WHERE id = (SELECT "
+                                          "max(id) FROM flow_record WHERE exporter_id = 11)");
+    assert_true(report->sources[NETFLOW].packets_summary.bias == 0.0);
+    char text[FORMAT_SIZE];
+    assert_null(strstr(table_cell(report, "  bias", NETFLOW, text), "exact"));
+    testing_release(report);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scaled_counts_of_an_unknown_rate_are_undecided),
@@ -243,6 +290,8 @@ int main(void) {
         cmocka_unit_test(lost_exports_do_not_explain_too_much),
         cmocka_unit_test(duplicated_exports_explain_too_much),
         cmocka_unit_test(a_capture_that_dropped_explains_too_much_and_not_too_little),
+        cmocka_unit_test(flows_that_the_truth_lacks_are_in_the_bias_and_not_exact),
+        cmocka_unit_test(differences_that_cancel_are_not_called_exact),
     };
     return cmocka_run_group_tests(tests, testing_make_folder, testing_remove_folder);
 }
