@@ -229,8 +229,14 @@ static int run_words(const struct read_options *options, int count, char *words[
     return EXIT_DONE;
 }
 
+/* All sessions are listed, so none is chosen by an option: --session, --prefix and --top are not taken. */
+static const struct option options_table[] = {{"db", required_argument, NULL, READ_OPTION_DB},
+                                              {"format", required_argument, NULL, READ_OPTION_FORMAT},
+                                              {"output", required_argument, NULL, 'o'},
+                                              {"help", no_argument, NULL, 'h'},
+                                              {NULL, 0, NULL, 0}};
+
 static int run(int argc, char *argv[]) {
-    static const struct option options_table[] = {READ_LONG_OPTIONS, {NULL, 0, NULL, 0}};
     struct read_options options;
     struct error error;
     read_options_init(&options);
