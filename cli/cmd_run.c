@@ -22,7 +22,7 @@ static const char help[] =
     "  --seed N                      the same seed makes the same flows (default: a new one)\n"
     "  --format text|json|csv|html   of the comparison (default text)\n"
     "  -o, --output FILE             write it there instead of to standard output\n"
-    "  --top N                       list the N largest flows (default 20)\n"
+    "  --top N                       list the N largest flows (default 5; 20 in html)\n"
     "  -v, --verbose                 show every step\n"
     "  -h, --help                    this text\n";
 

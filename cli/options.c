@@ -17,11 +17,11 @@ const char read_options_help[] =
     "      --prefix NAME    the latest session of the lab NAME\n"
     "      --format FORMAT  text (the default), json, csv or html\n"
     "  -o, --output FILE    write to FILE, not to standard output\n"
-    "      --top N          list the N largest flows in text and html (20)\n"
+    "      --top N          list the N largest flows in text and html (20; 5 in compare's text)\n"
     "  -h, --help           this text\n";
 
 void read_options_init(struct read_options *options) {
-    *options = (struct read_options){.format = REPORT_TEXT, .top = 20};
+    *options = (struct read_options){.format = REPORT_TEXT, .top = READ_TOP_DEFAULT};
 }
 
 int read_option_take(int option, const char *argument, struct read_options *options, struct error *error) {
@@ -90,7 +90,9 @@ static int write_report(const struct read_options *options, const struct report 
     const struct report_style style = {
         .colour = out == stdout && isatty(STDOUT_FILENO) && (no_colour == NULL || no_colour[0] == '\0'),
         .whole_story = whole_story,
-        .top = options->top,
+        .top = options->top != READ_TOP_DEFAULT                ? options->top
+               : whole_story || options->format == REPORT_HTML ? 20
+                                                               : 5,
     };
     int rc = report_render(report, options->format, &style, out, error);
     int close_rc = read_output_close(options, out, rc == 0 ? error : NULL);

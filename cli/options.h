@@ -14,9 +14,12 @@ struct read_options {
     const char *prefix;   /* whose lab's latest session; NULL: anybody's */
     const char *output;   /* NULL: standard output */
     enum report_format format;
-    size_t top;
+    size_t top; /* READ_TOP_DEFAULT unless given */
     bool help;
 };
+
+/* As many of the largest flows as suit what is written. */
+#define READ_TOP_DEFAULT SIZE_MAX
 
 #define READ_SHORT_OPTIONS ":ho:"
 
@@ -41,7 +44,7 @@ enum read_option {
 /* Their lines in a command's --help. */
 extern const char read_options_help[];
 
-/* Text on standard output, of the latest session, with the 20 largest flows. */
+/* Text on standard output, of the latest session. */
 void read_options_init(struct read_options *options);
 
 /* Puts 'option', as getopt_long() gave it, with its 'argument' into 'options'.  Returns 0; 1 if it is none of
@@ -55,6 +58,7 @@ FILE *read_output_open(const struct read_options *options, struct error *error);
 int read_output_close(const struct read_options *options, FILE *out, struct error *error);
 
 /* Compares 'names' in the session that 'options' name and writes the report.  What has to be said while that
- * goes on is said.  'ok' is the verdict.  Returns an exit status. */
+ * goes on is said.  Unless a number was given, the text of a comparison lists the 5 largest flows, and the
+ * whole story and each HTML the 20 largest.  'ok' is the verdict.  Returns an exit status. */
 int read_and_report(const struct read_options *options, const char *const names[], size_t name_count,
                     bool whole_story, enum report_answer *ok);

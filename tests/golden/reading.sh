@@ -24,6 +24,14 @@ refused() {
     [ -s "$work/out" ] && fail "nsmon $*: went on"
 }
 
+# lists N COMMAND...: the text has the N largest flows.
+lists() {
+    wanted=$1
+    shift
+    "$nsmon" "$@" --db "$work/nsmon.db" >"$work/out" 2>"$work/err" || fail "nsmon $*: $(cat "$work/err")"
+    grep -q "^The $wanted largest of" "$work/out" || fail "nsmon $*: $(grep '^The .* largest' "$work/out"), not $wanted"
+}
+
 "$report_database" "$work/nsmon.db" reading || fail "the database can't be made"
 
 "$nsmon" sessions --db "$work/nsmon.db" >"$work/out" || fail "the sessions can't be listed"
@@ -33,4 +41,10 @@ for option in --session --prefix --top; do
     grep -q -e "$option" "$work/err" || fail "sessions $option: $(cat "$work/err")"
 done
 
-echo "sessions takes no choice of a session"
+lists 5 compare
+lists 20 report
+lists 3 compare --top 3
+lists 3 report --top 3
+"$nsmon" compare --db "$work/nsmon.db" --format html -o "$work/out" || fail "no HTML of a comparison"
+grep -q "Beside: the 20 largest" "$work/out" || fail "the HTML of a comparison does not list 20 flows"
+echo "sessions takes no choice of a session; compare lists 5 flows, report 20, --top as many as asked"
