@@ -277,6 +277,13 @@ static void note_limits(struct report *report, size_t number) {
         report_note(&source->notes, "%llu samples did not say the size of their frame: bytes are too low.",
                     (unsigned long long)source->sizes_unknown);
     }
+    if (report->has_truth && source->extra_flows > 0) {
+        report_note(
+            &source->notes,
+            "%llu flows of %llu packets that the truth lacks: they are in bias and weighted error, and in no "
+            "test of the sampling.",
+            (unsigned long long)source->extra_flows, (unsigned long long)source->extra_packets);
+    }
     if (source->outside_window > 0) {
         report_note(&source->notes, "%llu rows lie outside the measurement window and are not compared.",
                     (unsigned long long)source->outside_window);
