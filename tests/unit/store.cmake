@@ -1,1 +1,2 @@
 nsmon_unit_test(store SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_store.c ROOMS store)
+nsmon_unit_test(broker SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_broker.c ROOMS store)
