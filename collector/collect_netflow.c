@@ -101,8 +101,7 @@ static void take_record(const struct flow_record *record, void *pointer) {
         exporter->row_changed = true;
     }
     struct row *row = store_append(collector->settings.appender, ROW_FLOW_RECORD);
-    normalize_flow_record(record, exporter, collector->settings.sampling_rate, context->recv_ns,
-                          &row->flow_record);
+    normalize_flow_record(record, exporter, exporter->configured_rate, context->recv_ns, &row->flow_record);
     if (collector->settings.keep_unknown && record->template != NULL) {
         row->flow_record.extra = extra_of(collector, record);
     }

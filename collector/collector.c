@@ -64,6 +64,7 @@ void collector_destroy(struct collector *collector) {
     exporter_table_destroy(collector->sessions);
     template_cache_destroy(collector->templates);
     held_destroy(collector->held);
+    free(collector->overrides);
     free(collector);
 }
 
@@ -79,7 +80,7 @@ static void apply_dialect(struct collector *collector, struct exporter *exporter
         row->byte_layer = LAYER_L2; /* frame_length less stripped */
         return;
     }
-    int64_t configured = collector->settings.sampling_rate;
+    int64_t configured = exporter->configured_rate;
     bool unsampled = openvswitch && exporter->key.protocol == EXPORT_NETFLOW5;
     row->byte_layer = openvswitch ? LAYER_L2 : LAYER_L3;
     row->scaled = openvswitch && exporter->key.protocol == EXPORT_IPFIX;
@@ -116,13 +117,43 @@ void collector_dialect_settled(struct collector *collector, struct exporter *exp
     }
 }
 
+/* What the user said of 'exporter', by where it sends from or else by its agent address. */
+static const struct collector_override *said_of(const struct collector *collector,
+                                                const struct exporter *exporter, bool dialect) {
+    const struct collector_override *said =
+        override_find(collector->overrides, collector->override_count, &exporter->key.src, dialect);
+    return said != NULL ? said
+                        : override_find(collector->overrides, collector->override_count, &exporter->key.agent,
+                                        dialect);
+}
+
+static void configure_rate(const struct collector *collector, struct exporter *exporter) {
+    const struct collector_override *said = said_of(collector, exporter, false);
+    exporter->rate_override = said != NULL;
+    exporter->configured_rate = said != NULL ? said->sampling_rate : collector->settings.sampling_rate;
+}
+
+/* The dialect that the user wants 'exporter' to have.  NetFlow v1, v7 and v9 have but one: Open vSwitch
+ * speaks none of these. */
+static bool wanted_dialect(const struct collector *collector, const struct exporter *exporter,
+                           enum dialect *dialect) {
+    enum export_protocol protocol = exporter->key.protocol;
+    if (protocol == EXPORT_NETFLOW1 || protocol == EXPORT_NETFLOW7 || protocol == EXPORT_NETFLOW9) {
+        return false;
+    }
+    const struct collector_override *said = said_of(collector, exporter, true);
+    *dialect = said != NULL ? said->dialect : collector->user_dialect;
+    return said != NULL || collector->has_dialect;
+}
+
 /* A new exporter's dialect: the user's, or what its neighbours let expect. */
 static void guess_dialect(struct collector *collector, struct exporter *exporter) {
     enum export_protocol protocol = exporter->key.protocol;
+    enum dialect wanted;
     if (protocol == EXPORT_NETFLOW1 || protocol == EXPORT_NETFLOW7 || protocol == EXPORT_NETFLOW9) {
-        exporter->dialect.settled = true; /* Open vSwitch has none of these, whatever the user says */
-    } else if (collector->has_dialect) {
-        dialect_set(&exporter->dialect, collector->user_dialect);
+        exporter->dialect.settled = true;
+    } else if (wanted_dialect(collector, exporter, &wanted)) {
+        dialect_set(&exporter->dialect, wanted);
     }
     struct exporter *other = exporter->older;
     for (int i = 0; other != NULL && i < NEIGHBOURS_MAX; i++, other = other->older) {
@@ -146,6 +177,7 @@ static void start_exporter(struct collector *collector, struct exporter *exporte
     row->domain = exporter->key.domain;
     row->sampling_rate = STORE_NULL;
     row->first_ns = row->last_ns = now_ns;
+    configure_rate(collector, exporter);
     guess_dialect(collector, exporter);
     write_exporter(collector, exporter); /* before the rows that refer to it */
 }
@@ -297,6 +329,37 @@ void collector_tick(struct collector *collector, int64_t now_ns) {
 
 void collector_finish(struct collector *collector, int64_t now_ns) {
     collector_tick(collector, now_ns);
+}
+
+int collector_set_overrides(struct collector *collector, const struct collector_override *overrides,
+                            size_t count, int64_t sampling_rate) {
+    struct collector_override *copy = NULL;
+    if (count != 0) {
+        copy = calloc(count, sizeof *copy);
+        if (copy == NULL) {
+            return -ENOMEM;
+        }
+        memcpy(copy, overrides, count * sizeof *copy);
+    }
+    free(collector->overrides);
+    collector->overrides = copy;
+    collector->override_count = count;
+    collector->settings.sampling_rate = sampling_rate;
+    struct exporter *exporter = exporter_table_newest(collector->exporters);
+    for (; exporter != NULL; exporter = exporter->older) {
+        enum dialect wanted;
+        int64_t rate = exporter->configured_rate;
+        configure_rate(collector, exporter);
+        bool set = wanted_dialect(collector, exporter, &wanted) &&
+                   (!exporter->dialect.override || exporter->dialect.dialect != wanted);
+        if (set) {
+            dialect_set(&exporter->dialect, wanted);
+        }
+        if (set || rate != exporter->configured_rate) {
+            apply_dialect(collector, exporter);
+        }
+    }
+    return 0;
 }
 
 int collector_load_template(struct collector *collector, const struct template_row *row) {

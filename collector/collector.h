@@ -11,6 +11,7 @@
 #include "collector/decode/template.h"
 #include "collector/exporter.h"
 #include "collector/held.h"
+#include "collector/override.h"
 #include "collector/store/rows.h"
 #include "collector/store/store.h"
 #include "common/address.h"
@@ -58,6 +59,12 @@ void collector_tick(struct collector *collector, int64_t now_ns);
 
 /* Writes the last of the exporters' state. */
 void collector_finish(struct collector *collector, int64_t now_ns);
+
+/* Takes the 'count' overrides at 'overrides', a copy of them, in place of those before, and 'sampling_rate'
+ * in place of the setting; also for the exporters that are known.  What was recognised of a dialect is not
+ * taken back.  Returns 0 or -ENOMEM, and then all is as before. */
+int collector_set_overrides(struct collector *collector, const struct collector_override *overrides,
+                            size_t count, int64_t sampling_rate);
 
 /* Takes in a template that the database kept, as it was written in 'row'.  Returns 0 or a negative errno. */
 int collector_load_template(struct collector *collector, const struct template_row *row);

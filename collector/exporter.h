@@ -45,6 +45,8 @@ struct exporter {
     struct exporter_row row; /* as it goes to the store */
     bool row_changed;
     bool counts_changed;
+    int64_t configured_rate; /* 0: none */
+    bool rate_override;      /* it stands above what the exporter says */
     struct exporter_counts counts;
     struct dialect_state dialect;
     bool has_uptime;

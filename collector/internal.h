@@ -18,6 +18,8 @@ struct collector {
     struct held_sets *held;
     struct collector_totals totals;
     struct log_limiter malformed_log;
+    struct collector_override *overrides;
+    size_t override_count;
     char extra[COLLECTOR_EXTRA_SIZE];
 };
 

@@ -56,7 +56,10 @@ static void fill_rate(const struct flow_record *record, const struct exporter *e
     }
     bool unsampled = record->header->version < 9 &&
                      (exporter->dialect.dialect == DIALECT_OPENVSWITCH || !exporter->dialect.settled);
-    if (rate != 0) {
+    if (exporter->rate_override && configured != 0 && !unsampled) {
+        row->sampling_rate = configured;
+        row->rate_source = RATE_CONFIG;
+    } else if (rate != 0) {
         row->sampling_rate = store_count(rate);
         row->rate_source = RATE_RECORD;
     } else if (options != 0) {
