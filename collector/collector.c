@@ -69,7 +69,7 @@ void collector_destroy(struct collector *collector) {
 }
 
 /* What follows from the dialect: byte layer, scaling, where the rate comes from. */
-static void apply_dialect(struct collector *collector, struct exporter *exporter) {
+static void apply_dialect(struct exporter *exporter) {
     struct exporter_row *row = &exporter->row;
     bool openvswitch = exporter->dialect.dialect == DIALECT_OPENVSWITCH;
     snprintf(row->dialect, sizeof row->dialect, "%s", dialect_name(exporter->dialect.dialect));
@@ -105,14 +105,14 @@ static bool tell_neighbour(struct exporter *exporter, const struct exporter *oth
 }
 
 void collector_dialect_settled(struct collector *collector, struct exporter *exporter) {
-    apply_dialect(collector, exporter);
+    apply_dialect(exporter);
     if (exporter->dialect.dialect != DIALECT_OPENVSWITCH || exporter->dialect.override) {
         return;
     }
     struct exporter *other = exporter_table_newest(collector->exporters);
     for (int i = 0; other != NULL && i < NEIGHBOURS_MAX; i++, other = other->older) {
         if (tell_neighbour(other, exporter)) {
-            apply_dialect(collector, other);
+            apply_dialect(other);
         }
     }
 }
@@ -161,7 +161,7 @@ static void guess_dialect(struct collector *collector, struct exporter *exporter
             tell_neighbour(exporter, other);
         }
     }
-    apply_dialect(collector, exporter);
+    apply_dialect(exporter);
 }
 
 static void write_exporter(struct collector *collector, struct exporter *exporter) {
@@ -356,7 +356,7 @@ int collector_set_overrides(struct collector *collector, const struct collector_
             dialect_set(&exporter->dialect, wanted);
         }
         if (set || rate != exporter->configured_rate) {
-            apply_dialect(collector, exporter);
+            apply_dialect(exporter);
         }
     }
     return 0;
