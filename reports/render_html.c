@@ -306,7 +306,7 @@ static void put_charts(const struct report *report, const struct report_style *s
         char say[400];
         snprintf(say, sizeof say,
                  "A point is a flow, its whisker the 95&nbsp;%% interval. On the dashed line the source is "
-                 "right; whiskers of a sound source cross it. Beside: the %zu largest of %zu flows%s.",
+                 "right; whiskers of a sound source cross it. In the table: the %zu largest of %zu flows%s.",
                  style->top < report->flows.count ? style->top : report->flows.count, report->flows.count,
                  report->flows.count > CHART_FLOWS ? ", of which the chart shows the 2,000 largest" : "");
         begin_pair(out, "Flow by flow", say, "chart-flows", "");

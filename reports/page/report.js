@@ -88,12 +88,12 @@
   /* Points alone are in the legend; the lines are explained beside the chart. */
   const options = (extra) => Object.assign({
     animation: false, maintainAspectRatio: false, responsive: true,
-    plugins: { legend: { position: "top", labels: { usePointStyle: true } }, tooltip: { callbacks: { label: tooltip } } },
+    plugins: { legend: { position: "top", labels: { usePointStyle: true, boxWidth: 8, boxHeight: 8 } }, tooltip: { callbacks: { label: tooltip } } },
   }, extra);
 
   function scatterSet(source, i, data) {
     return { type: "scatter", label: source.title, data, borderColor: sourceColor(i), backgroundColor: sourceColor(i),
-      pointStyle: markers[i % markers.length], pointRadius: 4, whiskers: source.sampling_rate > 1 };
+      pointStyle: markers[i % markers.length], pointRadius: 4, clip: 6, whiskers: source.sampling_rate > 1 };
   }
 
   function lineSet(label, data, stroke, dash) {
@@ -118,7 +118,7 @@
     const sets = [line("truth", series.truth_bps, color("truth"), [])];
     model.sources.forEach((source, i) => sets.push(line(source.title + (source.sees === "ipv4" ? ", IPv4 only" : ""), series.sources_bps[source.name], sourceColor(i), [[], [8, 3], [2, 3]][i % 3])));
     return { type: "line", data: { labels: series.truth_bps.map((_, i) => count(i * width)), datasets: sets },
-      options: options({ interaction: { mode: "index", intersect: false }, plugins: { legend: { labels: { usePointStyle: true } },
+      options: options({ interaction: { mode: "index", intersect: false }, plugins: { legend: { labels: { usePointStyle: true, boxWidth: 8, boxHeight: 8 } },
         tooltip: { callbacks: { label: (item) => item.dataset.label + ": " + item.parsed.y.toFixed(3) + " Mbit/s" } } },
         scales: { x: { title: { display: true, text: "seconds" }, ticks: { maxTicksLimit: 15, maxRotation: 0 } },
           y: { beginAtZero: true, title: { display: true, text: "Mbit/s" } } } }) };
@@ -140,7 +140,7 @@
         sets.push(lineSet("95 % at 1-in-" + count(rate) + (sign < 0 ? " (below)" : ""), curve, color("truth"), [6, 4]));
       }
     }
-    const legend = { position: "top", labels: { usePointStyle: true, filter: (item) => !item.text.endsWith("(below)") } };
+    const legend = { position: "top", labels: { usePointStyle: true, boxWidth: 8, boxHeight: 8, filter: (item) => !item.text.endsWith("(below)") } };
     return { type: "scatter", data: { datasets: sets }, options: options({
       plugins: { legend, tooltip: { callbacks: { label: tooltip } } },
       scales: { x: logScale("true packets of the flow", 0.7, top),
@@ -158,7 +158,7 @@
     const sets = directions.map((direction, i) => ({ label: direction, data: stages.map((stage) => packets(stage, direction)),
       backgroundColor: sourceColor(i), pointStyle: "rect", maxBarThickness: 22 }));
     return { type: "bar", data: { labels: stages.map((stage) => names[stage]), datasets: sets },
-      options: options({ indexAxis: "y", plugins: { legend: { labels: { usePointStyle: true } },
+      options: options({ indexAxis: "y", plugins: { legend: { labels: { usePointStyle: true, boxWidth: 8, boxHeight: 8 } },
         tooltip: { callbacks: { label: (item) => item.dataset.label + ": " + count(item.parsed.x) + " frames" } } },
         scales: { x: { beginAtZero: true, title: { display: true, text: "frames" } } } }) };
   }
@@ -181,6 +181,7 @@
       const canvas = document.getElementById(id);
       if (canvas) { charts.push(new Chart(canvas, draw())); }
     }
+    root.dataset.cut = [...document.querySelectorAll(".scroll")].filter((box) => box.scrollWidth > box.clientWidth).length;
     root.dataset.charts = charts.filter((chart) => inked(chart.canvas)).length;
   }
 

@@ -46,6 +46,11 @@ grep -q '<img' "$work/dom" && fail "a label became markup"
 grep -qE '(src|href)="?(http|//)' "$work/report.html" && fail "the page asks the network"
 grep -q 'NetFlow v5 exact' "$work/dom" || fail "the verdict is not on the page"
 
+for width in 1280 1024; do
+    dump --window-size=$width,900 >"$work/dom" || fail "the browser failed at $width pixels"
+    grep -q 'data-cut="0"' "$work/dom" || fail "a table is cut off at $width pixels: $(grep -o '<html[^>]*>' "$work/dom")"
+done
+
 dump --force-dark-mode --blink-settings=preferredColorScheme=0 >"$work/dom" || fail "the browser failed in the dark"
 grep -q 'data-charts="4"' "$work/dom" || fail "not 4 charts drawn in the dark"
 

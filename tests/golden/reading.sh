@@ -46,5 +46,5 @@ lists 20 report
 lists 3 compare --top 3
 lists 3 report --top 3
 "$nsmon" compare --db "$work/nsmon.db" --format html -o "$work/out" || fail "no HTML of a comparison"
-grep -q "Beside: the 20 largest" "$work/out" || fail "the HTML of a comparison does not list 20 flows"
+grep -q "In the table: the 20 largest" "$work/out" || fail "the HTML of a comparison does not list 20 flows"
 echo "sessions takes no choice of a session; compare lists 5 flows, report 20, --top as many as asked"
