@@ -153,8 +153,8 @@ static void join(struct report_source *source, const struct read_exporter *expor
         source->sight = sight_of(exporter);
         source->openvswitch = strcmp(exporter->dialect, "openvswitch") == 0;
     } else {
-        /* The widest sight, which is the smallest of the enum: NetFlow v5, of IPv4 alone, may stand beside v9, and
-         * an exporter whose dialect is not known beside Open vSwitch's. */
+        /* The widest sight, which is the smallest of the enum: NetFlow v5, of IPv4 alone, may stand beside
+         * v9, and an exporter whose dialect is not known beside Open vSwitch's. */
         enum report_sight sight = sight_of(exporter);
         source->sight = sight < source->sight ? sight : source->sight;
         if (source->layer != exporter->layer && exporter->records > 0) {

@@ -29,7 +29,8 @@ lists() {
     wanted=$1
     shift
     "$nsmon" "$@" --db "$work/nsmon.db" >"$work/out" 2>"$work/err" || fail "nsmon $*: $(cat "$work/err")"
-    grep -q "^The $wanted largest of" "$work/out" || fail "nsmon $*: $(grep '^The .* largest' "$work/out"), not $wanted"
+    grep -q "^The $wanted largest of" "$work/out" ||
+        fail "nsmon $*: $(grep '^The .* largest' "$work/out"), not $wanted"
 }
 
 "$report_database" "$work/nsmon.db" reading || fail "the database can't be made"
