@@ -13,7 +13,27 @@ struct context {
     struct collector *collector;
     struct exporter *exporter;
     const struct datagram *datagram;
+    bool malformed;
 };
+
+enum sample_kind { FLOW_SAMPLES, COUNTER_SAMPLES, DISCARDED_SAMPLES };
+
+/* Counts the samples that are missing before number 'sequence' of its source: those of lost datagrams, and
+ * those that the agent dropped itself, since no datagram is missing. */
+static void note_sample(struct context *context, enum sample_kind kind, uint32_t type, uint32_t index,
+                        uint32_t sequence) {
+    struct exporter_counts *counts = &context->exporter->counts;
+    const struct sequence_counts *datagrams = &counts->sequence[DIALECT_GENERIC];
+    struct sample_source source = {context->exporter->row.id, type, index, kind};
+    bool dropped;
+    int64_t missing = sample_numbers_note(context->collector->samples, &source, sequence, datagrams->lost,
+                                          datagrams->restarts, &dropped);
+    int64_t *lost = kind == COUNTER_SAMPLES ? &counts->lost_counters : &counts->lost_samples;
+    *lost += missing;
+    if (missing > 0 && dropped) {
+        counts->dropped_samples += missing;
+    }
+}
 
 /* The records without a column as one JSON object, allocated for the row; NULL when there are none. */
 static char *extra_of(struct collector *collector, const struct sflow5_record *records, size_t count,
@@ -51,7 +71,9 @@ static void take_flow(const struct sflow5_flow_sample *sample, const struct sflo
         exporter->row_changed = true;
     }
     exporter->counts.records++;
-    exporter->counts.malformed += broken;
+    context->malformed = context->malformed || broken != 0;
+    note_sample(context, sample->discarded ? DISCARDED_SAMPLES : FLOW_SAMPLES, sample->source_type,
+                sample->source_index, sample->sequence);
 }
 
 static void take_interface(struct context *context, const struct counter_sample_row *counters) {
@@ -80,7 +102,8 @@ static void take_counters(const struct sflow5_counter_sample *sample, const stru
     }
     normalize_counter_sample(sample, context->exporter, context->datagram->recv_ns, &counters);
     counters.extra = extra_of(collector, sample->others, sample->other_count, true, &broken);
-    context->exporter->counts.malformed += broken;
+    context->malformed = context->malformed || broken != 0;
+    note_sample(context, COUNTER_SAMPLES, sample->source_type, sample->source_index, sample->sequence);
     store_append(collector->settings.appender, ROW_COUNTER_SAMPLE)->counter_sample = counters;
     take_interface(context, &counters);
 }
@@ -88,24 +111,25 @@ static void take_counters(const struct sflow5_counter_sample *sample, const stru
 void collector_sflow5(struct collector *collector, const struct datagram *datagram) {
     struct sflow5_header header;
     if (sflow5_read_header(datagram->bytes, datagram->size, &header) != 0) {
-        collector_malformed(collector, NULL, datagram, EXPORT_SFLOW5, 1);
+        collector_malformed(collector, NULL, datagram, EXPORT_SFLOW5);
         return;
     }
     struct exporter *exporter =
         collector_exporter(collector, datagram, EXPORT_SFLOW5, &header.agent, header.sub_agent);
-    if (exporter == NULL || !exporter_accept(exporter, header.sequence, datagram->bytes, datagram->size)) {
+    if (exporter == NULL ||
+        !collector_accept(collector, exporter, header.sequence, datagram->bytes, datagram->size)) {
         return;
     }
     bool back = exporter_uptime_back(exporter, header.uptime_ms);
     for (size_t i = 0; i < DIALECT_COUNT; i++) {
         sequence_note(&exporter->sequence[i], header.sequence, 1, back, &exporter->counts.sequence[i]);
     }
-    struct context context = {collector, exporter, datagram};
+    struct context context = {.collector = collector, .exporter = exporter, .datagram = datagram};
     struct sflow5_sink sink = {.flow = take_flow, .counters = take_counters, .context = &context};
     struct sflow5_counts counts;
     sflow5_decode(datagram->bytes, datagram->size, &header, &sink, &counts);
     exporter->counts.unknown_records += counts.unknown_records + counts.unknown_samples;
-    if (counts.malformed != 0) {
-        collector_malformed(collector, exporter, datagram, EXPORT_SFLOW5, counts.malformed);
+    if (counts.malformed != 0 || context.malformed) {
+        collector_malformed(collector, exporter, datagram, EXPORT_SFLOW5);
     }
 }

@@ -47,8 +47,9 @@ struct collector *collector_create(const struct collector_settings *settings, st
     collector->sessions = exporter_table_create(settings->max_exporters);
     collector->templates = template_cache_create(settings->max_templates, settings->max_template_bytes);
     collector->held = held_create(settings->max_held_bytes, settings->max_held_ns);
+    collector->samples = sample_numbers_create();
     if (collector->exporters == NULL || collector->sessions == NULL || collector->templates == NULL ||
-        collector->held == NULL) {
+        collector->held == NULL || collector->samples == NULL) {
         collector_destroy(collector);
         error_set(error, -ENOMEM, "Can't start the collector: out of memory");
         return NULL;
@@ -64,6 +65,7 @@ void collector_destroy(struct collector *collector) {
     exporter_table_destroy(collector->sessions);
     template_cache_destroy(collector->templates);
     held_destroy(collector->held);
+    sample_numbers_destroy(collector->samples);
     free(collector->overrides);
     free(collector);
 }
@@ -104,9 +106,19 @@ static bool tell_neighbour(struct exporter *exporter, const struct exporter *oth
            dialect_see_neighbour(&exporter->dialect, other->row.protocol);
 }
 
+/* Its neighbours are to be told of it, those that come later, too. */
+static void note_openvswitch(struct collector *collector, const struct exporter *exporter) {
+    collector->saw_openvswitch =
+        collector->saw_openvswitch || exporter->dialect.dialect == DIALECT_OPENVSWITCH;
+}
+
 void collector_dialect_settled(struct collector *collector, struct exporter *exporter) {
     apply_dialect(exporter);
-    if (exporter->dialect.dialect != DIALECT_OPENVSWITCH || exporter->dialect.override) {
+    if (exporter->dialect.dialect != DIALECT_OPENVSWITCH) {
+        return;
+    }
+    note_openvswitch(collector, exporter);
+    if (exporter->dialect.override) {
         return;
     }
     struct exporter *other = exporter_table_newest(collector->exporters);
@@ -155,7 +167,7 @@ static void guess_dialect(struct collector *collector, struct exporter *exporter
     } else if (wanted_dialect(collector, exporter, &wanted)) {
         dialect_set(&exporter->dialect, wanted);
     }
-    struct exporter *other = exporter->older;
+    struct exporter *other = collector->saw_openvswitch ? exporter->older : NULL;
     for (int i = 0; other != NULL && i < NEIGHBOURS_MAX; i++, other = other->older) {
         if (other->dialect.dialect == DIALECT_OPENVSWITCH) {
             tell_neighbour(exporter, other);
@@ -169,6 +181,26 @@ static void write_exporter(struct collector *collector, struct exporter *exporte
     exporter->row_changed = false;
 }
 
+/* What an options record said to one from another port of the address holds here, too. */
+static void take_near_options(struct collector *collector, struct exporter *exporter) {
+    struct exporter *near = NULL;
+    for (int i = 0; i < COLLECTOR_NEAR_MAX; i++) {
+        near = exporter_table_near(collector->exporters, &exporter->key, near);
+        if (near == NULL) {
+            return;
+        }
+        if (near->own_options) {
+            memcpy(exporter->samplers, near->samplers, sizeof exporter->samplers);
+            memcpy(exporter->by_interface, near->by_interface, sizeof exporter->by_interface);
+            exporter->sampler_count = near->sampler_count;
+            exporter->interface_count = near->interface_count;
+            exporter->options_rate = near->options_rate;
+            exporter->init_ms = near->init_ms;
+            return;
+        }
+    }
+}
+
 static void start_exporter(struct collector *collector, struct exporter *exporter, int64_t now_ns) {
     struct exporter_row *row = &exporter->row;
     row->id = store_next_id(collector->settings.store);
@@ -179,6 +211,8 @@ static void start_exporter(struct collector *collector, struct exporter *exporte
     row->first_ns = row->last_ns = now_ns;
     configure_rate(collector, exporter);
     guess_dialect(collector, exporter);
+    note_openvswitch(collector, exporter);
+    take_near_options(collector, exporter);
     write_exporter(collector, exporter); /* before the rows that refer to it */
 }
 
@@ -209,12 +243,55 @@ struct exporter *collector_exporter(struct collector *collector, const struct da
     return exporter;
 }
 
+void collector_follow(struct collector *collector, const struct datagram *datagram,
+                      enum export_protocol protocol, const struct export_header *header,
+                      collector_goes_on_fn *goes_on) {
+    struct exporter_key key = {.protocol = protocol,
+                               .agent = datagram->src,
+                               .domain = header->domain,
+                               .src = datagram->src,
+                               .dst = datagram->dst,
+                               .src_port = datagram->src_port,
+                               .dst_port = datagram->dst_port};
+    if (exporter_table_find(collector->exporters, &key) != NULL) {
+        return;
+    }
+    struct exporter *exporter = NULL;
+    for (int i = 0; i < COLLECTOR_NEAR_MAX; i++) {
+        exporter = exporter_table_near(collector->exporters, &key, exporter);
+        if (exporter == NULL) {
+            return;
+        }
+        if (goes_on(exporter, header)) {
+            exporter_table_move(collector->exporters, exporter, &key);
+            return;
+        }
+    }
+}
+
+bool collector_accept(struct collector *collector, struct exporter *exporter, uint32_t sequence,
+                      const uint8_t *bytes, size_t size) {
+    bool is_new = exporter_accept(exporter, sequence, bytes, size);
+    if (collector->counted == NULL) {
+        collector->counted = exporter;
+        exporter->counts.datagrams += is_new;
+        exporter->counts.duplicated += !is_new;
+    }
+    exporter->counts.bytes += is_new ? size : 0;
+    return is_new;
+}
+
 void collector_malformed(struct collector *collector, struct exporter *exporter,
-                         const struct datagram *datagram, enum export_protocol protocol, uint64_t count) {
+                         const struct datagram *datagram, enum export_protocol protocol) {
+    if (collector->malformed) {
+        return;
+    }
+    collector->malformed = true;
+    exporter = collector->counted != NULL ? collector->counted : exporter;
     if (exporter != NULL) {
-        exporter->counts.malformed += count;
+        exporter->counts.malformed++;
     } else {
-        collector->totals.malformed += count;
+        collector->totals.malformed++;
     }
     uint64_t allowed = log_limiter_allow(&collector->malformed_log, MALFORMED_LOG_NS);
     if (allowed != 0) {
@@ -243,6 +320,8 @@ bool collector_datagram(struct collector *collector, const struct datagram *data
     enum export_protocol protocol = protocol_recognise(datagram->bytes, datagram->size, strict);
     collector->totals.datagrams++;
     collector->totals.bytes += datagram->size;
+    collector->counted = NULL;
+    collector->malformed = false;
     switch (protocol) {
     case EXPORT_NONE:
         collector->totals.unrecognised++;
@@ -288,6 +367,9 @@ static struct collector_exporter describe(const struct exporter *exporter) {
         .unknown_templates = counts->unknown_templates,
         .held = counts->held,
         .malformed = counts->malformed,
+        .lost_samples = counts->lost_samples,
+        .lost_counters = counts->lost_counters,
+        .dropped_samples = counts->dropped_samples,
         .unknown_records = counts->unknown_records,
         .blind_since_ns = exporter->blind_since_ns,
     };
@@ -311,6 +393,9 @@ static void write_health(struct collector *collector, struct exporter *exporter,
     row->held = store_count(seen.held);
     row->malformed = store_count(seen.malformed);
     row->unknown_records = store_count(seen.unknown_records);
+    row->lost_samples = seen.lost_samples;
+    row->lost_counters = seen.lost_counters;
+    row->dropped_samples = seen.dropped_samples;
     exporter->counts_changed = false;
 }
 
@@ -357,6 +442,7 @@ int collector_set_overrides(struct collector *collector, const struct collector_
         }
         if (set || rate != exporter->configured_rate) {
             apply_dialect(exporter);
+            note_openvswitch(collector, exporter);
         }
     }
     return 0;
@@ -367,7 +453,7 @@ int collector_load_template(struct collector *collector, const struct template_r
     if ((protocol != EXPORT_NETFLOW9 && protocol != EXPORT_IPFIX) || row->size > sizeof row->body) {
         return -EINVAL;
     }
-    uint64_t owner = exporter_owner(protocol, &row->agent, row->domain, row->transport);
+    struct template_owner owner = exporter_owner(protocol, &row->agent, row->domain, row->transport);
     struct cursor body = cursor_over(row->body, row->size);
     struct template_update update;
     return template_cache_read(collector->templates, owner, protocol == EXPORT_IPFIX ? 10 : 9, row->options,

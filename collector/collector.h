@@ -77,7 +77,10 @@ struct collector_exporter {
     const char *lost_unit;
     int64_t reordered, duplicated, restarts;
     uint64_t unknown_templates, held, malformed, unknown_records;
-    int64_t blind_since_ns; /* no template for its data since then; 0: not so */
+    int64_t lost_samples,
+        lost_counters;       /* sFlow samples missing by their own numbers, of flows and of counters */
+    int64_t dropped_samples; /* of these, those missing though no datagram is: the agent dropped them */
+    int64_t blind_since_ns;  /* no template for its data since then; 0: not so */
 };
 
 typedef void collector_exporter_fn(const struct collector_exporter *exporter, void *context);

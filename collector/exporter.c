@@ -14,6 +14,7 @@ struct exporter_table {
     uint64_t evicted;
     size_t bucket_mask;
     struct exporter **buckets;
+    struct exporter **nears;
     struct exporter *newest, *oldest;
 };
 
@@ -29,8 +30,9 @@ struct exporter_table *exporter_table_create(size_t max) {
     table->max = max;
     table->bucket_mask = buckets - 1;
     table->buckets = calloc(buckets, sizeof(struct exporter *));
-    if (table->buckets == NULL) {
-        free(table);
+    table->nears = calloc(buckets, sizeof(struct exporter *));
+    if (table->buckets == NULL || table->nears == NULL) {
+        exporter_table_destroy(table);
         return NULL;
     }
     return table;
@@ -46,6 +48,7 @@ void exporter_table_destroy(struct exporter_table *table) {
         exporter = older;
     }
     free(table->buckets);
+    free(table->nears);
     free(table);
 }
 
@@ -80,30 +83,50 @@ static void link_newest(struct exporter_table *table, struct exporter *exporter)
     table->newest = exporter;
 }
 
-static void unlink_bucket(struct exporter_table *table, struct exporter *exporter) {
-    struct exporter **link = &table->buckets[exporter->hash & table->bucket_mask];
-    while (*link != exporter) {
-        link = &(*link)->next;
+static void unlink_bucket(struct exporter *exporter) {
+    *exporter->link = exporter->next;
+    if (exporter->next != NULL) {
+        exporter->next->link = exporter->link;
     }
-    *link = exporter->next;
+    *exporter->near_link = exporter->near_next;
+    if (exporter->near_next != NULL) {
+        exporter->near_next->near_link = exporter->near_link;
+    }
 }
 
-/* Puts 'exporter' into the bucket of 'key', which becomes its own. */
+/* The bucket of those that differ in the source port alone. */
+static struct exporter **near_bucket_of(struct exporter_table *table, const struct exporter_key *key) {
+    struct exporter_key near = *key;
+    near.src_port = 0;
+    return &table->nears[hash_key(&near) & table->bucket_mask];
+}
+
+/* Puts 'exporter' into the buckets of 'key', which becomes its own. */
 static void link_bucket(struct exporter_table *table, struct exporter *exporter,
                         const struct exporter_key *key) {
     exporter->key = *key;
     exporter->hash = hash_key(key);
     exporter_transport(key, exporter->row.transport);
-    exporter->owner = exporter_owner(key->protocol, &key->agent, key->domain, exporter->row.transport);
     struct exporter **bucket = &table->buckets[exporter->hash & table->bucket_mask];
+    exporter->link = bucket;
     exporter->next = *bucket;
+    if (*bucket != NULL) {
+        (*bucket)->link = &exporter->next;
+    }
     *bucket = exporter;
+    struct exporter **near = near_bucket_of(table, key);
+    exporter->near_link = near;
+    exporter->near_next = *near;
+    if (*near != NULL) {
+        (*near)->near_link = &exporter->near_next;
+    }
+    *near = exporter;
 }
 
 /* Takes the exporter that was silent for longest out of the table. */
 static struct exporter *evict(struct exporter_table *table) {
     struct exporter *exporter = table->oldest;
-    unlink_bucket(table, exporter);
+    unlink_bucket(exporter);
     unlink_use(table, exporter);
     table->count--;
     table->evicted++;
@@ -134,6 +157,8 @@ struct exporter *exporter_table_get(struct exporter_table *table, const struct e
     }
     memset(exporter, 0, sizeof *exporter);
     link_bucket(table, exporter, key);
+    exporter->owner = exporter_owner(key->protocol, &key->agent, key->domain, exporter->row.transport);
+    exporter->boot_ns = INT64_MIN;
     link_newest(table, exporter);
     table->count++;
     return exporter;
@@ -141,9 +166,22 @@ struct exporter *exporter_table_get(struct exporter_table *table, const struct e
 
 void exporter_table_move(struct exporter_table *table, struct exporter *exporter,
                          const struct exporter_key *key) {
-    unlink_bucket(table, exporter);
+    unlink_bucket(exporter);
     link_bucket(table, exporter, key);
     exporter->row_changed = true;
+}
+
+struct exporter *exporter_table_near(struct exporter_table *table, const struct exporter_key *key,
+                                     const struct exporter *exporter) {
+    struct exporter *near = exporter == NULL ? *near_bucket_of(table, key) : exporter->near_next;
+    for (; near != NULL; near = near->near_next) {
+        struct exporter_key same = near->key;
+        same.src_port = key->src_port;
+        if (exporter_key_equal(&same, key)) {
+            return near;
+        }
+    }
+    return NULL;
 }
 
 struct exporter *exporter_table_newest(struct exporter_table *table) {
@@ -158,11 +196,12 @@ uint64_t exporter_table_evicted(const struct exporter_table *table) {
     return table->evicted;
 }
 
-uint64_t exporter_owner(enum export_protocol protocol, const struct ip_address *agent, int64_t domain,
-                        const char *transport) {
-    uint64_t hash = XXH3_64bits_withSeed(transport, strlen(transport), (uint64_t)protocol);
-    hash = hash_address(agent, hash);
-    return XXH3_64bits_withSeed(&domain, sizeof domain, hash);
+struct template_owner exporter_owner(enum export_protocol protocol, const struct ip_address *agent,
+                                     int64_t domain, const char *transport) {
+    uint64_t address = hash_address(agent, (uint64_t)protocol);
+    address = XXH3_64bits_withSeed(&domain, sizeof domain, address);
+    return (struct template_owner){.session = XXH3_64bits_withSeed(transport, strlen(transport), address),
+                                   .address = address};
 }
 
 void exporter_transport(const struct exporter_key *key, char text[STORE_TRANSPORT_SIZE]) {
@@ -176,7 +215,7 @@ void exporter_transport(const struct exporter_key *key, char text[STORE_TRANSPOR
 }
 
 static bool is_recent(const struct exporter *exporter, uint32_t sequence, uint64_t hash) {
-    if (exporter->counts.datagrams == 0 || (int32_t)(sequence - exporter->last_sequence) > 0) {
+    if (!exporter->has_sequence || (int32_t)(sequence - exporter->last_sequence) > 0) {
         return false;
     }
     for (uint32_t i = 0; i < EXPORTER_RECENT; i++) {
@@ -190,11 +229,9 @@ static bool is_recent(const struct exporter *exporter, uint32_t sequence, uint64
 bool exporter_accept(struct exporter *exporter, uint32_t sequence, const uint8_t *bytes, size_t size) {
     uint64_t hash = XXH3_64bits(bytes, size);
     if (is_recent(exporter, sequence, hash)) {
-        exporter->counts.duplicated++;
         return false;
     }
-    exporter->counts.datagrams++;
-    exporter->counts.bytes += size;
+    exporter->has_sequence = true;
     exporter->recent[exporter->recent_at].sequence = sequence;
     exporter->recent[exporter->recent_at].hash = hash;
     exporter->recent_at = (exporter->recent_at + 1) % EXPORTER_RECENT;
@@ -210,30 +247,72 @@ bool exporter_uptime_back(struct exporter *exporter, uint32_t uptime_ms) {
     return back;
 }
 
-void exporter_keep_sampler(struct exporter *exporter, bool has_id, uint64_t id, uint64_t rate) {
-    if (!has_id) {
-        exporter->options_rate = rate;
-        return;
-    }
+/* Sets the rate of 'id' in a table of 'count'; what has no room is left out. */
+static void keep_rate(struct exporter_rate *rates, uint32_t *count, uint64_t id, uint64_t rate) {
     uint32_t i = 0;
-    while (i < exporter->sampler_count && exporter->samplers[i].id != id) {
+    while (i < *count && rates[i].id != id) {
         i++;
     }
     if (i < EXPORTER_SAMPLERS) {
-        exporter->samplers[i].id = id;
-        exporter->samplers[i].rate = rate;
-        exporter->sampler_count = i == exporter->sampler_count ? i + 1 : exporter->sampler_count;
+        rates[i] = (struct exporter_rate){id, rate};
+        *count = i == *count ? i + 1 : *count;
     }
 }
 
-uint64_t exporter_sampler_rate(const struct exporter *exporter, bool has_id, uint64_t id) {
-    for (uint32_t i = 0; has_id && i < exporter->sampler_count; i++) {
-        if (exporter->samplers[i].id == id) {
-            return exporter->samplers[i].rate;
+static uint64_t find_rate(const struct exporter_rate *rates, uint32_t count, uint64_t id) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (rates[i].id == id) {
+            return rates[i].rate;
         }
     }
-    if (has_id && id == 0 && exporter->sampler_count != 0) {
-        return 0; /* sampler 0 is Cisco's word for none */
+    return 0;
+}
+
+/* True if what the options record says is of one interface: that is among its scopes. */
+static bool of_interface(const struct flow_record *record) {
+    const struct template *template = record->template;
+    for (size_t i = 0; template != NULL && i < template->scope_count; i++) {
+        const struct element *element = &template->fields[i].element;
+        if (element->kind == ELEMENT_NUMBER &&
+            (element->field == FLOW_INPUT || element->field == FLOW_OUTPUT)) {
+            return flow_record_has(record, (enum flow_field)element->field);
+        }
+    }
+    return false;
+}
+
+void exporter_take_options(struct exporter *exporter, const struct flow_record *record) {
+    uint64_t rate = flow_record_sampling(record);
+    int64_t init_ms = (int64_t)flow_record_get(record, FLOW_INIT_MS, 0);
+    exporter->init_ms = init_ms > 0 ? init_ms : exporter->init_ms;
+    if (rate == 0) {
+        return;
+    }
+    if (flow_record_has(record, FLOW_SAMPLER_ID)) {
+        keep_rate(exporter->samplers, &exporter->sampler_count, record->value[FLOW_SAMPLER_ID], rate);
+    } else if (of_interface(record)) {
+        uint64_t output = flow_record_get(record, FLOW_OUTPUT, 0);
+        keep_rate(exporter->by_interface, &exporter->interface_count,
+                  flow_record_get(record, FLOW_INPUT, output), rate);
+    } else {
+        exporter->options_rate = rate;
+    }
+}
+
+uint64_t exporter_options_rate(const struct exporter *exporter, const struct flow_record *record) {
+    bool has_id = flow_record_has(record, FLOW_SAMPLER_ID);
+    if (has_id) {
+        uint64_t id = record->value[FLOW_SAMPLER_ID];
+        uint64_t rate = find_rate(exporter->samplers, exporter->sampler_count, id);
+        if (rate != 0 || (id == 0 && exporter->sampler_count != 0)) { /* 0 is Cisco's word for none */
+            return rate;
+        }
+    }
+    bool egress = flow_record_get(record, FLOW_DIRECTION, 0) == 1;
+    uint64_t index = flow_record_get(record, egress ? FLOW_OUTPUT : FLOW_INPUT, 0);
+    uint64_t rate = find_rate(exporter->by_interface, exporter->interface_count, index);
+    if (rate != 0) {
+        return rate;
     }
     if (exporter->options_rate == 0 && !has_id && exporter->sampler_count == 1) {
         return exporter->samplers[0].rate;

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "collector/decode/template.h"
 #include "collector/dialect.h"
 #include "collector/protocol.h"
 #include "collector/sequence.h"
@@ -28,8 +29,11 @@ struct exporter_counts {
     uint64_t duplicated;
     uint64_t unknown_templates; /* data sets without their template */
     uint64_t held;              /* of these, decoded when it came */
-    uint64_t malformed;
+    uint64_t malformed;         /* datagrams that were not whole */
     uint64_t unknown_records;
+    int64_t lost_samples;                           /* sFlow flow samples, by their own numbers */
+    int64_t lost_counters;                          /* sFlow counter samples, likewise */
+    int64_t dropped_samples;                        /* of both, those missing though no datagram was */
     struct sequence_counts sequence[DIALECT_COUNT]; /* by each dialect's rule */
 };
 
@@ -39,10 +43,16 @@ bool exporter_key_equal(const struct exporter_key *a, const struct exporter_key 
 #define EXPORTER_SAMPLERS   32
 #define EXPORTER_INTERFACES 64
 
+/* The sampling rate of one sampler or interface. */
+struct exporter_rate {
+    uint64_t id;
+    uint64_t rate;
+};
+
 struct exporter {
     struct exporter_key key;
-    uint64_t owner;          /* of its templates: the same in every run */
-    struct exporter_row row; /* as it goes to the store */
+    struct template_owner owner; /* of its templates: the same in every run */
+    struct exporter_row row;     /* as it goes to the store */
     bool row_changed;
     bool counts_changed;
     int64_t configured_rate; /* 0: none */
@@ -57,17 +67,20 @@ struct exporter {
         uint64_t hash;
     } recent[EXPORTER_RECENT]; /* datagrams, to know a duplicate by */
     uint32_t recent_at;
+    bool has_sequence;
     uint32_t last_sequence;
-    struct {
-        uint64_t id;
-        uint64_t rate;
-    } samplers[EXPORTER_SAMPLERS]; /* said by options records */
-    uint32_t sampler_count;
-    uint64_t options_rate;                    /* said without an id */
+    int64_t boot_ns; /* when it came up by its own clock; INT64_MIN: not said */
+    int64_t init_ms; /* the same, as an IPFIX options record says it; 0: not said */
+    struct exporter_rate samplers[EXPORTER_SAMPLERS];     /* said by options records */
+    struct exporter_rate by_interface[EXPORTER_SAMPLERS]; /* said of one interface */
+    uint32_t sampler_count, interface_count;
+    bool own_options;                         /* it sent them itself */
+    uint64_t options_rate;                    /* said of all */
     uint64_t interfaces[EXPORTER_INTERFACES]; /* hashes of the interface rows that were written last */
     int64_t blind_since_ns;                   /* data without template since then; 0: not so */
     struct exporter *newer, *older;           /* by last datagram */
-    struct exporter *next;                    /* in the bucket */
+    struct exporter *next, **link;            /* in the bucket */
+    struct exporter *near_next, **near_link;  /* in the bucket of its address */
     uint64_t hash;
 };
 
@@ -83,12 +96,18 @@ void exporter_table_destroy(struct exporter_table *table);
  * owner zero.  NULL when memory is out. */
 struct exporter *exporter_table_get(struct exporter_table *table, const struct exporter_key *key, bool *made);
 
-/* Gives 'exporter' the key 'key', of another source port: it is the same exporter still. */
+/* Gives 'exporter' the key 'key', of another source port: it is the same exporter still, and the owner of its
+ * templates. */
 void exporter_table_move(struct exporter_table *table, struct exporter *exporter,
                          const struct exporter_key *key);
 
 /* The exporter of 'key', not made when it is not there. */
 struct exporter *exporter_table_find(struct exporter_table *table, const struct exporter_key *key);
+
+/* The next exporter of the table after 'exporter' (NULL: the first) that differs from 'key' in nothing but
+ * the source port, or NULL. */
+struct exporter *exporter_table_near(struct exporter_table *table, const struct exporter_key *key,
+                                     const struct exporter *exporter);
 
 /* The exporter that spoke last; the others follow by 'older'. */
 struct exporter *exporter_table_newest(struct exporter_table *table);
@@ -98,28 +117,28 @@ size_t exporter_table_count(const struct exporter_table *table);
 /* How many were forgotten for want of room. */
 uint64_t exporter_table_evicted(const struct exporter_table *table);
 
-/* The owner number of the templates of an exporter, out of what the database keeps of it. */
-uint64_t exporter_owner(enum export_protocol protocol, const struct ip_address *agent, int64_t domain,
-                        const char *transport);
+/* The owner of the templates of an exporter, out of what the database keeps of it. */
+struct template_owner exporter_owner(enum export_protocol protocol, const struct ip_address *agent,
+                                     int64_t domain, const char *transport);
 
 /* Writes "udp/SOURCE:PORT>DESTINATION:PORT" of 'key'. */
 void exporter_transport(const struct exporter_key *key, char text[STORE_TRANSPORT_SIZE]);
 
-/* Counts and remembers the datagram of 'size' bytes at 'bytes', of header sequence number 'sequence'.  False
- * if it is byte for byte one of the last that 'exporter' sent: then it is counted as a duplicate and nothing
- * more is to be done. */
+/* Remembers the message of 'size' bytes at 'bytes', of header sequence number 'sequence'.  False if it is
+ * byte for byte one of the last that 'exporter' sent: then nothing more is to be done. */
 bool exporter_accept(struct exporter *exporter, uint32_t sequence, const uint8_t *bytes, size_t size);
 
 /* Takes note of the uptime in a datagram's header.  True if it went back by more than a second, so that the
  * exporter must have begun anew.  It may wrap after 49.7 days. */
 bool exporter_uptime_back(struct exporter *exporter, uint32_t uptime_ms);
 
-/* Keeps the rate of a sampler that an options record defines; 'id' is 0 and 'has_id' false for one without.
- */
-void exporter_keep_sampler(struct exporter *exporter, bool has_id, uint64_t id, uint64_t rate);
+/* Takes what an options record says: the rate of a sampler, of an interface if that is its scope, or of all;
+ * and when the exporter came up. */
+void exporter_take_options(struct exporter *exporter, const struct flow_record *record);
 
-/* The rate of sampler 'id', or without one of the exporter's only sampler; 0 if unknown. */
-uint64_t exporter_sampler_rate(const struct exporter *exporter, bool has_id, uint64_t id);
+/* The rate that options records gave the sampler, or else the interface, of 'record'; or, without either, all
+ * records or the exporter's only sampler; 0 if unknown. */
+uint64_t exporter_options_rate(const struct exporter *exporter, const struct flow_record *record);
 
 /* True if an interface row with this 'hash' for interface 'index' was not written yet; then it is taken as
  * written. */

@@ -8,14 +8,12 @@
 
 #define BUCKETS 4096
 
-struct held_set {
-    struct held_set *newer, *older; /* of all */
-    struct held_set *next, **link;  /* of the bucket, the newest first */
-    uint64_t owner;
+struct entry {
+    struct entry *newer, *older; /* of all */
+    struct entry *next, **link;  /* of the bucket, the newest first */
+    uint64_t address;
     uint16_t id;
-    int64_t recv_ns;
-    struct export_header header;
-    size_t size;
+    struct held_set set;
     uint8_t bytes[];
 };
 
@@ -23,8 +21,8 @@ struct held_sets {
     size_t max_bytes;
     int64_t max_ns;
     struct held_counts counts;
-    struct held_set *newest, *oldest;
-    struct held_set *buckets[BUCKETS];
+    struct entry *newest, *oldest;
+    struct entry *buckets[BUCKETS];
 };
 
 struct held_sets *held_create(size_t max_bytes, int64_t max_ns) {
@@ -36,27 +34,27 @@ struct held_sets *held_create(size_t max_bytes, int64_t max_ns) {
     return held;
 }
 
-static size_t cost(const struct held_set *set) {
-    return sizeof *set + set->size;
+static size_t cost(const struct entry *entry) {
+    return sizeof *entry + entry->set.bytes.size;
 }
 
-/* Takes 'set' out of all lists; it is the caller's then. */
-static void take_out(struct held_sets *held, struct held_set *set) {
-    *set->link = set->next;
-    if (set->next != NULL) {
-        set->next->link = set->link;
+/* Takes 'entry' out of all lists; it is the caller's then. */
+static void take_out(struct held_sets *held, struct entry *entry) {
+    *entry->link = entry->next;
+    if (entry->next != NULL) {
+        entry->next->link = entry->link;
     }
-    *(set->newer != NULL ? &set->newer->older : &held->newest) = set->older;
-    *(set->older != NULL ? &set->older->newer : &held->oldest) = set->newer;
+    *(entry->newer != NULL ? &entry->newer->older : &held->newest) = entry->older;
+    *(entry->older != NULL ? &entry->older->newer : &held->oldest) = entry->newer;
     held->counts.sets--;
-    held->counts.bytes -= cost(set);
+    held->counts.bytes -= cost(entry);
 }
 
 /* What is freed is in no list any more, which the analyzer does not see. */
 static void drop_oldest(struct held_sets *held) {
-    struct held_set *set = held->oldest;
-    take_out(held, set); /* NOLINT(clang-analyzer-unix.Malloc) */
-    free(set);
+    struct entry *entry = held->oldest;
+    take_out(held, entry); /* NOLINT(clang-analyzer-unix.Malloc) */
+    free(entry);
 }
 
 void held_destroy(struct held_sets *held) {
@@ -66,15 +64,14 @@ void held_destroy(struct held_sets *held) {
     free(held);
 }
 
-static struct held_set **bucket_of(struct held_sets *held, uint64_t owner, uint16_t id) {
-    return &held->buckets[XXH3_64bits_withSeed(&owner, sizeof owner, id) % BUCKETS];
+static struct entry **bucket_of(struct held_sets *held, uint64_t address, uint16_t id) {
+    return &held->buckets[XXH3_64bits_withSeed(&address, sizeof address, id) % BUCKETS];
 }
 
-void held_keep(struct held_sets *held, uint64_t owner, uint16_t id, struct slice set,
-               const struct export_header *header, int64_t recv_ns) {
-    size_t bytes = sizeof(struct held_set) + set.size;
-    struct held_set *kept = bytes > held->max_bytes ? NULL : malloc(bytes);
-    if (kept == NULL) {
+void held_keep(struct held_sets *held, uint64_t address, uint16_t id, const struct held_set *set) {
+    size_t bytes = sizeof(struct entry) + set->bytes.size;
+    struct entry *entry = bytes > held->max_bytes ? NULL : malloc(bytes);
+    if (entry == NULL) {
         held->counts.evicted++;
         return;
     }
@@ -82,48 +79,44 @@ void held_keep(struct held_sets *held, uint64_t owner, uint16_t id, struct slice
         drop_oldest(held);
         held->counts.evicted++;
     }
-    struct held_set **bucket = bucket_of(held, owner, id);
-    *kept = (struct held_set){.older = held->newest,
-                              .next = *bucket,
-                              .link = bucket,
-                              .owner = owner,
-                              .id = id,
-                              .recv_ns = recv_ns,
-                              .header = *header,
-                              .size = set.size};
-    memcpy(kept->bytes, set.bytes, set.size);
-    if (kept->next != NULL) {
-        kept->next->link = &kept->next;
+    struct entry **bucket = bucket_of(held, address, id);
+    *entry = (struct entry){
+        .older = held->newest, .next = *bucket, .link = bucket, .address = address, .id = id, .set = *set};
+    memcpy(entry->bytes, set->bytes.bytes, set->bytes.size);
+    entry->set.bytes.bytes = entry->bytes;
+    if (entry->next != NULL) {
+        entry->next->link = &entry->next;
     }
-    *bucket = kept;
-    *(held->newest != NULL ? &held->newest->newer : &held->oldest) = kept;
-    held->newest = kept;
+    *bucket = entry;
+    *(held->newest != NULL ? &held->newest->newer : &held->oldest) = entry;
+    held->newest = entry;
     held->counts.sets++;
     held->counts.bytes += bytes;
 }
 
-void held_release(struct held_sets *held, uint64_t owner, uint16_t id, held_fn *release, void *context) {
-    struct held_set *turned = NULL; /* the bucket has the newest first: turn them round */
-    for (struct held_set *set = *bucket_of(held, owner, id); set != NULL;) {
-        struct held_set *next = set->next;
-        if (set->owner == owner && set->id == id) {
-            take_out(held, set);
-            set->next = turned;
-            turned = set;
-        }
-        set = next;
+/* The entry whose 'next' is at 'next'. */
+static struct entry *entry_of_next(struct entry **next) {
+    return (struct entry *)(void *)((char *)next - offsetof(struct entry, next));
+}
+
+void held_release(struct held_sets *held, uint64_t address, uint16_t id, held_fn *release, void *context) {
+    struct entry *entry = *bucket_of(held, address, id);
+    struct entry *before;
+    while (entry != NULL && entry->next != NULL) { /* the bucket has the newest first */
+        entry = entry->next;
     }
-    while (turned != NULL) {
-        struct held_set *set = turned;
-        turned = set->next;
-        release((struct slice){set->bytes, set->size}, &set->header, set->recv_ns, context);
-        free(set);
+    for (; entry != NULL; entry = before) {
+        before = entry->link == bucket_of(held, address, id) ? NULL : entry_of_next(entry->link);
+        if (entry->address == address && entry->id == id && release(&entry->set, context)) {
+            take_out(held, entry);
+            free(entry);
+        }
     }
 }
 
 void held_expire(struct held_sets *held, int64_t now_ns) {
     while (held->oldest != NULL) {
-        int64_t recv_ns = held->oldest->recv_ns; /* NOLINT(clang-analyzer-unix.Malloc) */
+        int64_t recv_ns = held->oldest->set.recv_ns; /* NOLINT(clang-analyzer-unix.Malloc) */
         if (now_ns - recv_ns <= held->max_ns) {
             return;
         }

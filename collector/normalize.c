@@ -45,9 +45,8 @@ static void fill_counts(const struct flow_record *record, const struct exporter 
 /* Where the sampling rate of a record comes from: itself, an options record, or the configuration. */
 static void fill_rate(const struct flow_record *record, const struct exporter *exporter, int64_t configured,
                       struct flow_record_row *row) {
-    bool has_id = flow_record_has(record, FLOW_SAMPLER_ID);
     uint64_t rate = flow_record_sampling(record);
-    uint64_t options = exporter_sampler_rate(exporter, has_id, flow_record_get(record, FLOW_SAMPLER_ID, 0));
+    uint64_t options = exporter_options_rate(exporter, record);
     row->scaled = exporter->row.scaled;
     row->sampling_rate = STORE_NULL;
     row->rate_source = RATE_NONE;
@@ -142,9 +141,9 @@ bool normalize_reverse(const struct flow_record *record, struct flow_record_row 
     return true;
 }
 
-/* 0 is sFlow's word for an interface that is not known. */
+/* 0 is sFlow's word for an interface that is not known; a fourth kind is not defined. */
 static void fill_port(const struct sflow5_port *port, int64_t *kind, int64_t *value) {
-    bool unknown = port->kind == SFLOW5_PORT_INDEX && port->value == 0;
+    bool unknown = port->kind > SFLOW5_PORT_MULTIPLE || (port->kind == SFLOW5_PORT_INDEX && port->value == 0);
     *kind = unknown ? STORE_NULL : port->kind;
     *value = unknown ? STORE_NULL : port->value;
 }

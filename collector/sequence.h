@@ -11,6 +11,7 @@
 
 struct sequence_hole {
     uint32_t start, units;
+    bool doubtful; /* it may hold units of a datagram that was received but not understood */
 };
 
 /* Zero-initialise. */
@@ -20,6 +21,10 @@ struct sequence {
     uint32_t next;
     uint32_t hole_at; /* the oldest hole, overwritten next */
     struct sequence_hole holes[SEQUENCE_HOLES];
+    bool unsure;           /* how many units the last datagram covered is not known */
+    int64_t doubt;         /* units that were lost or stood in datagrams not understood */
+    int64_t undecided_max; /* the most that can have stood in these */
+    int64_t doubt_lost;    /* of the doubt beyond that, what was added to the losses */
 };
 
 struct sequence_counts {
@@ -36,6 +41,12 @@ enum sequence_verdict { SEQUENCE_EXPECTED, SEQUENCE_GAP, SEQUENCE_LATE, SEQUENCE
 enum sequence_verdict sequence_note(struct sequence *sequence, uint32_t start, uint32_t units,
                                     bool uptime_back, struct sequence_counts *counts);
 
-/* Says that how many units the last datagram covered is not known, so that the next one is taken as it comes.
- */
-void sequence_unsure(struct sequence *sequence);
+/* Says that the last datagram covered more units than were said of it, nobody knows how many, but at most
+ * 'most'. What the numbers jump by from it to the next is loss only where it is more than all such datagrams
+ * can have held. */
+void sequence_unsure(struct sequence *sequence, uint32_t most);
+
+/* Says that what was unsure by 'most' was 'units' after all: data whose template came later.  What that shows
+ * to be loss is added to 'counts'. */
+void sequence_settle(struct sequence *sequence, uint32_t most, uint32_t units,
+                     struct sequence_counts *counts);

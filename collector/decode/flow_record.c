@@ -42,11 +42,12 @@ bool flow_record_key(const struct flow_record *record, struct flow_key *key) {
 /* The moment at which the exporter was 'field' milliseconds up. */
 static int64_t from_uptime(const struct flow_record *record, enum flow_field field) {
     const struct export_header *header = record->header;
+    uint64_t init_ms = flow_record_get(record, FLOW_INIT_MS, (uint64_t)header->init_ms);
     uint32_t uptime_ms;
     if (header->has_uptime) {
         uptime_ms = header->uptime_ms;
-    } else if (flow_record_get(record, FLOW_INIT_MS, 0) != 0) {
-        uptime_ms = (uint32_t)((uint64_t)(header->export_ns / NS_PER_MS) - record->value[FLOW_INIT_MS]);
+    } else if (init_ms != 0) {
+        uptime_ms = (uint32_t)((uint64_t)(header->export_ns / NS_PER_MS) - init_ms);
     } else {
         return FLOW_TIME_NONE;
     }

@@ -86,6 +86,7 @@ struct export_header {
     int64_t export_ns;  /* when it sent, since the epoch */
     uint32_t sequence;  /* v1 has none */
     uint32_t domain;    /* observation domain, source id; v5: engine type * 256 + engine id */
+    int64_t init_ms;    /* when it came up, since the epoch, as an options record said it; 0: not said */
     uint16_t sampling;  /* v5: mode in the upper two bits, interval below */
 };
 

@@ -12,7 +12,7 @@
 struct message {
     const struct export_header *header;
     struct template_cache *cache;
-    uint64_t owner;
+    struct template_owner owner;
     const struct ipfix_sink *sink;
     struct ipfix_counts *counts;
 };
@@ -95,14 +95,42 @@ void ipfix_decode_set(struct slice set, const struct export_header *header, cons
     }
 }
 
+bool ipfix_set_fits(struct slice set, const struct template *template) {
+    struct cursor cursor = cursor_over(set.bytes, set.size);
+    if (template->record_size == 0 || set.size < template->record_size) {
+        return false;
+    }
+    while (cursor_left(&cursor) >= template->record_size &&
+           !(cursor_left(&cursor) < SET_HEADER_SIZE && all_zero(&cursor))) {
+        for (size_t i = 0; i < template->field_count; i++) {
+            field_value(&template->fields[i], &cursor);
+        }
+        if (cursor.failed) {
+            return false;
+        }
+    }
+    return all_zero(&cursor);
+}
+
+/* The template of data set 'id', by which 'set' can be decoded, or NULL. */
+static const struct template *find_template(const struct message *message, uint16_t id, struct slice set) {
+    const struct template *template = template_cache_find(message->cache, message->owner.session, id);
+    if (template != NULL) {
+        return template;
+    }
+    template = template_cache_find_near(message->cache, message->owner.address, id);
+    return template != NULL && ipfix_set_fits(set, template) ? template : NULL;
+}
+
 static void read_data(struct message *message, uint16_t id, struct cursor *set) {
     struct slice slice = {set->at, cursor_left(set)};
-    const struct template *template = template_cache_find(message->cache, message->owner, id);
+    const struct template *template = find_template(message, id, slice);
     if (template != NULL) {
         ipfix_decode_set(slice, message->header, template, message->sink, message->counts);
         return;
     }
     message->counts->missing_sets++;
+    message->counts->missing_bytes += (uint32_t)slice.size;
     if (message->sink->missing != NULL) {
         message->sink->missing(id, slice, message->header, message->sink->context);
     }
@@ -140,7 +168,7 @@ static void read_set(struct message *message, uint16_t id, struct cursor *set) {
 }
 
 size_t ipfix_decode(const uint8_t *bytes, size_t size, const struct export_header *header,
-                    struct template_cache *cache, uint64_t owner, const struct ipfix_sink *sink,
+                    struct template_cache *cache, struct template_owner owner, const struct ipfix_sink *sink,
                     struct ipfix_counts *counts) {
     struct message message = {header, cache, owner, sink, counts};
     memset(counts, 0, sizeof *counts);

@@ -26,6 +26,7 @@ struct ipfix_counts {
     uint32_t option_records;
     uint32_t templates;
     uint32_t missing_sets; /* without a template */
+    uint32_t missing_bytes;
     uint32_t malformed;    /* broken headers, sets, templates and records */
     uint32_t unknown_sets; /* of a set id that nobody has defined */
 };
@@ -35,14 +36,19 @@ struct ipfix_counts {
 int ipfix_read_header(const uint8_t *bytes, size_t size, struct export_header *header);
 
 /* Decodes the message that begins at 'bytes' and whose 'header' was read before, with the templates of
- * 'owner' in 'cache', to 'sink'.  'counts' is filled.
+ * 'owner' in 'cache', to 'sink'.  'counts' is filled.  A set whose template the session does not have is
+ * decoded by that of another session from the same address if it fits (ipfix_set_fits()).
  *
  * Returns how many bytes the message has: all 'size' for NetFlow v9, which does not say; for IPFIX what its
  * length field says, so that a next message in the same datagram can be decoded, and at most 'size'.  A
  * message that lies about its lengths is decoded as far as it is whole, and counts->malformed says so. */
 size_t ipfix_decode(const uint8_t *bytes, size_t size, const struct export_header *header,
-                    struct template_cache *cache, uint64_t owner, const struct ipfix_sink *sink,
+                    struct template_cache *cache, struct template_owner owner, const struct ipfix_sink *sink,
                     struct ipfix_counts *counts);
+
+/* True if 'set' is made up of whole records of 'template' and padding, as it must be to be of that template.
+ */
+bool ipfix_set_fits(struct slice set, const struct template *template);
 
 /* Decodes the records of one data set, 'set', by 'template'; adds to 'counts'. */
 void ipfix_decode_set(struct slice set, const struct export_header *header, const struct template *template,

@@ -8,11 +8,14 @@
 
 #define ENTERPRISE_BIT 0x8000
 
-/* A template in the cache: in a chain of its (owner, id), in one of its owner, and in the list by last use.
- */
+/* Three ways to find a template, each a hash table of its own. */
+enum { BY_ID, BY_SESSION, BY_ADDRESS, WAY_COUNT };
+
+/* A template in the cache: in a bucket of each way, the newest first, and in the list by last use. */
 struct entry {
-    struct entry *next, **link;             /* of the bucket by owner and id */
-    struct entry *owner_next, **owner_link; /* of the bucket by owner */
+    struct {
+        struct entry *next, **link;
+    } chain[WAY_COUNT];
     struct entry *newer, *older;
     size_t bytes;
     struct template template;
@@ -21,8 +24,7 @@ struct entry {
 struct template_cache {
     size_t max_templates, max_bytes;
     size_t bucket_mask;
-    struct entry **buckets;
-    struct entry **owners;
+    struct entry **buckets[WAY_COUNT];
     struct entry *newest, *oldest;
     struct template_counts counts;
     struct template_field scratch[TEMPLATE_FIELDS_MAX];
@@ -40,11 +42,12 @@ struct template_cache *template_cache_create(size_t max_templates, size_t max_by
     cache->max_templates = max_templates;
     cache->max_bytes = max_bytes;
     cache->bucket_mask = buckets - 1;
-    cache->buckets = calloc(buckets, sizeof(struct entry *));
-    cache->owners = calloc(buckets, sizeof(struct entry *));
-    if (cache->buckets == NULL || cache->owners == NULL) {
-        template_cache_destroy(cache);
-        return NULL;
+    for (size_t i = 0; i < WAY_COUNT; i++) {
+        cache->buckets[i] = calloc(buckets, sizeof(struct entry *));
+        if (cache->buckets[i] == NULL) {
+            template_cache_destroy(cache);
+            return NULL;
+        }
     }
     return cache;
 }
@@ -58,8 +61,9 @@ void template_cache_destroy(struct template_cache *cache) {
         free(entry);
         entry = older;
     }
-    free(cache->buckets);
-    free(cache->owners);
+    for (size_t i = 0; i < WAY_COUNT; i++) {
+        free(cache->buckets[i]);
+    }
     free(cache);
 }
 
@@ -67,18 +71,16 @@ struct template_counts template_cache_counts(const struct template_cache *cache)
     return cache->counts;
 }
 
-static struct entry **bucket_of(struct template_cache *cache, uint64_t owner, uint16_t id) {
-    return &cache->buckets[XXH3_64bits_withSeed(&owner, sizeof owner, id) & cache->bucket_mask];
+/* The bucket of one way; 'number' is a session's or an address'. */
+static struct entry **bucket_of(struct template_cache *cache, size_t way, uint64_t number, uint16_t id) {
+    uint64_t hash = XXH3_64bits_withSeed(&number, sizeof number, way == BY_SESSION ? 0 : id);
+    return &cache->buckets[way][hash & cache->bucket_mask];
 }
 
-static struct entry **owner_bucket_of(struct template_cache *cache, uint64_t owner) {
-    return &cache->owners[XXH3_64bits(&owner, sizeof owner) & cache->bucket_mask];
-}
-
-static struct entry *find(struct template_cache *cache, uint64_t owner, uint16_t id) {
-    struct entry *entry = *bucket_of(cache, owner, id);
-    while (entry != NULL && (entry->template.owner != owner || entry->template.id != id)) {
-        entry = entry->next;
+static struct entry *find(struct template_cache *cache, uint64_t session, uint16_t id) {
+    struct entry *entry = *bucket_of(cache, BY_ID, session, id);
+    while (entry != NULL && (entry->template.owner.session != session || entry->template.id != id)) {
+        entry = entry->chain[BY_ID].next;
     }
     return entry;
 }
@@ -96,13 +98,11 @@ static void link_newest(struct template_cache *cache, struct entry *entry) {
 }
 
 static void drop(struct template_cache *cache, struct entry *entry) {
-    *entry->link = entry->next;
-    if (entry->next != NULL) {
-        entry->next->link = entry->link;
-    }
-    *entry->owner_link = entry->owner_next;
-    if (entry->owner_next != NULL) {
-        entry->owner_next->owner_link = entry->owner_link;
+    for (size_t i = 0; i < WAY_COUNT; i++) {
+        *entry->chain[i].link = entry->chain[i].next;
+        if (entry->chain[i].next != NULL) {
+            entry->chain[i].next->chain[i].link = entry->chain[i].link;
+        }
     }
     unlink_use(cache, entry);
     cache->counts.templates--;
@@ -111,27 +111,23 @@ static void drop(struct template_cache *cache, struct entry *entry) {
 }
 
 static void insert(struct template_cache *cache, struct entry *entry) {
-    struct entry **bucket = bucket_of(cache, entry->template.owner, entry->template.id);
-    entry->link = bucket;
-    entry->next = *bucket;
-    if (entry->next != NULL) {
-        entry->next->link = &entry->next;
+    const struct template *template = &entry->template;
+    for (size_t i = 0; i < WAY_COUNT; i++) {
+        uint64_t number = i == BY_ADDRESS ? template->owner.address : template->owner.session;
+        struct entry **bucket = bucket_of(cache, i, number, template->id);
+        entry->chain[i].link = bucket;
+        entry->chain[i].next = *bucket;
+        if (*bucket != NULL) {
+            (*bucket)->chain[i].link = &entry->chain[i].next;
+        }
+        *bucket = entry;
     }
-    *bucket = entry;
-    struct entry **owner = owner_bucket_of(cache, entry->template.owner);
-    entry->owner_link = owner;
-    entry->owner_next = *owner;
-    if (entry->owner_next != NULL) {
-        entry->owner_next->owner_link = &entry->owner_next;
-    }
-    *owner = entry;
     link_newest(cache, entry);
     cache->counts.templates++;
     cache->counts.bytes += entry->bytes;
 }
 
-const struct template *template_cache_find(struct template_cache *cache, uint64_t owner, uint16_t id) {
-    struct entry *entry = find(cache, owner, id);
+static const struct template *use(struct template_cache *cache, struct entry *entry) {
     if (entry == NULL) {
         return NULL;
     }
@@ -142,11 +138,23 @@ const struct template *template_cache_find(struct template_cache *cache, uint64_
     return &entry->template;
 }
 
-static uint64_t drop_all(struct template_cache *cache, uint64_t owner, bool options) {
+const struct template *template_cache_find(struct template_cache *cache, uint64_t session, uint16_t id) {
+    return use(cache, find(cache, session, id));
+}
+
+const struct template *template_cache_find_near(struct template_cache *cache, uint64_t address, uint16_t id) {
+    struct entry *entry = *bucket_of(cache, BY_ADDRESS, address, id);
+    while (entry != NULL && (entry->template.owner.address != address || entry->template.id != id)) {
+        entry = entry->chain[BY_ADDRESS].next;
+    }
+    return use(cache, entry);
+}
+
+static uint64_t drop_all(struct template_cache *cache, uint64_t session, bool options) {
     uint64_t count = 0;
-    for (struct entry *entry = *owner_bucket_of(cache, owner); entry != NULL;) {
-        struct entry *next = entry->owner_next;
-        if (entry->template.owner == owner && entry->template.options == options) {
+    for (struct entry *entry = *bucket_of(cache, BY_SESSION, session, 0); entry != NULL;) {
+        struct entry *next = entry->chain[BY_SESSION].next;
+        if (entry->template.owner.session == session && entry->template.options == options) {
             drop(cache, entry);
             count++;
         }
@@ -232,13 +240,13 @@ static size_t shortest_record(const struct head *head, const struct template_fie
 }
 
 /* Puts the template in 'scratch' into the cache. */
-static int store(struct template_cache *cache, uint64_t owner, const struct head *head,
+static int store(struct template_cache *cache, struct template_owner owner, const struct head *head,
                  struct template_update *update) {
     const struct template_field *fields = cache->scratch;
-    struct entry *old = find(cache, owner, head->id);
+    struct entry *old = find(cache, owner.session, head->id);
     if (old != NULL && same_layout(&old->template, head, fields)) {
         update->change = TEMPLATE_SAME;
-        update->template = template_cache_find(cache, owner, head->id);
+        update->template = use(cache, old);
         return 0;
     }
     if (old != NULL) {
@@ -269,14 +277,14 @@ static int store(struct template_cache *cache, uint64_t owner, const struct head
 }
 
 /* A template record without fields: the template, or with the set's own id all of its kind, is no more. */
-static void withdraw(struct template_cache *cache, uint64_t owner, const struct head *head,
+static void withdraw(struct template_cache *cache, uint64_t session, const struct head *head,
                      struct template_update *update) {
     if (head->id < 256) {
-        cache->counts.withdrawn += drop_all(cache, owner, head->options);
+        cache->counts.withdrawn += drop_all(cache, session, head->options);
         update->change = TEMPLATE_WITHDRAWN_ALL;
         return;
     }
-    struct entry *entry = find(cache, owner, head->id);
+    struct entry *entry = find(cache, session, head->id);
     if (entry != NULL) {
         drop(cache, entry);
         cache->counts.withdrawn++;
@@ -284,11 +292,11 @@ static void withdraw(struct template_cache *cache, uint64_t owner, const struct 
     update->change = TEMPLATE_WITHDRAWN;
 }
 
-int template_cache_read(struct template_cache *cache, uint64_t owner, uint16_t version, bool options,
-                        struct cursor *set, struct template_update *update) {
+int template_cache_read(struct template_cache *cache, struct template_owner owner, uint16_t version,
+                        bool options, struct cursor *set, struct template_update *update) {
     const uint8_t *start = set->at;
     struct head head = {.version = version, .options = options};
-    *update = (struct template_update){.change = TEMPLATE_NONE};
+    *update = (struct template_update){.change = TEMPLATE_NONE, .options = options};
     int result = read_head(set, &head);
     if (result != 0) {
         return result;
@@ -299,7 +307,7 @@ int template_cache_read(struct template_cache *cache, uint64_t owner, uint16_t v
         if (head.id < 256 && !whole_kind) {
             return -EBADMSG;
         }
-        withdraw(cache, owner, &head, update);
+        withdraw(cache, owner.session, &head, update);
         update->body = (struct slice){start, (size_t)(set->at - start)};
         return 0;
     }

@@ -1,8 +1,8 @@
 /* Templates of NetFlow v9 and IPFIX, and the bounded cache that holds them.
  *
- * A template belongs to an owner, a number that the caller makes for each exporter and domain.  The cache
- * holds no more than it was told in templates and in bytes; beyond, the one that was not used for longest
- * goes. */
+ * A template belongs to an owner: two numbers that the caller makes of the exporter and its domain.  The
+ * cache holds no more than it was told in templates and in bytes; beyond, the one that was not used for
+ * longest goes. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,8 +22,15 @@ struct template_field {
     struct element element;
 };
 
+/* Whose a template is.  Ids are unique within a session; that of an exporter which sends its templates and
+ * its data from different ports can still be found by its address. */
+struct template_owner {
+    uint64_t session; /* address, ports and domain */
+    uint64_t address; /* address and domain */
+};
+
 struct template {
-    uint64_t owner;
+    struct template_owner owner;
     uint16_t id; /* from 256 */
     bool options;
     uint16_t scope_count; /* of an options template: the first fields */
@@ -49,8 +56,11 @@ struct template_cache *template_cache_create(size_t max_templates, size_t max_by
 /* Takes NULL. */
 void template_cache_destroy(struct template_cache *cache);
 
-/* The template 'id' of 'owner', or NULL.  Holds until the cache is changed. */
-const struct template *template_cache_find(struct template_cache *cache, uint64_t owner, uint16_t id);
+/* The template 'id' of the session 'session', or NULL.  Holds until the cache is changed. */
+const struct template *template_cache_find(struct template_cache *cache, uint64_t session, uint16_t id);
+
+/* The newest template 'id' of any session at 'address', or NULL.  Holds as long. */
+const struct template *template_cache_find_near(struct template_cache *cache, uint64_t address, uint16_t id);
 
 struct template_counts template_cache_counts(const struct template_cache *cache);
 
@@ -65,6 +75,7 @@ enum template_change {
 struct template_update {
     enum template_change change;
     const struct template *template; /* for SAME and NEW */
+    bool options;
     uint16_t id;
     struct slice body; /* the template record on the wire, id and counts included */
 };
@@ -74,5 +85,5 @@ struct template_update {
  * -E2BIG or -ENOMEM when it can't be held, with 'set' behind it.
  *
  * RFC 3954, 5.2 and 6.1; RFC 7011, 3.4 and 8.1. */
-int template_cache_read(struct template_cache *cache, uint64_t owner, uint16_t version, bool options,
-                        struct cursor *set, struct template_update *update);
+int template_cache_read(struct template_cache *cache, struct template_owner owner, uint16_t version,
+                        bool options, struct cursor *set, struct template_update *update);

@@ -12,6 +12,7 @@ struct inserter {
     int64_t session_id;
     struct flow_ids *flows;
     sqlite3_stmt *statements[ROW_KIND_COUNT];
+    sqlite3_stmt *withdraw_all; /* of a ROW_TEMPLATE without an id */
 };
 
 static const char *const layer_names[] = {"l2", "l2fcs", "l3"};
@@ -43,7 +44,7 @@ static const char *const statements[ROW_KIND_COUNT] = {
         "role = excluded.role",
     [ROW_TRUTH] = "INSERT INTO truth VALUES (?,?,?,?,?,?,?,?,?,?)",
     [ROW_STAGE] = "INSERT OR REPLACE INTO stage VALUES (?,?,?,?,?,?)",
-    [ROW_EXPORTER_HEALTH] = "INSERT OR REPLACE INTO exporter_health VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [ROW_EXPORTER_HEALTH] = "INSERT OR REPLACE INTO exporter_health VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [ROW_COLLECTOR_HEALTH] = "INSERT OR REPLACE INTO collector_health VALUES (?,?,?,?,?,?,?)",
     [ROW_TEMPLATE] = "INSERT OR REPLACE INTO template VALUES (?,?,?,?,?,?,?,?,?)",
     [ROW_TRAFFIC_RUN] = "INSERT INTO traffic_run VALUES (?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET "
@@ -55,6 +56,10 @@ static const char *const statements[ROW_KIND_COUNT] = {
     [ROW_SESSION_WINDOW] = "UPDATE session SET window_start_ns = coalesce(?2, window_start_ns), "
                            "window_end_ns = coalesce(?3, window_end_ns) WHERE id = ?1",
 };
+
+static const char withdraw_all[] =
+    "UPDATE template SET recv_ns = ?7, body = ?8 WHERE session_id = ?1 AND protocol = ?2 AND agent = ?3 "
+    "AND domain = ?4 AND transport = ?5 AND ?6 = 0 AND options = ?9";
 
 struct inserter *inserter_create(sqlite3 *database, int64_t session_id, struct error *error) {
     struct inserter *inserter = calloc(1, sizeof *inserter);
@@ -70,6 +75,8 @@ struct inserter *inserter_create(sqlite3 *database, int64_t session_id, struct e
         good = sqlite3_prepare_v3(database, statements[i], -1, SQLITE_PREPARE_PERSISTENT,
                                   &inserter->statements[i], NULL) == SQLITE_OK;
     }
+    good = good && sqlite3_prepare_v3(database, withdraw_all, -1, SQLITE_PREPARE_PERSISTENT,
+                                      &inserter->withdraw_all, NULL) == SQLITE_OK;
     if (!good) {
         error_set(error, -EIO, "could not prepare the database's statements: %s", sqlite3_errmsg(database));
         inserter_destroy(inserter);
@@ -83,6 +90,7 @@ void inserter_destroy(struct inserter *inserter) {
         for (size_t i = 0; i < ROW_KIND_COUNT; i++) {
             sqlite3_finalize(inserter->statements[i]);
         }
+        sqlite3_finalize(inserter->withdraw_all);
         flow_ids_destroy(inserter->flows);
         free(inserter);
     }
@@ -228,6 +236,9 @@ static void bind_exporter_health(struct binder *b, const struct exporter_health_
     bind_int(b, row->held);
     bind_int(b, row->malformed);
     bind_int(b, row->unknown_records);
+    bind_int(b, row->lost_samples);
+    bind_int(b, row->lost_counters);
+    bind_int(b, row->dropped_samples);
 }
 
 static void bind_collector_health(struct binder *b, int64_t session_id,
@@ -353,7 +364,8 @@ static void bind_row(struct inserter *inserter, struct binder *b, const struct r
 }
 
 int inserter_write(struct inserter *inserter, const struct row *row) {
-    sqlite3_stmt *statement = inserter->statements[row->kind];
+    bool all = row->kind == ROW_TEMPLATE && row->template->withdrawn && row->template->template_id == 0;
+    sqlite3_stmt *statement = all ? inserter->withdraw_all : inserter->statements[row->kind];
     struct binder binder = bind_begin(statement);
     bind_row(inserter, &binder, row);
     int result = sqlite3_step(statement);

@@ -154,6 +154,7 @@ struct exporter_health_row {
     char lost_unit[16];
     int64_t reordered, duplicated, restarts;
     int64_t unknown_templates, held, malformed, unknown_records;
+    int64_t lost_samples, lost_counters, dropped_samples;
 };
 
 struct collector_health_row {
@@ -171,7 +172,7 @@ struct template_row {
     int64_t template_id;
     int64_t recv_ns;
     bool options;
-    bool withdrawn; /* delete it */
+    bool withdrawn; /* it holds no more; of 'template_id' 0: no template of the exporter and 'options' does */
     uint16_t size;
     uint8_t body[STORE_TEMPLATE_MAX];
 };

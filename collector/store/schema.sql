@@ -269,8 +269,11 @@ CREATE TABLE exporter_health (
     restarts          INTEGER NOT NULL,
     unknown_templates INTEGER NOT NULL,   -- data sets that came before their template and were not decoded
     held              INTEGER NOT NULL,   -- data sets that waited for their template and were decoded
-    malformed         INTEGER NOT NULL,
+    malformed         INTEGER NOT NULL,   -- datagrams that were not whole; what was whole in them was taken
     unknown_records   INTEGER NOT NULL,   -- records of a kind that nsmon does not know, skipped by their length
+    lost_samples      INTEGER NOT NULL,   -- sFlow flow samples missing by their own numbers, lost datagrams' included
+    lost_counters     INTEGER NOT NULL,   -- sFlow counter samples, likewise
+    dropped_samples   INTEGER NOT NULL,   -- of both, those missing though no datagram is: the agent dropped them
     PRIMARY KEY (exporter_id, at_ns)
 );
 

@@ -38,7 +38,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct export_header header;
         struct ipfix_counts counts;
         if (ipfix_read_header(datagram, length, &header) == 0 &&
-            ipfix_decode(datagram, length, &header, cache, header.domain, &sink, &counts) > length) {
+            ipfix_decode(datagram, length, &header, cache,
+                         (struct template_owner){header.domain, header.domain % 2}, &sink,
+                         &counts) > length) {
             abort();
         }
         struct template_counts held = template_cache_counts(cache);

@@ -222,7 +222,7 @@ static void held_data_is_bounded_in_bytes_and_time(void **state) {
     stop(collector);
 }
 
-static void templates_of_another_domain_or_port_are_not_used(void **state) {
+static void template_of_another_domain_is_not_used(void **state) {
     (void)state;
     struct collector *collector = start((struct collector_settings){0});
     struct maker maker;
@@ -232,12 +232,168 @@ static void templates_of_another_domain_or_port_are_not_used(void **state) {
     begin_ipfix(&maker, 0, 8);
     put_record(&maker, 1);
     give(collector, &maker, 1, 1000);
+    assert_int_equal(fake_store_count(ROW_FLOW_RECORD), 0);
+    stop(collector);
+}
+
+static void template_from_another_port_of_the_address_is_used_if_the_data_fits(void **state) {
+    (void)state;
+    struct collector *collector = start((struct collector_settings){0});
+    struct maker maker;
+    begin_ipfix(&maker, 0, 7);
+    put_record(&maker, 1); /* before its template, which then comes from another port */
+    give(collector, &maker, 2, 1000);
+    begin_ipfix(&maker, 0, 7);
+    put_template(&maker);
+    give(collector, &maker, 1, 1001);
+    assert_int_equal(fake_store_count(ROW_FLOW_RECORD), 1);
+    begin_ipfix(&maker, 1, 7);
+    put_record(&maker, 1);
+    give(collector, &maker, 2, 1002);
+    assert_int_equal(fake_store_count(ROW_FLOW_RECORD), 2);
+    begin_ipfix(&maker, 5, 7);
+    size_t set = begin_set(&maker, 256); /* 13 bytes of a template that only has the id in common */
+    put(&maker, 0x0102030405060708, 8);
+    put(&maker, 0x0102030405, 5);
+    end_set(&maker, set);
+    give(collector, &maker, 3, 1003);
+    assert_int_equal(fake_store_count(ROW_FLOW_RECORD), 2);
+    assert_int_equal(newest_of(collector).unknown_templates, 1);
+    stop(collector);
+}
+
+static void exporter_is_followed_to_another_port_and_keeps_its_templates(void **state) {
+    (void)state;
+    struct collector *collector = start((struct collector_settings){0});
+    struct maker maker;
+    begin_ipfix(&maker, 5, 7);
+    put_template(&maker);
+    put_record(&maker, 1);
+    give(collector, &maker, 1, 1000);
+    for (uint32_t i = 6; i < 20; i++) {
+        begin_ipfix(&maker, i, 7);
+        put_record(&maker, 1);
+        give(collector, &maker, (uint16_t)(1 + i % 3), 1000 + i);
+    }
+    assert_int_equal(fake_store_count(ROW_FLOW_RECORD), 15);
+    assert_int_equal(collector_totals(collector).exporters, 1);
+    assert_int_equal(newest_of(collector).lost, 0);
+    assert_int_equal(newest_of(collector).restarts, 0);
+    stop(collector);
+}
+
+static void several_messages_in_a_datagram_are_one_datagram(void **state) {
+    (void)state;
+    struct collector *collector = start((struct collector_settings){0});
+    struct maker maker;
+    struct maker whole = {.size = 0};
+    for (uint32_t i = 0; i < 3; i++) {
+        begin_ipfix(&maker, i, 7);
+        if (i == 0) {
+            put_template(&maker);
+        }
+        put_record(&maker, 1 + i);
+        memcpy(whole.bytes + whole.size, maker.bytes, maker.size);
+        whole.size += maker.size;
+    }
+    give(collector, &whole, 1, 1000);
+    assert_int_equal(fake_store_count(ROW_FLOW_RECORD), 3);
+    assert_int_equal(newest_of(collector).datagrams, 1);
+    assert_int_equal(newest_of(collector).bytes, whole.size);
+    give(collector, &whole, 1, 1001);
+    assert_int_equal(newest_of(collector).duplicated, 1);
+    assert_int_equal(newest_of(collector).datagrams, 1);
+    stop(collector);
+    collector = start((struct collector_settings){0});
+    put(&whole, 0, 2); /* padding */
+    give(collector, &whole, 1, 1002);
+    assert_int_equal(newest_of(collector).malformed, 0);
+    put(&whole, 0x1234, 2); /* something that is none */
+    whole.bytes[7]++;
+    give(collector, &whole, 1, 1003);
+    assert_int_equal(newest_of(collector).malformed, 1);
+    stop(collector);
+}
+
+static void records_of_unknown_templates_are_no_loss_and_loss_beside_them_is(void **state) {
+    (void)state;
+    struct collector *collector = start((struct collector_settings){0});
+    struct maker maker;
+    begin_ipfix(&maker, 0, 7);
+    put_record(&maker, 1); /* blind: one record in 16 bytes */
+    give(collector, &maker, 1, 1000);
+    begin_ipfix(&maker, 1, 7);
+    put_record(&maker, 1);
+    give(collector, &maker, 1, 1001);
+    assert_int_equal(newest_of(collector).lost, 0);
+    begin_ipfix(&maker, 4, 7); /* two are missing, or stood in what can't be read */
+    put_record(&maker, 1);
+    give(collector, &maker, 1, 1002);
+    assert_int_equal(newest_of(collector).lost, 0);
+    begin_ipfix(&maker, 5, 7);
+    put_template(&maker);
+    give(collector, &maker, 1, 1003);
+    assert_int_equal(newest_of(collector).lost, 2); /* now it is known */
+    begin_ipfix(&maker, 5, 7);
+    put_record(&maker, 1);
+    give(collector, &maker, 1, 1004);
+    assert_int_equal(newest_of(collector).lost, 2);
+    begin_ipfix(&maker, 2, 7); /* one comes late */
+    put_record(&maker, 9);
+    give(collector, &maker, 1, 1005);
+    assert_int_equal(newest_of(collector).lost, 1);
+    assert_int_equal(newest_of(collector).restarts, 0);
+    assert_int_equal(newest_of(collector).reordered, 1);
+    stop(collector);
+}
+
+static void more_than_a_blind_message_can_hold_is_lost_at_once(void **state) {
+    (void)state;
+    struct collector *collector = start((struct collector_settings){0});
+    struct maker maker;
     begin_ipfix(&maker, 0, 7);
     put_record(&maker, 1);
-    give(collector, &maker, 2, 1000);
-    assert_int_equal(fake_store_count(ROW_FLOW_RECORD), 0);
     give(collector, &maker, 1, 1000);
-    assert_int_equal(fake_store_count(ROW_FLOW_RECORD), 1);
+    begin_ipfix(&maker, 1016, 7); /* 16 bytes hold at most 16 records */
+    put_record(&maker, 1);
+    give(collector, &maker, 1, 1001);
+    assert_true(newest_of(collector).lost >= 1000 - 16 && newest_of(collector).lost <= 1016);
+    stop(collector);
+}
+
+static const struct template_row *newest_template(void) {
+    const struct fake_rows *rows = fake_store_rows();
+    for (size_t i = rows->count; i > 0; i--) {
+        if (rows->rows[i - 1].kind == ROW_TEMPLATE) {
+            return rows->rows[i - 1].template;
+        }
+    }
+    fail_msg("no template row");
+    return NULL;
+}
+
+static void withdrawal_reaches_the_database_of_one_and_of_all(void **state) {
+    (void)state;
+    struct collector *collector = start((struct collector_settings){0});
+    struct maker maker;
+    begin_ipfix(&maker, 0, 7);
+    put_template(&maker);
+    give(collector, &maker, 1, 1000);
+    begin_ipfix(&maker, 0, 7);
+    size_t set = begin_set(&maker, 2);
+    put(&maker, 256 << 16, 4);
+    end_set(&maker, set);
+    give(collector, &maker, 1, 1001);
+    assert_true(newest_template()->withdrawn);
+    assert_int_equal(newest_template()->template_id, 256);
+    begin_ipfix(&maker, 0, 7);
+    set = begin_set(&maker, 3);
+    put(&maker, 3 << 16, 4);
+    end_set(&maker, set);
+    give(collector, &maker, 1, 1002);
+    assert_true(newest_template()->withdrawn);
+    assert_int_equal(newest_template()->template_id, 0);
+    assert_true(newest_template()->options);
     stop(collector);
 }
 
@@ -374,7 +530,8 @@ static void templates_are_bounded_redefined_and_withdrawn(void **state) {
         put(&maker, (uint64_t)id << 16 | 1, 4);
         put(&maker, 8 << 16 | 4, 4);
         struct cursor set = cursor_over(maker.bytes, maker.size);
-        assert_int_equal(template_cache_read(cache, 1, 10, false, &set, &update), 0);
+        assert_int_equal(template_cache_read(cache, (struct template_owner){1, 1}, 10, false, &set, &update),
+                         0);
         assert_int_equal(update.change, TEMPLATE_NEW);
     }
     assert_int_equal(template_cache_counts(cache).templates, 4);
@@ -383,21 +540,21 @@ static void templates_are_bounded_redefined_and_withdrawn(void **state) {
     put(&maker, 265 << 16 | 1, 4);
     put(&maker, 8 << 16 | 4, 4);
     struct cursor set = cursor_over(maker.bytes, maker.size);
-    template_cache_read(cache, 1, 10, false, &set, &update);
+    template_cache_read(cache, (struct template_owner){1, 1}, 10, false, &set, &update);
     assert_int_equal(update.change, TEMPLATE_SAME);
     maker.bytes[5] = 12;
     set = cursor_over(maker.bytes, maker.size);
-    template_cache_read(cache, 1, 10, false, &set, &update);
+    template_cache_read(cache, (struct template_owner){1, 1}, 10, false, &set, &update);
     assert_int_equal(update.change, TEMPLATE_NEW);
     assert_int_equal(template_cache_counts(cache).redefined, 1);
     patch16(&maker, 2, 0);
     set = cursor_over(maker.bytes, 4);
-    template_cache_read(cache, 1, 10, false, &set, &update);
+    template_cache_read(cache, (struct template_owner){1, 1}, 10, false, &set, &update);
     assert_int_equal(update.change, TEMPLATE_WITHDRAWN);
     assert_null(template_cache_find(cache, 1, 265));
     patch16(&maker, 0, 2);
     set = cursor_over(maker.bytes, 4);
-    template_cache_read(cache, 1, 10, false, &set, &update);
+    template_cache_read(cache, (struct template_owner){1, 1}, 10, false, &set, &update);
     assert_int_equal(update.change, TEMPLATE_WITHDRAWN_ALL);
     assert_int_equal(template_cache_counts(cache).templates, 0);
     template_cache_destroy(cache);
@@ -502,7 +659,13 @@ int main(void) {
         cmocka_unit_test(beginning_anew_is_a_restart_and_no_loss),
         cmocka_unit_test(ipfix_data_before_template_is_held_and_decoded),
         cmocka_unit_test(held_data_is_bounded_in_bytes_and_time),
-        cmocka_unit_test(templates_of_another_domain_or_port_are_not_used),
+        cmocka_unit_test(template_of_another_domain_is_not_used),
+        cmocka_unit_test(template_from_another_port_of_the_address_is_used_if_the_data_fits),
+        cmocka_unit_test(exporter_is_followed_to_another_port_and_keeps_its_templates),
+        cmocka_unit_test(several_messages_in_a_datagram_are_one_datagram),
+        cmocka_unit_test(records_of_unknown_templates_are_no_loss_and_loss_beside_them_is),
+        cmocka_unit_test(more_than_a_blind_message_can_hold_is_lost_at_once),
+        cmocka_unit_test(withdrawal_reaches_the_database_of_one_and_of_all),
         cmocka_unit_test(loaded_template_decodes_the_first_data),
         cmocka_unit_test(duplicate_datagram_gives_no_second_row),
         cmocka_unit_test(netflow5_sequence_tells_the_dialect),
