@@ -149,7 +149,7 @@ static int run(int argc, char *argv[]) {
         return code > 0 ? EXIT_DONE : say_usage("import", &error);
     }
     code = privilege_find_user(&identity, &error);
-    code = code == 0 ? database_locate(arguments.database, &identity, path, sizeof path, &error) : code;
+    code = code == 0 ? database_locate(arguments.database, path, sizeof path, &error) : code;
     code = code == 0 ? import_open_files(&arguments.import, &error) : code;
     if (code == 0 && geteuid() == 0) { /* root may open what it likes, but is not to read what is in it */
         bool brokered;

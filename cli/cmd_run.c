@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/lab_options.h"
@@ -116,6 +117,13 @@ static int run(int argc, char *argv[]) {
     int code = parse(argc, argv, &settings, &error);
     if (code != 0) {
         return code > 0 ? EXIT_DONE : say_usage("run", &error);
+    }
+    if (geteuid() != 0) {
+        error_set(&error, -EPERM, "nsmon run needs root for namespaces and captures: run 'sudo nsmon run'");
+        return say_failed(&error);
+    }
+    if (read_output_check(&settings.read, &error) != 0) {
+        return say_failed(&error);
     }
     if (measure(&settings, &info, &error) != 0) {
         return say_failed(&error);

@@ -12,6 +12,7 @@
 #include "cli/say.h"
 #include "common/clock.h"
 #include "daemon/control.h"
+#include "daemon/lab.h"
 #include "daemon/run_dir.h"
 #include "topo/topo.h"
 #include "traffic/text.h"
@@ -242,6 +243,11 @@ int lab_traffic_run(const struct lab_traffic *settings, struct error *error) {
         return error_set(error, -EINVAL, "there is no profile '%s'; 'nsmon traffic --list' shows them",
                          settings->profile);
     }
+    catch_signals();
+    int lab_fd = lab_join(settings->prefix, error);
+    if (lab_fd < 0) {
+        return lab_fd;
+    }
     struct traffic_plan plan = {0};
     struct traffic_result result = {0};
     int netns[2] = {-1, -1};
@@ -251,7 +257,6 @@ int lab_traffic_run(const struct lab_traffic *settings, struct error *error) {
         netns[i] = topo_namespace_open(settings->prefix, i + 1, error);
         code = netns[i] < 0 ? netns[i] : 0;
     }
-    catch_signals();
     code = code == 0 ? drive(settings, &plan, netns, &result, error) : code;
     if (result.flow_count > 0) {
         int handed = hand_over(settings, &plan, &result);
@@ -265,6 +270,7 @@ int lab_traffic_run(const struct lab_traffic *settings, struct error *error) {
             close(netns[i]);
         }
     }
+    close(lab_fd);
     traffic_result_free(&result);
     traffic_plan_free(&plan);
     return code;

@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,6 +69,19 @@ FILE *read_output_open(const struct read_options *options, struct error *error) 
                   strerror(errno));
     }
     return out;
+}
+
+int read_output_check(const struct read_options *options, struct error *error) {
+    if (options->output == NULL || strcmp(options->output, "-") == 0) {
+        return 0;
+    }
+    int fd = open(options->output, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0) {
+        return error_set(error, -EIO, "could not write '%s': %s; give another file with -o", options->output,
+                         strerror(errno));
+    }
+    close(fd);
+    return 0;
 }
 
 int read_output_close(const struct read_options *options, FILE *out, struct error *error) {

@@ -54,6 +54,10 @@ int read_option_take(int option, const char *argument, struct read_options *opti
 /* Opens the place that results go to.  Returns NULL with 'error' filled. */
 FILE *read_output_open(const struct read_options *options, struct error *error);
 
+/* Looks whether results can go there, before anything that takes long; makes the file.  Returns 0, or -EIO
+ * with 'error' filled. */
+int read_output_check(const struct read_options *options, struct error *error);
+
 /* Closes it.  Returns 0 or -EIO with 'error' filled when not all could be written. */
 int read_output_close(const struct read_options *options, FILE *out, struct error *error);
 

@@ -39,24 +39,8 @@ static int make_absolute(const char *wanted, char *path, size_t size, struct err
                : error_set(error, -ENAMETOOLONG, "the name of the database is too long");
 }
 
-/* Gives one of our own files in 'folder' to 'identity'.  The folder belongs to an unprivileged user, so what
- * stands there may be a trap: only a plain file with one name is touched. */
-static int give_file(int folder, const char *name, const struct identity *identity) {
-    int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        return errno == ENOENT ? 0 : -errno;
-    }
-    struct stat stat;
-    int code = fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_nlink == 1 ? 0 : -EPERM;
-    if (code == 0 && stat.st_uid != identity->uid && fchown(fd, identity->uid, identity->gid) != 0) {
-        code = -errno;
-    }
-    close(fd);
-    return code;
-}
-
-static int prepare_root_folder(const struct identity *identity, struct error *error) {
-    static const char *const names[] = {"nsmon.db", "nsmon.db-wal", "nsmon.db-shm", "nsmon.db-journal"};
+/* The folder is root's and stays so: whoever the worker is, a broker opens the files for it. */
+static int prepare_root_folder(struct error *error) {
     if (mkdir(root_folder, 0755) != 0 && errno != EEXIST) {
         return fail("make", root_folder, -errno, error);
     }
@@ -64,10 +48,7 @@ static int prepare_root_folder(const struct identity *identity, struct error *er
     if (folder < 0) {
         return fail("open", root_folder, -errno, error);
     }
-    int code = fchmod(folder, 0755) == 0 && fchown(folder, identity->uid, identity->gid) == 0 ? 0 : -errno;
-    for (size_t i = 0; code == 0 && i < sizeof names / sizeof *names; i++) {
-        code = give_file(folder, names[i], identity);
-    }
+    int code = fchown(folder, 0, 0) == 0 && fchmod(folder, 0755) == 0 ? 0 : -errno;
     close(folder);
     return code == 0 ? 0 : fail("prepare", root_folder, code, error);
 }
@@ -95,8 +76,7 @@ static int make_user_folder(char *path, size_t size, struct error *error) {
     return 0;
 }
 
-int database_locate(const char *wanted, const struct identity *identity, char *path, size_t size,
-                    struct error *error) {
+int database_locate(const char *wanted, char *path, size_t size, struct error *error) {
     if (wanted != NULL) {
         return make_absolute(wanted, path, size, error);
     }
@@ -104,7 +84,7 @@ int database_locate(const char *wanted, const struct identity *identity, char *p
         return make_user_folder(path, size, error);
     }
     snprintf(path, size, "%s/nsmon.db", root_folder);
-    return prepare_root_folder(identity, error);
+    return prepare_root_folder(error);
 }
 
 /* The broker keeps nothing of its parent's but its connection. */

@@ -9,10 +9,9 @@
 
 /* Writes the absolute path of the database to 'path': 'wanted', or the default when that is NULL:
  * /var/lib/nsmon/nsmon.db for root, nsmon/nsmon.db under XDG_DATA_HOME (else ~/.local/share) for others.
- * Folders of the default are made, and for root given to 'identity' with the files of an earlier session in
- * them; a file that the user named is left as it is.  Returns 0, or a negative errno with 'error' filled. */
-int database_locate(const char *wanted, const struct identity *identity, char *path, size_t size,
-                    struct error *error);
+ * Folders of the default are made; a file that the user named is left as it is.  Returns 0, or a negative
+ * errno with 'error' filled. */
+int database_locate(const char *wanted, char *path, size_t size, struct error *error);
 
 /* Looks, as 'identity', whether 'path' can be written, and sets '*brokered' if that takes a broker, since
  * only root may write the folder (collector/store/broker.h).  'label' is the session's to be, or NULL.

@@ -228,8 +228,7 @@ static int prepare(struct supervisor_settings *settings, lab_progress_fn *progre
     struct identity identity;
     const struct lab_settings *lab = &settings->lab;
     int code = privilege_find_user(&identity, error);
-    code = code == 0 ? database_locate(lab->database, &identity, settings->database,
-                                       sizeof settings->database, error)
+    code = code == 0 ? database_locate(lab->database, settings->database, sizeof settings->database, error)
                      : code;
     code = code == 0 ? check_ports(lab, error) : code;
     code = code == 0 ? database_check(settings->database, &identity, lab->label, &settings->brokered, error)
@@ -275,11 +274,16 @@ int lab_start(const struct lab_settings *lab, lab_progress_fn *progress, void *c
     return code;
 }
 
+static int no_lab(const char *prefix, struct error *error) {
+    char option[32];
+    return error_set(error, -ENOENT, "no lab is running; 'sudo nsmon start%s' starts one",
+                     prefix_option(prefix, option));
+}
+
 /* Without a supervisor to ask: there is no such lab, or only its remains. */
 static int stop_remains(const struct run_dir *dir, const char *prefix, lab_progress_fn *progress,
                         void *context, struct error *error) {
     struct error lock_error;
-    char option[32];
     int lock_fd = run_dir_lock(dir, &lock_error);
     if (lock_fd == -EALREADY) {
         return error_set(error, -EBUSY, "the lab is just starting or stopping; try again in a few seconds");
@@ -292,8 +296,7 @@ static int stop_remains(const struct run_dir *dir, const char *prefix, lab_progr
         progress("this lab had crashed: taking down what it left behind", false, context);
         code = clean_up_crashed(dir, prefix, progress, context, error);
     } else {
-        code = error_set(error, -ENOENT, "no lab is running; 'sudo nsmon start%s' starts one",
-                         prefix_option(prefix, option));
+        code = no_lab(prefix, error);
     }
     if (code == 0 || code == -ENOENT) {
         run_dir_remove(dir);
@@ -314,9 +317,27 @@ int lab_stop(const char *prefix, lab_progress_fn *progress, void *context, struc
     }
     struct timeval limit = {.tv_sec = SILENCE_S};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    send(fd, SUPERVISOR_STOP, sizeof SUPERVISOR_STOP, MSG_NOSIGNAL);
     code = follow(fd, progress, context, NULL, error);
     close(fd);
     return code;
+}
+
+int lab_join(const char *prefix, struct error *error) {
+    struct run_dir dir = run_dir_of(prefix);
+    int fd = control_connect(dir.supervisor);
+    if (fd < 0) {
+        return no_lab(prefix, error);
+    }
+    send(fd, SUPERVISOR_TRAFFIC, sizeof SUPERVISOR_TRAFFIC, MSG_NOSIGNAL);
+    /* Whatever comes, or the end of the connection, comes as the signal that ends a run well. */
+    if (fcntl(fd, F_SETOWN, getpid()) != 0 || fcntl(fd, F_SETSIG, SIGTERM) != 0 ||
+        fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK) != 0) {
+        int code = -errno;
+        close(fd);
+        return error_set(error, code, "could not be told of the lab's end: %s", strerror(-code));
+    }
+    return fd;
 }
 
 char *lab_status(const char *prefix, struct error *error) {

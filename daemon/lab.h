@@ -51,6 +51,12 @@ int lab_start(const struct lab_settings *settings, lab_progress_fn *progress, vo
  */
 int lab_stop(const char *prefix, lab_progress_fn *progress, void *context, struct error *error);
 
+/* Ties a run of traffic to the lab of 'prefix': when the lab is stopped, or its supervisor dies, this process
+ * gets SIGTERM, which its handler should take for "end well, and hand over what was counted".  Returns a
+ * descriptor to close when that is done, or a negative errno with 'error' filled, -ENOENT when no such lab
+ * runs. */
+int lab_join(const char *prefix, struct error *error);
+
 /* The state of the lab of 'prefix' as a JSON text, which the caller frees.  Needs no root.  Returns NULL with
  * 'error' filled when no lab runs. */
 char *lab_status(const char *prefix, struct error *error);

@@ -27,6 +27,10 @@
  * datagram. */
 #define SETTLE_NS (100 * NS_PER_MS)
 
+/* So many runs of traffic are told of the lab's end, and have so long to hand over their counts. */
+enum { TRAFFIC_MAX = 64 };
+#define TRAFFIC_END_NS (1500 * NS_PER_MS)
+
 struct supervisor {
     const struct supervisor_settings *settings;
     struct topo *topo;
@@ -38,6 +42,8 @@ struct supervisor {
     int link_fd;
     pid_t worker;
     struct privileged opened;
+    int traffic_fds[TRAFFIC_MAX]; /* a connection for each run of traffic */
+    size_t traffic_count;
     char session_tag[32];
 };
 
@@ -226,9 +232,41 @@ static int build(struct supervisor *s, struct error *error) {
     return code;
 }
 
+/* Forgets the runs of traffic that have ended: their connections are closed. */
+static void forget_ended_traffic(struct supervisor *s) {
+    size_t kept = 0;
+    for (size_t i = 0; i < s->traffic_count; i++) {
+        char byte;
+        if (recv(s->traffic_fds[i], &byte, 1, MSG_DONTWAIT) == 0) {
+            close(s->traffic_fds[i]);
+        } else {
+            s->traffic_fds[kept++] = s->traffic_fds[i];
+        }
+    }
+    s->traffic_count = kept;
+}
+
+/* Has the runs of traffic end, and gives them the time to hand over what they counted. */
+static void end_traffic(struct supervisor *s) {
+    forget_ended_traffic(s);
+    if (s->traffic_count == 0) {
+        return;
+    }
+    report(s, 's', "ending the traffic that still runs");
+    for (size_t i = 0; i < s->traffic_count; i++) {
+        send(s->traffic_fds[i], SUPERVISOR_STOP, sizeof SUPERVISOR_STOP, MSG_NOSIGNAL);
+    }
+    int64_t deadline_ns = clock_monotonic_ns() + TRAFFIC_END_NS;
+    while (s->traffic_count > 0 && clock_monotonic_ns() < deadline_ns) {
+        clock_sleep_ns(10 * NS_PER_MS);
+        forget_ended_traffic(s);
+    }
+}
+
 /* Ends the measurement: no more frames, caches flushed, counts read, the worker's books closed. */
 static int finish_measuring(struct supervisor *s, struct error *error) {
     struct error first = {0};
+    end_traffic(s);
     int code = topo_quiesce(s->topo, &first);
     clock_sleep_ns(SETTLE_NS);
     int64_t wait_ns = 0;
@@ -288,6 +326,27 @@ static int take_down(struct supervisor *s, struct error *error) {
     return code;
 }
 
+/* Takes a connection to the supervisor's socket.  Returns true if it wants the lab's end. */
+static bool take_connection(struct supervisor *s) {
+    char word[16] = "";
+    int fd = accept4(s->socket_fd, NULL, NULL, SOCK_CLOEXEC);
+    struct pollfd polled = {.fd = fd, .events = POLLIN};
+    if (fd < 0 || poll(&polled, 1, 1000) <= 0 || recv(fd, word, sizeof word - 1, MSG_DONTWAIT) <= 0) {
+        close(fd);
+        return false;
+    }
+    if (strcmp(word, SUPERVISOR_STOP) == 0) {
+        s->report_fd = fd;
+        return true;
+    }
+    if (strcmp(word, SUPERVISOR_TRAFFIC) == 0 && s->traffic_count < TRAFFIC_MAX) {
+        s->traffic_fds[s->traffic_count++] = fd;
+    } else {
+        close(fd);
+    }
+    return false;
+}
+
 /* Serves until somebody wants an end.  Returns 0 when that is so, or -EPIPE when the worker has died. */
 static int serve(struct supervisor *s) {
     int64_t next_ns = clock_monotonic_ns();
@@ -295,6 +354,7 @@ static int serve(struct supervisor *s) {
         int64_t now_ns = clock_monotonic_ns();
         if (now_ns >= next_ns) {
             tell_ports(s);
+            forget_ended_traffic(s);
             next_ns = now_ns + NS_PER_S;
         }
         struct pollfd polls[3] = {{.fd = s->socket_fd, .events = POLLIN},
@@ -303,12 +363,8 @@ static int serve(struct supervisor *s) {
         if (poll(polls, 3, 1000) <= 0) {
             continue;
         }
-        if (polls[0].revents != 0) {
-            int fd = accept4(s->socket_fd, NULL, NULL, SOCK_CLOEXEC);
-            if (fd >= 0) {
-                s->report_fd = fd;
-                return 0;
-            }
+        if (polls[0].revents != 0 && take_connection(s)) {
+            return 0;
         }
         struct link_message message;
         if (polls[2].revents != 0 && link_receive(s->link_fd, &message, 0) != -ETIMEDOUT) {

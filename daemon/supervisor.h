@@ -12,6 +12,13 @@
 /* What goes through the pipe to the command, and later through the socket: lines of one letter and a text.
  *   s TEXT  a step that people want to see     d TEXT  a detail     i ID PATH  session and database
  *   r TEXT  ready (the switch, for people)     f TEXT  failed       e       ended, all is down */
+
+/* The first word of a connection to the supervisor's socket, its NUL included: whoever wants the lab stopped,
+ * and then follows how that goes; or a run of traffic, which is told to stop by the same word, or by the
+ * connection's end. */
+#define SUPERVISOR_STOP    "stop"
+#define SUPERVISOR_TRAFFIC "traffic"
+
 struct supervisor_settings {
     struct lab_settings lab;
     char database[LAB_PATH_SIZE];

@@ -82,6 +82,10 @@ int schema_open(const char *path, sqlite3 **database, struct error *error) {
     }
     sqlite3_busy_timeout(opened, BUSY_TIMEOUT_MS);
     int code = run(opened, "BEGIN IMMEDIATE", path, error);
+    if (code == 0 &&
+        sqlite3_db_readonly(opened, "main") != 0) { /* BEGIN IMMEDIATE is content to read such a file */
+        code = error_set(error, -EACCES, "the file '%s' can't be written: %s", path, strerror(EACCES));
+    }
     if (code == 0) {
         code = prepare(opened, path, error);
         int end = run(opened, code == 0 ? "COMMIT" : "ROLLBACK", path, code == 0 ? error : NULL);

@@ -174,6 +174,35 @@ case_shared() {
     done
 }
 
+# A stop while traffic runs: the traffic ends well, hands over its counts, and leaves no process.
+case_midway() {
+    need python3
+    snapshot before
+    run "$nsmon" start --sampling 1 --db $db
+    "$nsmon" traffic mixed --duration 20 >$out/traffic.log 2>&1 &
+    sleep 3
+    run "$nsmon" stop
+    same "stopped in the middle of traffic"
+    wait %1 || fail "traffic did not end well: $(cat $out/traffic.log)"
+    [ "$(sqlite3 $db "SELECT count(*) > 60 FROM traffic_flow")" = 1 ] || fail "the traffic's counts are not there"
+    run "$nsmon" compare --db $db --format json -o $out/compare.json
+    check exact $out/compare.json $db
+}
+
+# The default database: the folder stays root's, whoever the workers are, and two labs may share it.
+case_default() {
+    mount -n -t tmpfs tmpfs /var/lib
+    SUDO_UID=1 run "$nsmon" start --prefix a
+    run "$nsmon" start --prefix b
+    run "$nsmon" traffic quick --prefix a
+    run "$nsmon" stop --prefix b
+    run "$nsmon" stop --prefix a
+    [ "$(ls /var/lib/nsmon)" = nsmon.db ] || fail "something lies beside the database: $(ls -la /var/lib/nsmon)"
+    run as_nobody "$nsmon" report --prefix a
+    run "$nsmon" sessions delete latest
+    [ "$(stat -c %u /var/lib/nsmon /var/lib/nsmon/nsmon.db | sort -u)" = 0 ] || fail "the default file is not root's"
+}
+
 # What goes wrong is said in a line.
 case_errors() {
     snapshot before
@@ -186,7 +215,9 @@ case_errors() {
     refuse 2 "whole number" "$nsmon" start --sampling 0
     refuse 2 "no profile" "$nsmon" traffic nosuch
     refuse 2 "same port" "$nsmon" start --sflow-port 7000 --ipfix-port 7000
-    refuse 1 "nsmon start" "$nsmon" traffic quick
+    refuse 1 "sudo nsmon run" as_nobody "$nsmon" run
+    refuse 1 "no lab is running.*start --prefix q" "$nsmon" traffic quick --prefix q
+    refuse 1 "nosuchfolder/x" "$nsmon" run quick -o /nosuchfolder/x
     mkdir -m 755 $out/others; chown 1:1 $out/others
     refuse 1 "others/x.db.*Permission denied" "$nsmon" start --db $out/others/x.db
     refuse 1 "/nonexistent" "$nsmon" start --db /nonexistent/x.db
