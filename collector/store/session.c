@@ -50,13 +50,14 @@ int session_begin(sqlite3 *database, const struct session_settings *settings, in
     return code;
 }
 
-int session_fail_running(sqlite3 *database, const char *prefix) {
-    static const char sql[] = "UPDATE session SET state = 'failed' WHERE state = 'running' AND kind = 'lab' "
+int session_fail_running(sqlite3 *database, const char *kind, const char *prefix) {
+    static const char sql[] = "UPDATE session SET state = 'failed' WHERE state = 'running' AND kind = ? "
                               "AND coalesce(prefix, '') = coalesce(?, '')";
     sqlite3_stmt *statement = NULL;
     int result = sqlite3_prepare_v2(database, sql, -1, &statement, NULL);
     if (result == SQLITE_OK) {
         struct binder b = bind_begin(statement);
+        bind_word(&b, kind);
         bind_text(&b, prefix);
         result = sqlite3_step(statement);
     }

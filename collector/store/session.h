@@ -14,8 +14,8 @@ int session_begin(sqlite3 *database, const struct session_settings *settings, in
  * 'error' filled. */
 int session_check_label(sqlite3 *database, const char *label, struct error *error);
 
-/* Ends as "failed" the lab sessions of 'prefix' that still run.  Returns 0 or -EIO. */
-int session_fail_running(sqlite3 *database, const char *prefix);
+/* Ends as "failed" the sessions of 'kind' and 'prefix' that still run.  Returns 0 or -EIO. */
+int session_fail_running(sqlite3 *database, const char *kind, const char *prefix);
 
 /* Ends session 'id'.  Returns 0 or -EIO. */
 int session_end(sqlite3 *database, int64_t id, const char *state, int64_t stopped_ns);

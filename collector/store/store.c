@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "collector/store/insert.h"
 #include "collector/store/schema.h"
 #include "collector/store/session.h"
+#include "collector/store/templates.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/queue.h"
@@ -29,6 +31,7 @@ struct store {
     struct batch_pool *pool;
     struct queue *queue;
     int64_t session_id;
+    char prefix[16];
     bool wait_when_full;
     _Atomic int64_t next_id;
     _Atomic uint64_t dropped_rows;
@@ -159,12 +162,14 @@ struct store *store_open(const char *path, const struct session_settings *settin
     pthread_mutex_init(&store->lock, NULL);
     pthread_cond_init(&store->reached, NULL);
     store->wait_when_full = settings->wait_when_full;
+    snprintf(store->prefix, sizeof store->prefix, "%s", settings->prefix != NULL ? settings->prefix : "");
     store->pool = batch_pool_create();
     store->queue = queue_create(BATCH_POOL);
     int code = store->pool == NULL || store->queue == NULL ? error_set(error, -ENOMEM, "out of memory") : 0;
     code = code == 0 ? schema_open(path, &store->database, error) : code;
-    if (code == 0 && strcmp(settings->kind, "lab") == 0) {
-        session_fail_running(store->database, settings->prefix); /* there is but one lab of a prefix */
+    if (code == 0 && strcmp(settings->kind, "import") != 0) {
+        /* There is but one lab of a prefix, and one collector. */
+        session_fail_running(store->database, settings->kind, settings->prefix);
     }
     code = code == 0 ? session_begin(store->database, settings, &store->session_id, error) : code;
     if (code == 0) {
@@ -212,12 +217,17 @@ int store_check(const char *path, const char *label, struct error *error) {
 int store_fail_sessions(const char *path, const char *prefix, struct error *error) {
     sqlite3 *database = NULL;
     int code = schema_open(path, &database, error);
-    if (code == 0 && session_fail_running(database, prefix) != 0) {
+    if (code == 0 && session_fail_running(database, "lab", prefix) != 0) {
         code =
             error_set(error, -EIO, "could not end the sessions in '%s': %s", path, sqlite3_errmsg(database));
     }
     schema_close(database);
     return code;
+}
+
+int64_t store_each_template(struct store *store, int64_t since_ns, store_template_fn *each, void *context,
+                            struct error *error) {
+    return templates_each(store->database, store->session_id, store->prefix, since_ns, each, context, error);
 }
 
 int64_t store_session_id(const struct store *store) {

@@ -90,6 +90,15 @@ int store_check(const char *path, const char *label, struct error *error);
  * and leaves the file as store_close() does.  Returns 0, or a negative errno with 'error' filled. */
 int store_fail_sessions(const char *path, const char *prefix, struct error *error);
 
+typedef void store_template_fn(const struct template_row *row, void *context);
+
+/* Calls 'each' for every template that the newest earlier session of a live collector ("collect") of the same
+ * prefix had in the end, of exporters that spoke at 'since_ns' or later; 'recv_ns' of a row is when they last
+ * did.  The calls may append to the store.  Returns how many there were, or a negative errno with 'error'
+ * filled. */
+int64_t store_each_template(struct store *store, int64_t since_ns, store_template_fn *each, void *context,
+                            struct error *error);
+
 int64_t store_session_id(const struct store *store);
 
 /* A new id for an exporter, a capture or a traffic run; safe from any thread. */

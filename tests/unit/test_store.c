@@ -227,6 +227,117 @@ static void a_deleted_session_leaves_no_row(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static struct store *open_collector(const char *prefix) {
+    struct session_settings settings = {.kind = "collect",
+                                        .prefix = prefix,
+                                        .truth_rule = "delivered",
+                                        .settings = "{}",
+                                        .started_ns = 1,
+                                        .wait_when_full = true};
+    struct error error = {0};
+    struct store *store = store_open(path, &settings, &error);
+    if (store == NULL) {
+        fail_msg("%s", error.text);
+    }
+    return store;
+}
+
+static void close_collector(struct store *store) {
+    assert_int_equal(store_close(store, "stopped", 2, NULL), 0);
+}
+
+static void append_template(struct store_appender *appender, int64_t id, bool options, bool withdrawn) {
+    struct template_row *row = store_append(appender, ROW_TEMPLATE)->template;
+    snprintf(row->protocol, sizeof row->protocol, "ipfix");
+    ip_address_parse("192.0.2.1", &row->agent, NULL);
+    row->domain = 7;
+    snprintf(row->transport, sizeof row->transport, "udp/192.0.2.1:1>192.0.2.2:2");
+    row->template_id = id;
+    row->recv_ns = 10;
+    row->options = options;
+    row->withdrawn = withdrawn;
+    row->size = 4;
+    memcpy(row->body, "body", 4);
+}
+
+/* The exporter of those templates. */
+static void append_exporter(struct store *store, struct store_appender *appender, int64_t last_ns) {
+    struct exporter_row *row = store_append(appender, ROW_EXPORTER)->exporter;
+    row->id = store_next_id(store);
+    snprintf(row->protocol, sizeof row->protocol, "ipfix");
+    ip_address_parse("192.0.2.1", &row->agent, NULL);
+    row->domain = 7;
+    snprintf(row->transport, sizeof row->transport, "udp/192.0.2.1:1>192.0.2.2:2");
+    row->last_ns = last_ns;
+}
+
+/* The ids that were read back, one behind the other, and when their exporter last spoke. */
+struct read_back {
+    int64_t ids;
+    int64_t recv_ns;
+};
+
+static void take_back(const struct template_row *row, void *context) {
+    struct read_back *back = context;
+    assert_int_equal(row->size, 4);
+    assert_memory_equal(row->body, "body", 4);
+    assert_string_equal(row->transport, "udp/192.0.2.1:1>192.0.2.2:2");
+    assert_int_equal(row->domain, 7);
+    back->ids = back->ids * 1000 + row->template_id;
+    back->recv_ns = row->recv_ns;
+}
+
+static struct read_back read_back(struct store *store, int64_t since_ns) {
+    struct read_back back = {0};
+    assert_true(store_each_template(store, since_ns, take_back, &back, NULL) >= 0);
+    return back;
+}
+
+static void templates_of_the_collector_before_are_read_back(void **state) {
+    (void)state;
+    struct store *store = open_collector("");
+    struct store_appender *appender = store_appender_create(store);
+    assert_int_equal(read_back(store, 0).ids, 0);
+    append_template(appender, 256, false, false);
+    append_template(appender, 257, true, false);
+    append_template(appender, 258, false, false);
+    append_template(appender, 258, false, true);
+    append_exporter(store, appender, 100);
+    store_appender_destroy(appender);
+    close_collector(store);
+    store = open_collector("other");
+    assert_int_equal(read_back(store, 0).ids, 0);
+    close_collector(store);
+    store = open_collector("");
+    assert_int_equal(read_back(store, 0).ids, 256257);
+    assert_int_equal(read_back(store, 100).recv_ns, 100);
+    assert_int_equal(read_back(store, 101).ids, 0);
+    close_collector(store);
+}
+
+static void withdrawing_all_templates_leaves_the_options_templates(void **state) {
+    (void)state;
+    struct store *store = open_collector("");
+    struct store_appender *appender = store_appender_create(store);
+    append_template(appender, 256, false, false);
+    append_template(appender, 257, false, false);
+    append_template(appender, 258, true, false);
+    append_template(appender, 0, false, true);
+    store_appender_destroy(appender);
+    close_collector(store);
+    assert_int_equal(number("SELECT count(*) FROM template"), 3);
+    store = open_collector("");
+    assert_int_equal(read_back(store, 0).ids, 258);
+    close_collector(store);
+}
+
+static void a_collector_that_died_is_called_failed_by_the_next(void **state) {
+    (void)state;
+    assert_int_equal(store_close(open_collector(""), "running", 2, NULL), 0);
+    close_collector(open_collector(""));
+    assert_int_equal(number("SELECT count(*) FROM session WHERE id = 1 AND state = 'failed'"), 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_row_of_each_kind_arrives_with_its_last_column),
@@ -235,6 +346,9 @@ int main(void) {
         TEST(another_programs_database_is_refused_and_left_alone),
         TEST(a_folder_that_is_not_there_is_named),
         TEST(a_deleted_session_leaves_no_row),
+        TEST(templates_of_the_collector_before_are_read_back),
+        TEST(withdrawing_all_templates_leaves_the_options_templates),
+        TEST(a_collector_that_died_is_called_failed_by_the_next),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,70 @@
+#include "collector/store/templates.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "collector/store/bind.h"
+
+static void copy_text(char *to, size_t size, sqlite3_stmt *statement, int column) {
+    const unsigned char *text = sqlite3_column_text(statement, column);
+    snprintf(to, size, "%s", text != NULL ? (const char *)text : "");
+}
+
+/* The row that 'statement' stands at; false for one that no collector wrote. */
+static bool read_row(sqlite3_stmt *statement, struct template_row *row) {
+    *row = (struct template_row){0};
+    copy_text(row->protocol, sizeof row->protocol, statement, 0);
+    const void *agent = sqlite3_column_blob(statement, 1);
+    int agent_size = sqlite3_column_bytes(statement, 1);
+    row->domain = sqlite3_column_int64(statement, 2);
+    copy_text(row->transport, sizeof row->transport, statement, 3);
+    row->template_id = sqlite3_column_int64(statement, 4);
+    row->recv_ns = sqlite3_column_int64(statement, 5);
+    const void *body = sqlite3_column_blob(statement, 6);
+    int body_size = sqlite3_column_bytes(statement, 6);
+    row->options = sqlite3_column_int(statement, 7) != 0;
+    if (agent == NULL || (agent_size != 4 && agent_size != 16) || body == NULL || body_size <= 0 ||
+        body_size > STORE_TEMPLATE_MAX) {
+        return false;
+    }
+    row->agent = ip_address_make(agent_size == 16 ? 6 : 4, agent);
+    row->size = (uint16_t)body_size;
+    memcpy(row->body, body, row->size);
+    return true;
+}
+
+int64_t templates_each(sqlite3 *database, int64_t before, const char *prefix, int64_t since_ns,
+                       store_template_fn *each, void *context, struct error *error) {
+    static const char sql[] =
+        "WITH old AS (SELECT max(id) AS id FROM session WHERE kind = 'collect' AND id < ?1 "
+        "AND coalesce(prefix, '') = coalesce(?2, '')), "
+        "spoke AS (SELECT protocol, agent, domain, transport, max(last_ns) AS last_ns FROM exporter "
+        "WHERE session_id = (SELECT id FROM old) GROUP BY 1, 2, 3, 4) "
+        "SELECT t.protocol, t.agent, t.domain, t.transport, t.template_id, "
+        "max(t.recv_ns, coalesce(s.last_ns, 0)) AS known_ns, t.body, t.options FROM template t "
+        "LEFT JOIN spoke s ON s.protocol = t.protocol AND s.agent = t.agent AND s.domain = t.domain "
+        "AND s.transport = t.transport WHERE t.session_id = (SELECT id FROM old) AND length(t.body) > 0 "
+        "AND known_ns >= ?3 ORDER BY known_ns, t.template_id";
+    sqlite3_stmt *statement = NULL;
+    int result = sqlite3_prepare_v2(database, sql, -1, &statement, NULL);
+    int64_t count = 0;
+    if (result == SQLITE_OK) {
+        struct binder b = bind_begin(statement);
+        bind_int(&b, before);
+        bind_text(&b, prefix);
+        bind_int(&b, since_ns);
+        while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
+            struct template_row row;
+            if (read_row(statement, &row)) {
+                each(&row, context);
+                count++;
+            }
+        }
+    }
+    sqlite3_finalize(statement);
+    return result == SQLITE_DONE
+               ? count
+               : error_set(error, -EIO, "could not read the templates of earlier sessions: %s",
+                           sqlite3_errmsg(database));
+}

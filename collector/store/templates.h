@@ -1,0 +1,13 @@
+/* Reading back the templates that an earlier session kept. */
+#pragma once
+
+#include <sqlite3.h>
+
+#include "collector/store/store.h"
+
+/* Calls 'each' for the templates of the newest session of 'prefix' (NULL: of none) that collected live before
+ * session 'before'.  Left out are those that were withdrawn, and those whose exporter did not speak at
+ * 'since_ns' or later; 'recv_ns' of a row is when it last did.  Returns how many there were, or a negative
+ * errno with 'error' filled. */
+int64_t templates_each(sqlite3 *database, int64_t before, const char *prefix, int64_t since_ns,
+                       store_template_fn *each, void *context, struct error *error);
