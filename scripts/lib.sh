@@ -51,5 +51,9 @@ build() {
     folder=$1
     shift
     cmake -S . -B "$folder" -G Ninja "$@" > "$folder.log" 2>&1 || { tail -n 30 "$folder.log"; return 1; }
-    ninja -C "$folder" >> "$folder.log" 2>&1 || { tail -n 40 "$folder.log"; return 1; }
+    if [ -t 1 ]; then # ninja's own line, which counts the steps
+        ninja -C "$folder" || return 1
+    else
+        ninja -C "$folder" >> "$folder.log" 2>&1 || { tail -n 40 "$folder.log"; return 1; }
+    fi
 }
