@@ -33,7 +33,7 @@ __attribute__((format(printf, 3, 4))) static bool settle(struct dialect_state *s
 
 bool dialect_set(struct dialect_state *state, enum dialect dialect) {
     state->override = true;
-    return settle(state, dialect, "set by the user");
+    return settle(state, dialect, "given, not recognised");
 }
 
 bool dialect_see_template(struct dialect_state *state, const struct template *template) {

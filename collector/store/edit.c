@@ -37,6 +37,12 @@ int store_label_session(const char *path, int64_t id, const char *label, struct 
     return code;
 }
 
+static const char forget_flows[] =
+    "DELETE FROM flow WHERE ?1 = ?1 AND id NOT IN (SELECT flow_id FROM sflow_sample WHERE flow_id IS NOT "
+    "NULL "
+    "UNION SELECT flow_id FROM flow_record WHERE flow_id IS NOT NULL UNION SELECT flow_id FROM truth "
+    "UNION SELECT flow_id FROM traffic_flow)";
+
 /* Children first. */
 static const char *const deletions[] = {
     "DELETE FROM traffic_flow WHERE run_id IN (SELECT id FROM traffic_run WHERE session_id = ?1)",
@@ -55,10 +61,7 @@ static const char *const deletions[] = {
     "DELETE FROM interface WHERE session_id = ?1",
     "DELETE FROM exporter WHERE session_id = ?1",
     "DELETE FROM session WHERE id = ?1",
-    "DELETE FROM flow WHERE ?1 = ?1 AND id NOT IN (SELECT flow_id FROM sflow_sample WHERE flow_id IS NOT "
-    "NULL "
-    "UNION SELECT flow_id FROM flow_record WHERE flow_id IS NOT NULL UNION SELECT flow_id FROM truth "
-    "UNION SELECT flow_id FROM traffic_flow)",
+    forget_flows,
 };
 
 int store_delete_session(const char *path, int64_t id, struct error *error) {
