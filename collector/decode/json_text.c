@@ -52,6 +52,11 @@ void json_text_unsigned(struct json_text *json, uint64_t value) {
     put(json, digits, (size_t)length);
 }
 
+void json_text_null(struct json_text *json) {
+    separate(json);
+    put(json, "null", 4);
+}
+
 void json_text_double(struct json_text *json, double value) {
     char digits[40];
     int length = isfinite(value) ? snprintf(digits, sizeof digits, "%.6g", value)

@@ -33,6 +33,7 @@ void json_text_close(struct json_text *json, char bracket);
 /* The name of the next member of an object. */
 void json_text_name(struct json_text *json, const char *name);
 
+void json_text_null(struct json_text *json);
 void json_text_unsigned(struct json_text *json, uint64_t value);
 void json_text_double(struct json_text *json, double value); /* null unless finite */
 

@@ -140,6 +140,7 @@ bool sflow5_record_known(uint32_t format, bool counters);
 struct json_text;
 
 /* Appends '"NAME":{...}' for 'record', a counter record if 'counters', else a flow record, to the object in
- * 'json'. A record of unknown format becomes '"ENTERPRISE:FORMAT":"hex"'.  Returns 0, -EBADMSG when the
+ * 'json'. A counter that sFlow calls unknown, all ones, becomes null.  A record of unknown format becomes
+ * '"ENTERPRISE:FORMAT":"hex"'.  Returns 0, -EBADMSG when the
  * record is cut, or -ENOSPC when it does not fit; nothing of it stays in 'json' then. */
 int sflow5_record_json(const struct sflow5_record *record, bool counters, struct json_text *json);

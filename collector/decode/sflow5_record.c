@@ -269,7 +269,7 @@ static void write_list(struct cursor *cursor, struct json_text *json) {
     json_text_close(json, ']');
 }
 
-/* Segments: a set (1) is an array within the path, a sequence (2) stands in it plainly. */
+/* Segments, each an array, whether it is a set (1) or a sequence (2). */
 static void write_as_path(struct cursor *cursor, struct json_text *json) {
     uint32_t segments = cursor_u32(cursor);
     json_text_open(json, '[');
@@ -312,14 +312,23 @@ static void write_uuid(struct cursor *cursor, struct json_text *json) {
     json_text_hex(json, uuid, sizeof uuid);
 }
 
-static void write_field(enum kind kind, struct cursor *cursor, struct json_text *json) {
+/* All ones is sFlow's word for a counter that is not kept (sFlow v5, 5.3). */
+static void write_number(uint64_t value, uint64_t unknown, bool counters, struct json_text *json) {
+    if (counters && value == unknown) {
+        json_text_null(json);
+    } else {
+        json_text_unsigned(json, value);
+    }
+}
+
+static void write_field(enum kind kind, bool counters, struct cursor *cursor, struct json_text *json) {
     switch (kind) {
     case U32:
     case U32_OPTIONAL: /* left out by older agents */
-        json_text_unsigned(json, cursor_u32(cursor));
+        write_number(cursor_u32(cursor), UINT32_MAX, counters, json);
         break;
     case U64:
-        json_text_unsigned(json, cursor_u64(cursor));
+        write_number(cursor_u64(cursor), UINT64_MAX, counters, json);
         break;
     case FLOAT:
         write_float(cursor, json);
@@ -371,7 +380,7 @@ int sflow5_record_json(const struct sflow5_record *record, bool counters, struct
                 break;
             }
             json_text_name(json, format->fields[i].name);
-            write_field(format->fields[i].kind, &cursor, json);
+            write_field(format->fields[i].kind, counters, &cursor, json);
         }
         json_text_close(json, '}');
     }

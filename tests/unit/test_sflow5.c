@@ -256,6 +256,88 @@ static void in_a_capture_only_what_adds_up_is_an_export(void **state) {
     assert_int_equal(protocol_by_name("snmp"), EXPORT_NONE);
 }
 
+/* Gives 'collector' a datagram of one sample: 'kind' 1 of flows, 2 of counters. */
+static void give_sample(struct collector *collector, uint32_t datagram_number, uint32_t kind,
+                        uint32_t number) {
+    struct maker maker = {.size = 0};
+    PUT(&maker, 5, 1, 0xc0000201, 0, datagram_number, 1000 + datagram_number, 1);
+    if (kind == 1) {
+        PUT(&maker, 1, 32, number, 7, 64, 0, 0, 1, 2, 0);
+    } else {
+        PUT(&maker, 2, 12, number, 7, 0);
+    }
+    struct datagram datagram = {.bytes = maker.bytes,
+                                .size = maker.size,
+                                .recv_ns = datagram_number,
+                                .src = {4, {192, 0, 2, 1}},
+                                .dst = {4, {192, 0, 2, 2}},
+                                .src_port = 1,
+                                .dst_port = 6343};
+    assert_true(collector_datagram(collector, &datagram));
+}
+
+static void keep(const struct collector_exporter *exporter, void *context) {
+    *(struct collector_exporter *)context = *exporter;
+}
+
+static void check_lost(struct collector *collector, int64_t datagrams, int64_t samples, int64_t counters,
+                       int64_t dropped) {
+    struct collector_exporter exporter = {0};
+    collector_each_exporter(collector, keep, &exporter);
+    assert_int_equal(exporter.lost, datagrams);
+    assert_int_equal(exporter.lost_samples, samples);
+    assert_int_equal(exporter.lost_counters, counters);
+    assert_int_equal(exporter.dropped_samples, dropped);
+}
+
+static void lost_samples_are_told_apart_from_lost_datagrams(void **state) {
+    (void)state;
+    struct collector_settings settings = {0};
+    fake_store_reset();
+    struct collector *collector = collector_create(&settings, NULL);
+    give_sample(collector, 1, 1, 100);
+    give_sample(collector, 2, 1, 101);
+    give_sample(collector, 3, 2, 100); /* counters have numbers of their own */
+    check_lost(collector, 0, 0, 0, 0);
+    give_sample(collector, 4, 1, 105); /* no datagram is missing: the agent lost three */
+    check_lost(collector, 0, 3, 0, 3);
+    give_sample(collector, 6, 1, 107); /* one datagram is, with one sample */
+    check_lost(collector, 1, 4, 0, 3);
+    give_sample(collector, 5, 1, 106); /* it comes late */
+    check_lost(collector, 0, 3, 0, 3);
+    give_sample(collector, 7, 2, 103);
+    check_lost(collector, 0, 3, 2, 5);
+    give_sample(collector, 1, 1, 1); /* the agent begins anew */
+    give_sample(collector, 2, 2, 1);
+    check_lost(collector, 0, 3, 2, 5);
+    stop(collector);
+}
+
+static void counters_without_a_column_that_are_not_kept_are_null(void **state) {
+    (void)state;
+    struct maker maker = {.size = 0};
+    char buffer[512];
+    PUT(&maker, 5, 0xffffffff, 0xffffffff, 1, 0xffffffff, 3, 4);
+    struct json_text json = json_text_begin(buffer, sizeof buffer);
+    struct sflow5_record vlan = {5, {maker.bytes, maker.size}};
+    assert_int_equal(sflow5_record_json(&vlan, true, &json), 0);
+    assert_string_equal(buffer, "\"vlan\":{\"vlan\":5,\"octets\":null,\"unicast\":1,\"multicast\":null,"
+                                "\"broadcast\":3,\"discards\":4}");
+}
+
+static void interface_of_undefined_kind_is_null(void **state) {
+    (void)state;
+    struct maker maker;
+    begin(&maker);
+    PUT(&maker, 1, 32, 1, 7, 64, 0, 0, 0xc0000005, 0x40000100, 0);
+    struct collector *collector = collect(&maker);
+    const struct sflow_sample_row *row = &only(ROW_SFLOW_SAMPLE)->sflow_sample;
+    assert_true(row->input_kind == STORE_NULL && row->input == STORE_NULL);
+    assert_int_equal(row->output_kind, INTERFACE_DISCARDED);
+    assert_int_equal(row->output, 256);
+    stop(collector);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(expanded_sample_without_header_takes_the_sampled_fields),
@@ -264,6 +346,9 @@ int main(void) {
         cmocka_unit_test(counters_that_are_not_kept_are_null),
         cmocka_unit_test(every_known_record_becomes_json_or_nothing),
         cmocka_unit_test(gateway_and_adapters_are_written_whole),
+        cmocka_unit_test(lost_samples_are_told_apart_from_lost_datagrams),
+        cmocka_unit_test(counters_without_a_column_that_are_not_kept_are_null),
+        cmocka_unit_test(interface_of_undefined_kind_is_null),
         cmocka_unit_test(netflow_1_and_7_have_their_own_layouts),
         cmocka_unit_test(in_a_capture_only_what_adds_up_is_an_export),
     };
