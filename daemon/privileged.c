@@ -7,10 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "collector/listen/listen.h"
-
-/* Room for half a minute of exports at sampling 1 while the worker is kept from running. */
-enum { EXPORT_BUFFER_BYTES = 32 << 20 };
+#include "daemon/intake.h"
 
 static const uint16_t export_ports[SOCKET_COUNT] = {6343, 2055, 4739};
 
@@ -23,9 +20,9 @@ static int open_export(struct privileged *opened, const struct topo *topo, enum 
     }
     struct ip_address loopback = {.family = 4, .bytes = {127, 0, 0, 1}};
     uint16_t port = wanted >= 0 ? (uint16_t)wanted : export_ports[which];
-    int bound = listen_bind(fd, &loopback, port, EXPORT_BUFFER_BYTES, error);
+    int bound = listen_bind(fd, &loopback, port, INTAKE_BUFFER_BYTES, error);
     if (bound == -EADDRINUSE && wanted < 0) {
-        bound = listen_bind(fd, &loopback, 0, EXPORT_BUFFER_BYTES, error);
+        bound = listen_bind(fd, &loopback, 0, INTAKE_BUFFER_BYTES, error);
     }
     if (bound < 0) {
         close(fd);

@@ -83,62 +83,75 @@ static json_t *ports_json(const struct status_source *source) {
     return list;
 }
 
-static json_t *collector_json(const struct status_source *source) {
-    struct listen_counts sum = {0};
+static json_t *sockets_json(const struct intake *intake) {
     json_t *sockets = json_array();
-    for (size_t i = 0; i < SOCKET_COUNT; i++) {
-        if (source->listeners[i] == NULL) {
-            continue;
-        }
-        struct listen_counts counts = listener_counts(source->listeners[i]);
+    for (size_t i = 0; i < intake->listener_count; i++) {
+        struct listen_counts counts = listener_counts(intake->listeners[i]);
+        char address[IP_TEXT_SIZE];
         json_t *json = json_object();
+        json_object_set_new(json, "address", json_string(ip_address_format(&counts.address, address)));
         json_object_set_new(json, "port", json_integer(counts.port));
         json_object_set_new(json, "datagrams", count(counts.datagrams));
         json_object_set_new(json, "kernel_drops", count(counts.kernel_drops));
         json_object_set_new(json, "buffer_bytes", count(counts.buffer_bytes));
         json_array_append_new(sockets, json);
-        sum.datagrams += counts.datagrams;
-        sum.kernel_drops += counts.kernel_drops;
-        if (sum.buffer_bytes == 0 || counts.buffer_bytes < sum.buffer_bytes) {
-            sum.buffer_bytes = counts.buffer_bytes;
-        }
     }
+    return sockets;
+}
+
+static json_t *collector_json(const struct intake *intake) {
+    struct listen_counts sum = intake_counts(intake);
+    struct collector_totals totals = collector_totals(intake->collector);
     struct error write_error;
-    store_write_error(source->store, &write_error);
+    store_write_error(intake->store, &write_error);
     json_t *json = json_object();
     json_object_set_new(json, "datagrams", count(sum.datagrams));
     json_object_set_new(json, "kernel_drops", count(sum.kernel_drops));
     json_object_set_new(json, "buffer_bytes", count(sum.buffer_bytes));
-    json_object_set_new(json, "unrecognised", count(collector_totals(source->collector).unrecognised));
-    json_object_set_new(json, "queue_drops", count(store_dropped_rows(source->store)));
+    json_object_set_new(json, "refused", count(intake->refused));
+    json_object_set_new(json, "unrecognised", count(totals.unrecognised));
+    json_object_set_new(json, "malformed", count(totals.malformed));
+    json_object_set_new(json, "queue_drops", count(store_dropped_rows(intake->store)));
+    json_object_set_new(json, "exporters_evicted", count(totals.exporters_evicted));
+    json_object_set_new(json, "templates", count(totals.templates.templates));
+    json_object_set_new(json, "templates_evicted", count(totals.templates.evicted));
+    json_object_set_new(json, "held_sets", count(totals.held.sets));
+    json_object_set_new(json, "held_expired", count(totals.held.expired));
+    json_object_set_new(json, "held_evicted", count(totals.held.evicted));
     json_object_set_new(json, "write_error",
                         write_error.text[0] == '\0' ? json_null() : json_string(write_error.text));
-    json_object_set_new(json, "sockets", sockets);
+    json_object_set_new(json, "sockets", sockets_json(intake));
     return json;
 }
 
-char *status_json(const struct status_source *source) {
-    const struct worker_settings *worker = source->worker;
-    json_t *exporters = json_array();
-    collector_each_exporter(source->collector, add_exporter, exporters);
-    json_t *json = json_object();
-    json_object_set_new(json, "running", json_true());
-    json_object_set_new(json, "version", json_string(NSMON_VERSION));
-    json_object_set_new(json, "session", json_integer(store_session_id(source->store)));
-    json_object_set_new(json, "label",
-                        worker->lab->label != NULL ? json_string(worker->lab->label) : json_null());
-    json_object_set_new(json, "prefix", json_string(worker->lab->prefix));
-    json_object_set_new(json, "database", json_string(worker->database));
-    json_object_set_new(json, "bridge", json_string(worker->bridge));
-    json_object_set_new(json, "switch", json_string(worker->switch_text));
-    json_object_set_new(json, "user", json_string(worker->identity.name));
-    json_object_set_new(json, "started_ns", json_integer(source->started_ns));
+/* What only a lab has. */
+static void add_lab(const struct status_source *source, json_t *json) {
+    json_object_set_new(json, "bridge", json_string(source->worker->bridge));
+    json_object_set_new(json, "switch", json_string(source->worker->switch_text));
     json_object_set_new(json, "window_start_ns",
                         source->window_start_ns == 0 ? json_null() : json_integer(source->window_start_ns));
-    json_object_set_new(json, "exporters", exporters);
-    json_object_set_new(json, "captures", captures_json(worker));
+    json_object_set_new(json, "captures", captures_json(source->worker));
     json_object_set_new(json, "ports", ports_json(source));
-    json_object_set_new(json, "collector", collector_json(source));
+}
+
+char *status_json(const struct status_source *source) {
+    json_t *exporters = json_array();
+    collector_each_exporter(source->intake->collector, add_exporter, exporters);
+    json_t *json = json_object();
+    json_object_set_new(json, "running", json_true());
+    json_object_set_new(json, "kind", json_string(source->kind));
+    json_object_set_new(json, "version", json_string(NSMON_VERSION));
+    json_object_set_new(json, "session", json_integer(store_session_id(source->intake->store)));
+    json_object_set_new(json, "label", source->label != NULL ? json_string(source->label) : json_null());
+    json_object_set_new(json, "prefix", json_string(source->prefix));
+    json_object_set_new(json, "database", json_string(source->database));
+    json_object_set_new(json, "user", json_string(source->user));
+    json_object_set_new(json, "started_ns", json_integer(source->started_ns));
+    json_object_set_new(json, "exporters", exporters);
+    json_object_set_new(json, "collector", collector_json(source->intake));
+    if (source->worker != NULL) {
+        add_lab(source, json);
+    }
     char *text = json_dumps(json, JSON_COMPACT);
     json_decref(json);
     return text;

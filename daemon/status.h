@@ -1,20 +1,22 @@
-/* The state of a running lab as JSON: what 'nsmon status' shows. */
+/* The state of a running lab or collector as JSON: what 'nsmon status' shows. */
 #pragma once
 
-#include "collector/collector.h"
-#include "collector/listen/listen.h"
+#include "daemon/intake.h"
 #include "daemon/stages.h"
 #include "daemon/worker.h"
 
-/* What the state is made of; all of it is the worker's. */
+/* What the state is made of; all of it is the caller's. */
 struct status_source {
-    const struct worker_settings *worker;
-    struct store *store;
-    struct collector *collector;
-    struct listener *const *listeners; /* SOCKET_COUNT; NULL for one that is off */
+    const char *kind;  /* lab, collect */
+    const char *label; /* or NULL */
+    const char *prefix;
+    const char *database;
+    const char *user;
+    const struct intake *intake;
+    const struct worker_settings *worker; /* of a lab; else NULL, as the next two are nothing */
     const struct stages *stages;
-    int64_t started_ns;
     int64_t window_start_ns;
+    int64_t started_ns;
 };
 
 /* The JSON text, made by malloc(), or NULL when memory is out.  Documented in docs/status-json.md. */

@@ -10,12 +10,11 @@
 
 #include <event2/event.h>
 
-#include "collector/collector.h"
-#include "collector/listen/listen.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "daemon/control.h"
 #include "daemon/database.h"
+#include "daemon/intake.h"
 #include "daemon/link.h"
 #include "daemon/stages.h"
 #include "daemon/status.h"
@@ -25,8 +24,7 @@ struct worker {
     struct event_base *base;
     struct store *store;
     struct store_appender *appender; /* of the event loop's thread */
-    struct collector *collector;
-    struct listener *listeners[SOCKET_COUNT];
+    struct intake intake;
     struct capture_thread *captures;
     struct control_server *control;
     struct event *tick_event;
@@ -45,46 +43,9 @@ static void log_to_stderr(enum log_level level, const char *message, void *conte
     dprintf(STDERR_FILENO, "%s %s: %s\n", clock_format(clock_real_ns(), now), names[level], message);
 }
 
-/* --- exports --- */
-
-static void on_datagram(const struct listen_datagram *datagram, void *context) {
-    struct worker *worker = context;
-    struct datagram wire = {
-        .bytes = datagram->bytes,
-        .size = datagram->size,
-        .recv_ns = datagram->recv_ns,
-        .src = datagram->src,
-        .dst = datagram->dst,
-        .src_port = datagram->src_port,
-        .dst_port = datagram->dst_port,
-    };
-    collector_datagram(worker->collector, &wire);
-}
-
-static void write_health(struct worker *worker, int64_t now_ns) {
-    struct collector_health_row *row =
-        &store_append(worker->appender, ROW_COLLECTOR_HEALTH)->collector_health;
-    *row = (struct collector_health_row){.at_ns = now_ns, .buffer_bytes = STORE_NULL};
-    for (size_t i = 0; i < SOCKET_COUNT; i++) {
-        if (worker->listeners[i] != NULL) {
-            struct listen_counts counts = listener_counts(worker->listeners[i]);
-            int64_t buffer = store_count(counts.buffer_bytes);
-            row->datagrams += store_count(counts.datagrams);
-            row->kernel_drops += store_count(counts.kernel_drops);
-            row->buffer_bytes =
-                row->buffer_bytes == STORE_NULL || buffer < row->buffer_bytes ? buffer : row->buffer_bytes;
-        }
-    }
-    row->queue_drops = store_count(store_dropped_rows(worker->store));
-    row->unrecognised = store_count(collector_totals(worker->collector).unrecognised);
-}
-
 static void tick(struct worker *worker) {
-    int64_t now_ns = clock_real_ns();
-    collector_tick(worker->collector, now_ns);
-    write_health(worker, now_ns);
     stages_write(&worker->stages, worker->appender);
-    store_flush(worker->appender);
+    intake_tick(&worker->intake, clock_real_ns());
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *context) {
@@ -151,10 +112,13 @@ static void on_link(evutil_socket_t fd, short what, void *context) {
 static char *give_status(void *context) {
     struct worker *worker = context;
     struct status_source source = {
+        .kind = "lab",
+        .label = worker->settings->lab->label,
+        .prefix = worker->settings->lab->prefix,
+        .database = worker->settings->database,
+        .user = worker->settings->identity.name,
+        .intake = &worker->intake,
         .worker = worker->settings,
-        .store = worker->store,
-        .collector = worker->collector,
-        .listeners = worker->listeners,
         .stages = &worker->stages,
         .started_ns = worker->started_ns,
         .window_start_ns = worker->window_start_ns,
@@ -187,20 +151,19 @@ static int start_listeners(struct worker *worker, struct error *error) {
         .sampling_rate = worker->settings->lab->ipfix_sampling,
         .dialect = "openvswitch",
     };
-    worker->collector = collector_create(&settings, error);
-    if (worker->collector == NULL) {
-        return -ENOMEM;
-    }
-    for (size_t i = 0; i < SOCKET_COUNT; i++) {
-        int fd = worker->settings->export_fds[i];
-        if (fd >= 0) {
-            worker->listeners[i] = listener_create(worker->base, fd, on_datagram, worker, error);
-            if (worker->listeners[i] == NULL) {
-                return -ENOMEM;
-            }
+    worker->intake = (struct intake){
+        .base = worker->base,
+        .store = worker->store,
+        .appender = worker->appender,
+        .collector = collector_create(&settings, error),
+    };
+    int code = worker->intake.collector == NULL ? -ENOMEM : 0;
+    for (size_t i = 0; code == 0 && i < SOCKET_COUNT; i++) {
+        if (worker->settings->export_fds[i] >= 0) {
+            code = intake_listen(&worker->intake, worker->settings->export_fds[i], error);
         }
     }
-    return 0;
+    return code;
 }
 
 static int start_captures(struct worker *worker, struct error *error) {
@@ -260,20 +223,12 @@ static int start(struct worker *worker, struct error *error) {
  * far it came. */
 static int finish(struct worker *worker, struct error *error) {
     capture_stop(worker->captures);
-    for (size_t i = 0; i < SOCKET_COUNT; i++) {
-        if (worker->listeners[i] != NULL) {
-            listener_drain(worker->listeners[i]);
-        }
-    }
-    if (worker->collector != NULL) {
-        collector_finish(worker->collector, clock_real_ns());
-        tick(worker);
+    if (worker->intake.collector != NULL) {
+        stages_write(&worker->stages, worker->appender);
+        intake_finish(&worker->intake);
     }
     control_server_destroy(worker->control);
-    for (size_t i = 0; i < SOCKET_COUNT; i++) {
-        listener_destroy(worker->listeners[i]);
-    }
-    collector_destroy(worker->collector);
+    intake_close(&worker->intake);
     if (worker->tick_event != NULL) {
         event_free(worker->tick_event);
     }

@@ -169,6 +169,7 @@ struct listener *listener_create(struct event_base *base, int fd, listen_fn *rec
     length = sizeof buffer;
     getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, &length);
     listener->counts.buffer_bytes = (uint64_t)buffer;
+    listener->counts.address = listener->address;
     listener->counts.port = listener->port;
     listener->event = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, listener);
     if (listener->event == NULL || event_add(listener->event, NULL) != 0) {

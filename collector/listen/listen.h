@@ -23,11 +23,12 @@ typedef void listen_fn(const struct listen_datagram *datagram, void *context);
 
 struct listen_counts {
     uint64_t datagrams;
-    uint64_t bytes;        /* UDP payload */
-    uint64_t kernel_drops; /* SO_RXQ_OVFL: lost because the buffer was full */
-    uint64_t truncated;    /* longer than any export can be */
-    uint64_t buffer_bytes; /* the real size of the receive buffer */
-    uint16_t port;         /* listened on */
+    uint64_t bytes;            /* UDP payload */
+    uint64_t kernel_drops;     /* SO_RXQ_OVFL: lost because the buffer was full */
+    uint64_t truncated;        /* longer than any export can be */
+    uint64_t buffer_bytes;     /* the real size of the receive buffer */
+    struct ip_address address; /* listened on */
+    uint16_t port;
 };
 
 /* Binds the UDP socket 'fd' to 'address' and 'port' (0: any free one) and asks for 'buffer_bytes' of receive
