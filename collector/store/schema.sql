@@ -10,7 +10,7 @@ CREATE TABLE session (
     label           TEXT UNIQUE,          -- a name the user gave
     kind            TEXT NOT NULL,        -- lab, import, collect
     state           TEXT NOT NULL,        -- running, stopped, failed
-    prefix          TEXT,                 -- the lab's name prefix
+    prefix          TEXT,                 -- the lab's name prefix, or the collector's name
     started_ns      INTEGER NOT NULL,
     stopped_ns      INTEGER,
     window_start_ns INTEGER,              -- the measurement window: all sources run from here ...
@@ -297,8 +297,8 @@ CREATE TABLE template (
     domain      INTEGER NOT NULL,
     transport   TEXT NOT NULL,
     template_id INTEGER NOT NULL,
-    recv_ns     INTEGER NOT NULL,
-    body        BLOB NOT NULL,            -- the template record as it stood on the wire
+    recv_ns     INTEGER NOT NULL,         -- of an earlier session: when its exporter last spoke there
+    body        BLOB NOT NULL,            -- the template record as it stood on the wire; empty: withdrawn
     options     INTEGER NOT NULL,         -- 1: an options template
     PRIMARY KEY (session_id, protocol, agent, domain, transport, template_id)
 );

@@ -225,9 +225,9 @@ int store_fail_sessions(const char *path, const char *prefix, struct error *erro
     return code;
 }
 
-int64_t store_each_template(struct store *store, int64_t since_ns, store_template_fn *each, void *context,
-                            struct error *error) {
-    return templates_each(store->database, store->session_id, store->prefix, since_ns, each, context, error);
+int64_t store_carry_templates(struct store *store, int64_t since_ns, store_template_fn *each, void *context,
+                              struct error *error) {
+    return templates_carry(store->database, store->session_id, store->prefix, since_ns, each, context, error);
 }
 
 int64_t store_session_id(const struct store *store) {

@@ -92,12 +92,12 @@ int store_fail_sessions(const char *path, const char *prefix, struct error *erro
 
 typedef void store_template_fn(const struct template_row *row, void *context);
 
-/* Calls 'each' for every template that the newest earlier session of a live collector ("collect") of the same
- * prefix had in the end, of exporters that spoke at 'since_ns' or later; 'recv_ns' of a row is when they last
- * did.  The calls may append to the store.  Returns how many there were, or a negative errno with 'error'
- * filled. */
-int64_t store_each_template(struct store *store, int64_t since_ns, store_template_fn *each, void *context,
-                            struct error *error);
+/* Carries over into this session, before anything is appended, every template that the newest earlier session
+ * of a live collector ("collect") of the same prefix had in the end, of exporters that spoke at 'since_ns' or
+ * later, and calls 'each' for it; 'recv_ns' of a row is when they last did.  Returns how many there were, or
+ * a negative errno with 'error' filled. */
+int64_t store_carry_templates(struct store *store, int64_t since_ns, store_template_fn *each, void *context,
+                              struct error *error);
 
 int64_t store_session_id(const struct store *store);
 

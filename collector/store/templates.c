@@ -34,26 +34,43 @@ static bool read_row(sqlite3_stmt *statement, struct template_row *row) {
     return true;
 }
 
-int64_t templates_each(sqlite3 *database, int64_t before, const char *prefix, int64_t since_ns,
-                       store_template_fn *each, void *context, struct error *error) {
+/* Copies the templates of the session before 'session' that are good still. */
+static int carry_over(sqlite3 *database, int64_t session, const char *prefix, int64_t since_ns) {
     static const char sql[] =
         "WITH old AS (SELECT max(id) AS id FROM session WHERE kind = 'collect' AND id < ?1 "
         "AND coalesce(prefix, '') = coalesce(?2, '')), "
         "spoke AS (SELECT protocol, agent, domain, transport, max(last_ns) AS last_ns FROM exporter "
         "WHERE session_id = (SELECT id FROM old) GROUP BY 1, 2, 3, 4) "
-        "SELECT t.protocol, t.agent, t.domain, t.transport, t.template_id, "
-        "max(t.recv_ns, coalesce(s.last_ns, 0)) AS known_ns, t.body, t.options FROM template t "
+        "INSERT OR IGNORE INTO template (session_id, protocol, agent, domain, transport, template_id, "
+        "recv_ns, "
+        "body, options) SELECT ?1, t.protocol, t.agent, t.domain, t.transport, t.template_id, "
+        "max(t.recv_ns, coalesce(s.last_ns, 0)), t.body, t.options FROM template t "
         "LEFT JOIN spoke s ON s.protocol = t.protocol AND s.agent = t.agent AND s.domain = t.domain "
         "AND s.transport = t.transport WHERE t.session_id = (SELECT id FROM old) AND length(t.body) > 0 "
-        "AND known_ns >= ?3 ORDER BY known_ns, t.template_id";
+        "AND max(t.recv_ns, coalesce(s.last_ns, 0)) >= ?3";
     sqlite3_stmt *statement = NULL;
     int result = sqlite3_prepare_v2(database, sql, -1, &statement, NULL);
-    int64_t count = 0;
     if (result == SQLITE_OK) {
         struct binder b = bind_begin(statement);
-        bind_int(&b, before);
+        bind_int(&b, session);
         bind_text(&b, prefix);
         bind_int(&b, since_ns);
+        result = sqlite3_step(statement);
+    }
+    sqlite3_finalize(statement);
+    return result == SQLITE_DONE ? 0 : -EIO;
+}
+
+int64_t templates_carry(sqlite3 *database, int64_t session, const char *prefix, int64_t since_ns,
+                        store_template_fn *each, void *context, struct error *error) {
+    static const char sql[] =
+        "SELECT protocol, agent, domain, transport, template_id, recv_ns, body, options FROM template "
+        "WHERE session_id = ?1 ORDER BY recv_ns, template_id";
+    sqlite3_stmt *statement = NULL;
+    int64_t count = carry_over(database, session, prefix, since_ns);
+    int result = count == 0 ? sqlite3_prepare_v2(database, sql, -1, &statement, NULL) : SQLITE_ERROR;
+    if (result == SQLITE_OK) {
+        sqlite3_bind_int64(statement, 1, session);
         while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
             struct template_row row;
             if (read_row(statement, &row)) {

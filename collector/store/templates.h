@@ -5,9 +5,9 @@
 
 #include "collector/store/store.h"
 
-/* Calls 'each' for the templates of the newest session of 'prefix' (NULL: of none) that collected live before
- * session 'before'.  Left out are those that were withdrawn, and those whose exporter did not speak at
- * 'since_ns' or later; 'recv_ns' of a row is when it last did.  Returns how many there were, or a negative
- * errno with 'error' filled. */
-int64_t templates_each(sqlite3 *database, int64_t before, const char *prefix, int64_t since_ns,
-                       store_template_fn *each, void *context, struct error *error);
+/* Gives session 'session' the templates of the newest session of 'prefix' (NULL: of none) that collected live
+ * before it, and calls 'each' for all that it has then.  Left out are those that were withdrawn, and those
+ * whose exporter did not speak at 'since_ns' or later; 'recv_ns' of a row is when it last did.  Returns how
+ * many there were, or a negative errno with 'error' filled. */
+int64_t templates_carry(sqlite3 *database, int64_t session, const char *prefix, int64_t since_ns,
+                        store_template_fn *each, void *context, struct error *error);
