@@ -178,8 +178,8 @@ static bool read_counter_record(uint32_t format, struct cursor body, struct sflo
     }
 }
 
-/* Walks the 'count' records of a sample, each with its own length. */
-static void read_records(struct cursor *cursor, uint32_t count, struct sflow5_flow_sample *flow,
+/* Walks the 'count' records of a sample, each with its own length.  True if all were there. */
+static bool read_records(struct cursor *cursor, uint32_t count, struct sflow5_flow_sample *flow,
                          struct sflow5_counter_sample *counters, struct sflow5_counts *counts) {
     for (uint32_t i = 0; i < count; i++) {
         uint32_t format = cursor_u32(cursor);
@@ -187,12 +187,13 @@ static void read_records(struct cursor *cursor, uint32_t count, struct sflow5_fl
         struct cursor body = read_opaque(cursor, size);
         if (body.failed) {
             counts->malformed++;
-            return;
+            return false;
         }
         bool good = flow != NULL ? read_flow_record(format, body, flow, counts)
                                  : read_counter_record(format, body, counters, counts);
         counts->malformed += !good;
     }
+    return true;
 }
 
 /* An interface in one word: two bits of kind above 30 bits of value. */
@@ -205,6 +206,15 @@ static struct sflow5_port read_port_expanded(struct cursor *cursor) {
     uint32_t kind = cursor_u32(cursor);
     uint32_t value = cursor_u32(cursor);
     return (struct sflow5_port){kind, value};
+}
+
+static bool is_padding(const struct cursor *cursor) {
+    for (const uint8_t *at = cursor->at; at < cursor->end; at++) {
+        if (*at != 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void read_source(struct cursor *cursor, bool expanded, uint32_t *type, uint32_t *index) {
@@ -236,8 +246,9 @@ static uint32_t read_discarded_head(struct cursor *cursor, struct sflow5_flow_sa
     return cursor_u32(cursor);
 }
 
-static void read_flow_sample(struct cursor *cursor, uint32_t type, const struct sflow5_header *header,
-                             const struct sflow5_sink *sink, struct sflow5_counts *counts) {
+static void read_flow_sample(struct cursor *cursor, uint32_t type, bool cut,
+                             const struct sflow5_header *header, const struct sflow5_sink *sink,
+                             struct sflow5_counts *counts) {
     struct sflow5_flow_sample sample;
     memset(&sample, 0, offsetof(struct sflow5_flow_sample, others));
     uint32_t records = type == SAMPLE_DISCARDED
@@ -247,15 +258,18 @@ static void read_flow_sample(struct cursor *cursor, uint32_t type, const struct 
         counts->malformed++;
         return;
     }
-    read_records(cursor, records, &sample, NULL, counts);
+    if (!read_records(cursor, records, &sample, NULL, counts) && cut) {
+        return;
+    }
     counts->flow_samples++;
     if (sink->flow != NULL) {
         sink->flow(&sample, header, sink->context);
     }
 }
 
-static void read_counter_sample(struct cursor *cursor, bool expanded, const struct sflow5_header *header,
-                                const struct sflow5_sink *sink, struct sflow5_counts *counts) {
+static void read_counter_sample(struct cursor *cursor, bool expanded, bool cut,
+                                const struct sflow5_header *header, const struct sflow5_sink *sink,
+                                struct sflow5_counts *counts) {
     struct sflow5_counter_sample sample;
     memset(&sample, 0, offsetof(struct sflow5_counter_sample, others));
     sample.sequence = cursor_u32(cursor);
@@ -265,24 +279,27 @@ static void read_counter_sample(struct cursor *cursor, bool expanded, const stru
         counts->malformed++;
         return;
     }
-    read_records(cursor, records, NULL, &sample, counts);
+    if (!read_records(cursor, records, NULL, &sample, counts) && cut) {
+        return;
+    }
     counts->counter_samples++;
     if (sink->counters != NULL) {
         sink->counters(&sample, header, sink->context);
     }
 }
 
-static void read_sample(struct cursor *cursor, uint32_t type, const struct sflow5_header *header,
+/* 'cut' says that the sample claims to be longer than the datagram: it counts if its records are there. */
+static void read_sample(struct cursor *cursor, uint32_t type, bool cut, const struct sflow5_header *header,
                         const struct sflow5_sink *sink, struct sflow5_counts *counts) {
     switch (type) {
     case SAMPLE_FLOW:
     case SAMPLE_FLOW_EXPANDED:
     case SAMPLE_DISCARDED:
-        read_flow_sample(cursor, type, header, sink, counts);
+        read_flow_sample(cursor, type, cut, header, sink, counts);
         break;
     case SAMPLE_COUNTERS:
     case SAMPLE_COUNTERS_EXPANDED:
-        read_counter_sample(cursor, type == SAMPLE_COUNTERS_EXPANDED, header, sink, counts);
+        read_counter_sample(cursor, type == SAMPLE_COUNTERS_EXPANDED, cut, header, sink, counts);
         break;
     default:
         counts->unknown_samples++;
@@ -298,11 +315,14 @@ void sflow5_decode(const uint8_t *bytes, size_t size, const struct sflow5_header
     for (uint32_t i = 0; i < header->sample_count; i++) {
         uint32_t type = cursor_u32(&cursor);
         uint32_t length = cursor_u32(&cursor);
-        struct cursor sample = read_opaque(&cursor, length);
-        if (sample.failed) {
-            counts->malformed++;
-            return;
+        size_t left = cursor_left(&cursor);
+        if (cursor.failed || left == 0) {
+            counts->malformed += cursor.failed || length != 0;
+            break;
         }
-        read_sample(&sample, type, header, sink, counts);
+        struct cursor sample = read_opaque(&cursor, length <= left ? length : left);
+        counts->malformed += length > left;
+        read_sample(&sample, type, length > left, header, sink, counts);
     }
+    counts->malformed += !is_padding(&cursor);
 }

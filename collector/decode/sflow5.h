@@ -130,7 +130,8 @@ int sflow5_read_header(const uint8_t *bytes, size_t size, struct sflow5_header *
 
 /* Decodes the samples of the datagram, whose 'header' was read before, to 'sink'.  'counts' is filled.
  * Samples and records have lengths of their own, so that a broken one costs only itself; a sample that is cut
- * within its own fields is not handed on. */
+ * within its own fields is not handed on; nor is one that claims to be longer than the datagram, unless all
+ * its records are there. */
 void sflow5_decode(const uint8_t *bytes, size_t size, const struct sflow5_header *header,
                    const struct sflow5_sink *sink, struct sflow5_counts *counts);
 
