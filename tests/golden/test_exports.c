@@ -1,6 +1,7 @@
 /* Every capture of a real exporter gives what an independent decoder says of it: tshark for NetFlow and
- * IPFIX, sflowtool for sFlow.  Compared are the records as a set: addresses, ports, packets and bytes; the
- * samples in order: rate, frame length, addresses and ports. */
+ * IPFIX, sflowtool for sFlow.  Compared are the records as a set: addresses, protocol, ports, packets, bytes,
+ * interfaces, direction, times and rate; the samples in order: numbers, rate, sizes, addresses, ports,
+ * interfaces, and the counters of interfaces. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,11 +15,11 @@
 #include <unistd.h>
 
 #include "collector/collector.h"
+#include "expected.h"
 #include "fake_store.h"
 #include "pcap_file.h"
 
 #define LINE_SIZE     512
-#define RECORDS_MAX   512
 #define TSHARK_END    ".tshark.txt"
 #define SFLOWTOOL_END ".sflowtool.txt"
 
@@ -42,119 +43,7 @@ static const struct {
      "sflowtool stops at padding behind a sample"},
 };
 
-/* What the decoder says of a record or a sample; -1: nothing. */
-struct expected {
-    char src[64], dst[64];
-    long long sport, dport, packets, bytes, rate;
-    bool found;
-};
-
-static struct expected expected[RECORDS_MAX];
-static size_t expected_count;
-
-/* The word after 'key' in 'line', up to a blank; false when the line is of something else. */
-static bool word_after(const char *line, const char *key, char word[64]) {
-    line += strspn(line, " ");
-    size_t length = strlen(key);
-    return strncmp(line, key, length) == 0 && sscanf(line + length, " %63s", word) == 1;
-}
-
-static void number_after(const char *line, const char *key, long long *number) {
-    char word[64];
-    if (*number == -1 && word_after(line, key, word)) {
-        *number = atoll(word);
-    }
-}
-
-static struct expected *begin_expected(void) {
-    assert_true(expected_count < RECORDS_MAX);
-    struct expected *record = &expected[expected_count++];
-    *record = (struct expected){.sport = -1, .dport = -1, .packets = -1, .bytes = -1, .rate = -1};
-    return record;
-}
-
-static bool is_record_line(const char *line) {
-    unsigned int number;
-    char rest[8];
-    const char *text = line + strspn(line, " ");
-    return text != line && (sscanf(text, "pdu %u/%7s", &number, rest) == 2 ||
-                            (sscanf(text, "Flow %u", &number) == 1 && strchr(text, ':') == NULL));
-}
-
-/* A record without addresses and counts is an options record. */
-static void drop_options(void) {
-    if (expected_count > 0) {
-        const struct expected *last = &expected[expected_count - 1];
-        if (last->src[0] == '\0' && last->packets == -1 && last->bytes == -1) {
-            expected_count--;
-        }
-    }
-}
-
-static void read_tshark_line(const char *line, struct expected *record) {
-    if (record->src[0] == '\0') {
-        word_after(line, "SrcAddr:", record->src);
-    }
-    if (record->dst[0] == '\0') {
-        word_after(line, "DstAddr:", record->dst);
-    }
-    number_after(line, "SrcPort:", &record->sport);
-    number_after(line, "DstPort:", &record->dport);
-    number_after(line, "Packets:", &record->packets);
-    number_after(line, "Octets:", &record->bytes);
-}
-
-static void read_tshark(const char *path) {
-    char line[LINE_SIZE];
-    struct expected *record = NULL;
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    expected_count = 0;
-    while (fgets(line, sizeof line, file) != NULL) {
-        if (is_record_line(line)) {
-            drop_options();
-            record = begin_expected();
-        } else if (line[0] != ' ' && line[0] != '\n') {
-            record = NULL;
-        } else if (strstr(line, "Set ") != NULL && strstr(line, "[id=") != NULL) {
-            record = NULL;
-        } else if (record != NULL) {
-            read_tshark_line(line, record);
-        }
-    }
-    drop_options();
-    fclose(file);
-}
-
-static void read_sflowtool(const char *path) {
-    char line[LINE_SIZE];
-    char word[64];
-    struct expected *sample = NULL;
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    expected_count = 0;
-    while (fgets(line, sizeof line, file) != NULL) {
-        if (word_after(line, "startSample", word)) {
-            sample = NULL;
-        } else if (word_after(line, "sampleType ", word) && strcmp(word, "FLOWSAMPLE") == 0) {
-            sample = begin_expected();
-        } else if (sample != NULL) {
-            number_after(line, "meanSkipCount", &sample->rate);
-            number_after(line, "sampledPacketSize", &sample->bytes);
-            number_after(line, "TCPSrcPort", &sample->sport);
-            number_after(line, "UDPSrcPort", &sample->sport);
-            number_after(line, "TCPDstPort", &sample->dport);
-            number_after(line, "UDPDstPort", &sample->dport);
-            if (word_after(line, "srcIP ", word) || word_after(line, "srcIP6 ", word)) {
-                snprintf(sample->src, sizeof sample->src, "%s", word);
-            }
-            if (word_after(line, "dstIP ", word) || word_after(line, "dstIP6 ", word)) {
-                snprintf(sample->dst, sizeof sample->dst, "%s", word);
-            }
-        }
-    }
-    fclose(file);
-}
+static struct expected_list expected;
 
 /* True if 'text' is the address 'bytes' of 'key', or says nothing. */
 static bool same_address(const char *text, const struct flow_key *key, const uint8_t *bytes) {
@@ -164,23 +53,36 @@ static bool same_address(const char *text, const struct flow_key *key, const uin
            (ip_address_parse(text, &address, NULL) == 0 && ip_address_equal(&address, &ours));
 }
 
+/* True if the row's number is what the decoder says, or the decoder says nothing. */
+static bool same(int64_t said, int64_t ours) {
+    return said == EXPECTED_NONE || said == ours;
+}
+
 static bool same_ports(const struct expected *record, const struct flow_key *key) {
-    return !protocol_has_ports(key->protocol) || record->sport == -1 ||
+    return !protocol_has_ports(key->protocol) || record->sport == EXPECTED_NONE ||
            (record->sport == key->sport && record->dport == key->dport);
+}
+
+/* tshark cuts the fraction of NTP's format, we cut it too, but not at the same bit. */
+static bool same_time(int64_t said, int64_t ours) {
+    return said == ours || (said != EXPECTED_NONE && ours != STORE_NULL && llabs(said - ours) <= 1);
 }
 
 static bool matches(const struct expected *record, const struct flow_record_row *row) {
     int64_t bytes = row->l3_bytes != STORE_NULL ? row->l3_bytes : row->bytes;
     return !record->found && same_address(record->src, &row->key, row->key.src) &&
            same_address(record->dst, &row->key, row->key.dst) && same_ports(record, &row->key) &&
-           record->packets == (row->packets == STORE_NULL ? -1 : row->packets) &&
-           record->bytes == (bytes == STORE_NULL ? -1 : bytes);
+           record->packets == row->packets && record->bytes == bytes &&
+           same(record->protocol, row->key.protocol) && same(record->input, row->input) &&
+           same(record->output, row->output) && record->direction == row->direction &&
+           same_time(record->start_ns, row->start_ns) && same_time(record->end_ns, row->end_ns) &&
+           record->rate == (row->sampling_rate == STORE_NULL ? 0 : row->sampling_rate);
 }
 
 static bool find_expected(const struct flow_record_row *row) {
-    for (size_t i = 0; i < expected_count; i++) {
-        if (matches(&expected[i], row)) {
-            expected[i].found = true;
+    for (size_t i = 0; i < expected.count; i++) {
+        if (matches(&expected.records[i], row)) {
+            expected.records[i].found = true;
             return true;
         }
     }
@@ -194,19 +96,82 @@ static size_t check_records(const char *name) {
         if (rows->rows[i].kind == ROW_FLOW_RECORD && !find_expected(&rows->rows[i].flow_record)) {
             char text[FLOW_KEY_TEXT_SIZE];
             const struct flow_record_row *row = &rows->rows[i].flow_record;
-            print_error("%s: %s, %ld packets, %ld bytes, is not what tshark says\n", name,
-                        flow_key_format(&row->key, text), (long)row->packets, (long)row->bytes);
+            print_error(
+                "%s: %s, %ld packets, %ld bytes, %ld to %ld ns, in %ld, out %ld, direction %ld, 1-in-%ld, is "
+                "not what tshark says\n",
+                name, flow_key_format(&row->key, text), (long)row->packets, (long)row->bytes,
+                (long)row->start_ns, (long)row->end_ns, (long)row->input, (long)row->output,
+                (long)row->direction, (long)row->sampling_rate);
             wrong++;
         }
     }
-    for (size_t i = 0; i < expected_count; i++) {
-        if (!expected[i].found) {
-            print_error("%s: no row for %s > %s, %lld packets, %lld bytes\n", name, expected[i].src,
-                        expected[i].dst, expected[i].packets, expected[i].bytes);
+    for (size_t i = 0; i < expected.count; i++) {
+        const struct expected *record = &expected.records[i];
+        if (!record->found) {
+            print_error(
+                "%s: no row for %s > %s, %ld packets, %ld bytes, %ld to %ld ns, in %ld, out %ld, direction "
+                "%ld, 1-in-%ld\n",
+                name, record->src, record->dst, (long)record->packets, (long)record->bytes,
+                (long)record->start_ns, (long)record->end_ns, (long)record->input, (long)record->output,
+                (long)record->direction, (long)record->rate);
             wrong++;
         }
     }
     return wrong;
+}
+
+/* An interface that is not known is 0 there and null here. */
+static bool same_interface(int64_t said, int64_t ours) {
+    return same(said, ours == STORE_NULL ? 0 : ours);
+}
+
+static bool same_sample(const struct expected *sample, const struct sflow_sample_row *row) {
+    const struct flow_key *key = &row->key;
+    return !sample->counters && sample->rate == row->sampling_rate && same(sample->bytes, row->frame_bytes) &&
+           same_address(sample->src, key, key->src) && same_address(sample->dst, key, key->dst) &&
+           same_ports(sample, key) && (key->family == 0 || same(sample->protocol, key->protocol)) &&
+           same(sample->sequence, row->sequence) && same(sample->pool, row->sample_pool) &&
+           same(sample->drops, row->drops) && same(sample->stripped, row->stripped) &&
+           same(sample->header_bytes, row->header_bytes) && same(sample->tos, row->tos) &&
+           same(sample->ttl, row->ttl) && same_interface(sample->input, row->input) &&
+           same_interface(sample->output, row->output);
+}
+
+/* A counter that is not kept is all ones there and null here. */
+static bool same_counter(int64_t said, int64_t ours) {
+    return same(said, ours) || (ours == STORE_NULL && (said == UINT32_MAX || said == -1));
+}
+
+static bool same_counters(const struct expected *sample, const struct counter_sample_row *row) {
+    return sample->counters && same(sample->sequence, row->sequence) && same(sample->ifindex, row->ifindex) &&
+           same_counter(sample->speed, row->if_speed) && same_counter(sample->in_octets, row->in_octets) &&
+           same_counter(sample->in_unicast, row->in_unicast) &&
+           same_counter(sample->in_errors, row->in_errors) &&
+           same_counter(sample->out_octets, row->out_octets) &&
+           same_counter(sample->out_unicast, row->out_unicast) &&
+           same_counter(sample->out_errors, row->out_errors);
+}
+
+static bool same_row(const struct expected *sample, const struct row *row) {
+    return row->kind == ROW_SFLOW_SAMPLE ? same_sample(sample, &row->sflow_sample)
+                                         : same_counters(sample, &row->counter_sample);
+}
+
+static void describe(const char *name, const struct expected *sample, const struct row *row) {
+    char text[FLOW_KEY_TEXT_SIZE];
+    const struct sflow_sample_row *ours = &row->sflow_sample;
+    if (row->kind == ROW_SFLOW_SAMPLE) {
+        print_error("%s: sample %ld, %s, 1-in-%ld, %ld bytes, in %ld, out %ld, where sflowtool has %ld, %s > "
+                    "%s, 1-in-%ld, %ld bytes, in %ld, out %ld\n",
+                    name, (long)ours->sequence, flow_key_format(&ours->key, text), (long)ours->sampling_rate,
+                    (long)ours->frame_bytes, (long)ours->input, (long)ours->output, (long)sample->sequence,
+                    sample->src, sample->dst, (long)sample->rate, (long)sample->bytes, (long)sample->input,
+                    (long)sample->output);
+    } else {
+        print_error("%s: counter sample %ld of ifIndex %ld is not sflowtool's %ld of %ld\n", name,
+                    (long)row->counter_sample.sequence, (long)row->counter_sample.ifindex,
+                    (long)sample->sequence, (long)sample->ifindex);
+    }
 }
 
 static size_t check_samples(const char *name) {
@@ -214,24 +179,18 @@ static size_t check_samples(const char *name) {
     size_t at = 0;
     size_t wrong = 0;
     for (size_t i = 0; i < rows->count; i++) {
-        const struct sflow_sample_row *row = &rows->rows[i].sflow_sample;
-        if (rows->rows[i].kind != ROW_SFLOW_SAMPLE) {
+        const struct row *row = &rows->rows[i];
+        if (row->kind != ROW_SFLOW_SAMPLE && row->kind != ROW_COUNTER_SAMPLE) {
             continue;
         }
-        const struct expected *sample = &expected[at++];
-        bool good = at <= expected_count && sample->rate == row->sampling_rate &&
-                    (sample->bytes == -1 || sample->bytes == row->frame_bytes) &&
-                    same_address(sample->src, &row->key, row->key.src) &&
-                    same_address(sample->dst, &row->key, row->key.dst) && same_ports(sample, &row->key);
-        if (!good) {
-            char text[FLOW_KEY_TEXT_SIZE];
-            print_error("%s: sample %zu, %s, 1-in-%ld, %ld bytes, is not what sflowtool says\n", name, at,
-                        flow_key_format(&row->key, text), (long)row->sampling_rate, (long)row->frame_bytes);
+        const struct expected *sample = &expected.records[at++];
+        if (at <= expected.count && !same_row(sample, row)) {
+            describe(name, sample, row);
             wrong++;
         }
     }
-    if (at != expected_count) {
-        print_error("%s: %zu samples, where sflowtool has %zu\n", name, at, expected_count);
+    if (at != expected.count) {
+        print_error("%s: %zu samples, where sflowtool has %zu\n", name, at, expected.count);
         wrong++;
     }
     return wrong;
@@ -270,10 +229,10 @@ static size_t check_case(const char *path, const char *end) {
         return wrong;
     }
     if (strcmp(end, TSHARK_END) != 0) {
-        read_sflowtool(path);
+        expected_read_sflowtool(path, &expected);
         return check_samples(name);
     }
-    read_tshark(path);
+    expected_read_tshark(path, &expected);
     return check_records(name);
 }
 
