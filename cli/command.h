@@ -11,6 +11,7 @@ struct command {
 };
 
 extern const struct command command_compare;
+extern const struct command command_flows;
 extern const struct command command_import;
 extern const struct command command_report;
 extern const struct command command_run;
