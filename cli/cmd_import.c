@@ -15,16 +15,18 @@
 #include "daemon/database.h"
 
 static const char help[] =
-    "Usage: nsmon import [--exports FILE]... [--truth FILE[,mac=ADDRESS]]... [OPTION...]\n\n"
-    "Reads exports and truth out of capture files (pcap, pcapng) into a new session.  A truth\n"
+    "Usage: nsmon import [FILE]... [--truth FILE[,mac=ADDRESS]]... [OPTION...]\n\n"
+    "Reads exports and truth out of capture files (pcap, pcapng) into a new session.  Of a FILE,\n"
+    "what is recognised as an export is one, whatever its UDP port; all else is counted.  A truth\n"
     "file is what was seen at one station's tap; which station, nsmon tells from which file saw\n"
     "an address' frames first, unless mac= says it.\n\n"
-    "Example:  nsmon import --exports exports.pcap --truth tap1.pcap --truth tap2.pcap --sampling 16\n"
+    "Example:  nsmon import exports.pcap --truth tap1.pcap --truth tap2.pcap --sampling 16\n"
     "          nsmon compare sflow netflow ipfix\n\n"
-    "  --exports FILE       NetFlow, IPFIX, sFlow datagrams, on any UDP port; - is standard input\n"
+    "  FILE, --exports FILE   NetFlow, IPFIX, sFlow datagrams among others; - is standard input\n"
     "  --truth FILE[,mac=ADDRESS]   the frames at a tap\n"
     "  --sampling N         of exporters that do not say theirs, such as Open vSwitch's IPFIX\n"
     "  --dialect NAME       openvswitch or generic, instead of recognising it\n"
+    "  --keep-unknown       keep elements without a column of their own, as JSON in flow_record.extra\n"
     "  --label TEXT         a name for the session\n"
     "  --db FILE            database (default ~/.local/share/nsmon/nsmon.db; /var/lib/nsmon for root)\n"
     "  -h, --help           this text\n";
@@ -34,12 +36,21 @@ struct arguments {
     const char *database;
 };
 
-enum { OPTION_EXPORTS = 256, OPTION_TRUTH, OPTION_SAMPLING, OPTION_DIALECT, OPTION_LABEL, OPTION_DB };
+enum {
+    OPTION_EXPORTS = 256,
+    OPTION_TRUTH,
+    OPTION_SAMPLING,
+    OPTION_DIALECT,
+    OPTION_UNKNOWN,
+    OPTION_LABEL,
+    OPTION_DB
+};
 
 static const struct option options[] = {{"exports", required_argument, NULL, OPTION_EXPORTS},
                                         {"truth", required_argument, NULL, OPTION_TRUTH},
                                         {"sampling", required_argument, NULL, OPTION_SAMPLING},
                                         {"dialect", required_argument, NULL, OPTION_DIALECT},
+                                        {"keep-unknown", no_argument, NULL, OPTION_UNKNOWN},
                                         {"label", required_argument, NULL, OPTION_LABEL},
                                         {"db", required_argument, NULL, OPTION_DB},
                                         {"help", no_argument, NULL, 'h'},
@@ -61,14 +72,21 @@ static int take_truth(char *text, struct import_settings *import, struct error *
     return mac_parse(comma + strlen(",mac="), truth->mac, error);
 }
 
+static int take_exports(const char *path, struct import_settings *import, struct error *error) {
+    if (import->export_count == IMPORT_EXPORTS_MAX) {
+        return error_set(error, -EINVAL, "at most %d export files can be read at once", IMPORT_EXPORTS_MAX);
+    }
+    import->exports[import->export_count++].path = path;
+    return 0;
+}
+
 static int take(int option, char *argument, struct arguments *arguments, struct error *error) {
     struct import_settings *import = &arguments->import;
     switch (option) {
     case OPTION_EXPORTS:
-        if (import->export_count == IMPORT_FILES_MAX) {
-            return error_set(error, -EINVAL, "at most %d export files can be read at once", IMPORT_FILES_MAX);
-        }
-        import->exports[import->export_count++].path = argument;
+        return take_exports(argument, import, error);
+    case OPTION_UNKNOWN:
+        import->keep_unknown = true;
         return 0;
     case OPTION_TRUTH:
         return take_truth(argument, import, error);
@@ -105,11 +123,14 @@ static int parse(int argc, char *argv[], struct arguments *arguments, struct err
             return code;
         }
     }
-    if (optind < argc) {
-        return say_extra_argument(argv[optind], error);
+    for (; optind < argc; optind++) {
+        int code = take_exports(argv[optind], &arguments->import, error);
+        if (code != 0) {
+            return code;
+        }
     }
     if (arguments->import.export_count + arguments->import.truth_count == 0) {
-        return error_set(error, -EINVAL, "give files with --exports and --truth");
+        return error_set(error, -EINVAL, "give capture files, with --truth those of a tap");
     }
     return 0;
 }
@@ -136,6 +157,32 @@ static char *describe(const struct import_settings *import) {
     char *text = json_dumps(json, JSON_COMPACT);
     json_decref(json);
     return text;
+}
+
+/* Every frame ends as one of the figures of the first two lines. */
+static void say_result(const struct import_result *result, const char *path) {
+    const uint64_t *outcomes = result->outcomes;
+    say_step("session %" PRId64 " in %s", result->session_id, path);
+    fprintf(stderr,
+            "    exports: %" PRIu64 " datagrams, %" PRIu64 " records and samples, %" PRIu64
+            " malformed, %" PRIu64 " not exports; truth: %" PRIu64 " frames\n",
+            result->datagrams, result->records, result->malformed, result->unrecognised + result->others,
+            result->frames);
+    if (result->export_frames == 0) {
+        return;
+    }
+    fprintf(stderr,
+            "    datagrams: %" PRIu64 " with records, %" PRIu64 " with templates alone, %" PRIu64
+            " without their template, %" PRIu64 " empty, %" PRIu64 " twice, %" PRIu64 " malformed, %" PRIu64
+            " of something else\n",
+            outcomes[OUTCOME_RECORDS], outcomes[OUTCOME_TEMPLATES], outcomes[OUTCOME_WAITING],
+            outcomes[OUTCOME_EMPTY], outcomes[OUTCOME_DUPLICATE], outcomes[OUTCOME_MALFORMED],
+            outcomes[OUTCOME_UNRECOGNISED]);
+    fprintf(stderr,
+            "    frames: %" PRIu64 ", %" PRIu64 " without a UDP datagram, %" PRIu64
+            " IP fragments that made %" PRIu64 " datagrams; %" PRIu64
+            " data sets decoded when their template came\n",
+            result->export_frames, result->others, result->fragments, result->reassembled, result->held);
 }
 
 static int run(int argc, char *argv[]) {
@@ -168,12 +215,7 @@ static int run(int argc, char *argv[]) {
         fputs("\r\033[K", stderr);
     }
     if (result.session_id != 0) {
-        say_step("session %" PRId64 " in %s", result.session_id, path);
-        fprintf(stderr,
-                "    exports: %" PRIu64 " datagrams, %" PRIu64 " records and samples, %" PRIu64
-                " malformed, %" PRIu64 " not exports; truth: %" PRIu64 " frames\n",
-                result.datagrams, result.records, result.malformed, result.unrecognised + result.others,
-                result.frames);
+        say_result(&result, path);
     }
     return code == 0 ? EXIT_DONE : say_failed(&error);
 }

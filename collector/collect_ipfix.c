@@ -33,6 +33,7 @@ static void take_options(const struct flow_record *record, void *pointer) {
     struct context *context = pointer;
     struct exporter *exporter = context->exporter;
     struct exporter *near = NULL;
+    collector_outcome(context->collector, OUTCOME_TEMPLATES);
     exporter->own_options = true;
     exporter_take_options(exporter, record);
     for (int i = 0; i < COLLECTOR_NEAR_MAX; i++) {
@@ -132,6 +133,7 @@ static void take_template(const struct template_update *update, const struct exp
                           void *pointer) {
     struct context *context = pointer;
     (void)header;
+    collector_outcome(context->collector, OUTCOME_TEMPLATES);
     if (update->change != TEMPLATE_SAME) {
         keep_template(context, update);
     }
@@ -153,6 +155,7 @@ static void take_missing(uint16_t id, struct slice set, const struct export_head
     struct context *context = pointer;
     struct exporter *exporter = context->exporter;
     exporter->counts.unknown_templates++;
+    collector_outcome(context->collector, OUTCOME_WAITING);
     if (exporter->blind_since_ns == 0) {
         exporter->blind_since_ns = context->datagram->recv_ns;
     }

@@ -71,6 +71,7 @@ static void take_flow(const struct sflow5_flow_sample *sample, const struct sflo
         exporter->row_changed = true;
     }
     exporter->counts.records++;
+    collector_outcome(collector, OUTCOME_RECORDS);
     context->malformed = context->malformed || broken != 0;
     note_sample(context, sample->discarded ? DISCARDED_SAMPLES : FLOW_SAMPLES, sample->source_type,
                 sample->source_index, sample->sequence);
@@ -103,6 +104,7 @@ static void take_counters(const struct sflow5_counter_sample *sample, const stru
     normalize_counter_sample(sample, context->exporter, context->datagram->recv_ns, &counters);
     counters.extra = extra_of(collector, sample->others, sample->other_count, true, &broken);
     context->malformed = context->malformed || broken != 0;
+    collector_outcome(collector, OUTCOME_RECORDS);
     note_sample(context, COUNTER_SAMPLES, sample->source_type, sample->source_index, sample->sequence);
     store_append(collector->settings.appender, ROW_COUNTER_SAMPLE)->counter_sample = counters;
     take_interface(context, &counters);

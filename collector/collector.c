@@ -276,6 +276,7 @@ bool collector_accept(struct collector *collector, struct exporter *exporter, ui
         collector->counted = exporter;
         exporter->counts.datagrams += is_new;
         exporter->counts.duplicated += !is_new;
+        collector->outcome = is_new ? collector->outcome : OUTCOME_DUPLICATE;
     }
     exporter->counts.bytes += is_new ? size : 0;
     return is_new;
@@ -315,17 +316,11 @@ static bool is_export_port(uint16_t port) {
     return false;
 }
 
-bool collector_datagram(struct collector *collector, const struct datagram *datagram) {
-    bool strict = collector->settings.strict && !is_export_port(datagram->dst_port);
-    enum export_protocol protocol = protocol_recognise(datagram->bytes, datagram->size, strict);
-    collector->totals.datagrams++;
-    collector->totals.bytes += datagram->size;
-    collector->counted = NULL;
-    collector->malformed = false;
+static void decode(struct collector *collector, const struct datagram *datagram,
+                   enum export_protocol protocol) {
     switch (protocol) {
     case EXPORT_NONE:
-        collector->totals.unrecognised++;
-        return false;
+        break;
     case EXPORT_SFLOW5:
         collector_sflow5(collector, datagram);
         break;
@@ -339,6 +334,24 @@ bool collector_datagram(struct collector *collector, const struct datagram *data
         collector_ipfix(collector, datagram, protocol);
         break;
     }
+}
+
+bool collector_datagram(struct collector *collector, const struct datagram *datagram) {
+    bool strict = collector->settings.strict && !is_export_port(datagram->dst_port);
+    enum export_protocol protocol = protocol_recognise(datagram->bytes, datagram->size, strict);
+    struct collector_totals *totals = &collector->totals;
+    totals->datagrams++;
+    totals->bytes += datagram->size;
+    if (protocol == EXPORT_NONE) {
+        totals->unrecognised++;
+        totals->outcomes[OUTCOME_UNRECOGNISED]++;
+        return false;
+    }
+    collector->counted = NULL;
+    collector->malformed = false;
+    collector->outcome = OUTCOME_EMPTY;
+    decode(collector, datagram, protocol);
+    totals->outcomes[collector->malformed ? OUTCOME_MALFORMED : collector->outcome]++;
     return true;
 }
 

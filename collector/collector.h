@@ -88,10 +88,23 @@ typedef void collector_exporter_fn(const struct collector_exporter *exporter, vo
 /* Calls 'each' for every exporter, the one that spoke last first. */
 void collector_each_exporter(struct collector *collector, collector_exporter_fn *each, void *context);
 
+/* What became of a datagram, one of these each. */
+enum collector_outcome {
+    OUTCOME_RECORDS,   /* records or samples were taken */
+    OUTCOME_TEMPLATES, /* templates or options, and no records */
+    OUTCOME_WAITING,   /* nothing, until the template of its data comes */
+    OUTCOME_EMPTY,     /* nothing was in it, or nothing that is known */
+    OUTCOME_DUPLICATE,
+    OUTCOME_MALFORMED, /* what was whole in it was taken */
+    OUTCOME_UNRECOGNISED,
+    OUTCOME_COUNT,
+};
+
 struct collector_totals {
     uint64_t datagrams, bytes;
-    uint64_t unrecognised; /* no export protocol's */
-    uint64_t malformed;    /* of a known protocol, but too broken to say whose they are */
+    uint64_t outcomes[OUTCOME_COUNT]; /* their sum is 'datagrams' */
+    uint64_t unrecognised;            /* no export protocol's */
+    uint64_t malformed;               /* of a known protocol, but too broken to say whose they are */
     size_t exporters;
     uint64_t exporters_evicted;
     struct template_counts templates;

@@ -89,6 +89,7 @@ static void learn(struct exporter *exporter, const struct flow_record *record,
 void collector_flow_record(struct collector *collector, struct exporter *exporter,
                            const struct flow_record *record, int64_t recv_ns) {
     exporter->counts.records++;
+    collector_outcome(collector, OUTCOME_RECORDS);
     learn(exporter, record, NULL);
     struct row *row = store_append(collector->settings.appender, ROW_FLOW_RECORD);
     normalize_flow_record(record, exporter, exporter->configured_rate, recv_ns, &row->flow_record);

@@ -19,9 +19,10 @@ struct collector {
     struct template_cache *templates;
     struct held_sets *held;
     struct sample_numbers *samples;
-    bool saw_openvswitch;     /* some exporter is one */
-    struct exporter *counted; /* where the datagram at hand was counted, or NULL */
-    bool malformed;           /* ... and that it is malformed, too */
+    bool saw_openvswitch;           /* some exporter is one */
+    struct exporter *counted;       /* where the datagram at hand was counted, or NULL */
+    bool malformed;                 /* ... and that it is malformed, too */
+    enum collector_outcome outcome; /* the best so far */
     struct collector_totals totals;
     struct log_limiter malformed_log;
     struct collector_override *overrides;
@@ -52,6 +53,11 @@ bool collector_accept(struct collector *collector, struct exporter *exporter, ui
  * too often. */
 void collector_malformed(struct collector *collector, struct exporter *exporter,
                          const struct datagram *datagram, enum export_protocol protocol);
+
+/* Something of the datagram at hand was taken: the better outcome stands. */
+static inline void collector_outcome(struct collector *collector, enum collector_outcome outcome) {
+    collector->outcome = outcome < collector->outcome ? outcome : collector->outcome;
+}
 
 /* Writes the row of a flow record, and the one of its other direction. */
 void collector_flow_record(struct collector *collector, struct exporter *exporter,

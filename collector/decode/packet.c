@@ -124,6 +124,9 @@ static enum packet_status walk_tcp_flags(struct walk *walk) {
 
 static enum packet_status walk_upper(struct walk *walk) {
     struct flow_key *key = walk->key;
+    if (walk->inner) {
+        walk->packet->inner_l4_offset = (uint32_t)(walk->cursor.at - walk->start);
+    }
     bool icmp = (key->protocol == PROTOCOL_ICMP && key->family == 4) ||
                 (key->protocol == PROTOCOL_ICMPV6 && key->family == 6);
     if (icmp) {
@@ -388,6 +391,7 @@ static void keep_inner(struct walk *walk, enum packet_status status) {
     walk->packet->has_inner = status == PACKET_OK;
     if (status != PACKET_OK) {
         memset(&walk->packet->inner, 0, sizeof walk->packet->inner);
+        walk->packet->inner_l4_offset = 0;
     }
 }
 

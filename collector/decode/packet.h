@@ -57,7 +57,8 @@ struct packet {
     uint32_t l4_offset;  /* to the upper header; 0 when not IP */
     enum packet_tunnel tunnel;
     bool has_inner;
-    struct flow_key inner; /* the flow inside a tunnel or below MPLS labels, as far as it could be read */
+    struct flow_key inner;    /* the flow inside a tunnel or below MPLS labels, as far as it could be read */
+    uint32_t inner_l4_offset; /* to the inner upper header; 0 when it is no whole IP packet */
 };
 
 /* Walks the headers of the frame of which 'captured' bytes stand at 'bytes' and which had 'wire' bytes

@@ -79,7 +79,7 @@ static void add_up_sizes(struct import *import) {
 static void add_records(const struct collector_exporter *exporter, void *context) {
     struct import_result *result = context;
     result->records += exporter->records;
-    result->malformed += exporter->malformed;
+    result->held += exporter->held;
 }
 
 static int read_exports(struct import *import, struct error *error) {
@@ -89,6 +89,7 @@ static int read_exports(struct import *import, struct error *error) {
         .appender = import->appender,
         .sampling_rate = settings->sampling_rate,
         .dialect = settings->dialect,
+        .keep_unknown = settings->keep_unknown,
         .strict = true,
     };
     int code = 0;
@@ -105,7 +106,8 @@ static int read_exports(struct import *import, struct error *error) {
     import->result->datagrams = totals.datagrams - totals.unrecognised;
     import->result->unrecognised = totals.unrecognised;
     collector_each_exporter(import->collector, add_records, import->result);
-    import->result->malformed += totals.malformed;
+    import->result->malformed = totals.outcomes[OUTCOME_MALFORMED];
+    memcpy(import->result->outcomes, totals.outcomes, sizeof totals.outcomes);
     collector_destroy(import->collector);
     return code == 0 ? 0 : error_set(error, code, "%s", first.text);
 }

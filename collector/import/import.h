@@ -5,10 +5,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "collector/collector.h"
 #include "collector/store/store.h"
 #include "common/error.h"
 
-enum { IMPORT_FILES_MAX = 16 };
+enum {
+    IMPORT_FILES_MAX = 16, /* of truth */
+    IMPORT_EXPORTS_MAX = 512,
+};
 
 /* A capture file, opened before root is dropped. */
 struct import_file {
@@ -30,24 +34,30 @@ struct import_settings {
     const char *database;
     const char *label;    /* of the session, or NULL */
     const char *settings; /* JSON of the session */
-    struct import_file exports[IMPORT_FILES_MAX];
+    struct import_file exports[IMPORT_EXPORTS_MAX];
     size_t export_count;
     struct import_truth truths[IMPORT_FILES_MAX];
     size_t truth_count;
     int64_t sampling_rate; /* of exporters that say none; 0: not known */
     const char *dialect;   /* NULL: recognised */
+    bool keep_unknown;     /* elements without a column go to 'extra' */
     import_progress_fn *progress;
     void *context;
 };
 
 struct import_result {
     int64_t session_id;
-    uint64_t frames;       /* of the truth files */
-    uint64_t datagrams;    /* exports, recognised */
-    uint64_t unrecognised; /* UDP datagrams that are no export */
-    uint64_t others;       /* frames of the export files that carry no UDP datagram */
-    uint64_t records;      /* flow records and samples */
-    uint64_t malformed;    /* datagrams that were not whole */
+    uint64_t frames;        /* of the truth files */
+    uint64_t datagrams;     /* exports, recognised */
+    uint64_t unrecognised;  /* UDP datagrams that are no export */
+    uint64_t export_frames; /* of the export files */
+    uint64_t others;      /* of these, those that carry no UDP datagram, or a fragment but the last of one */
+    uint64_t fragments;   /* IP fragments among them ... */
+    uint64_t reassembled; /* ... of which so many datagrams became whole */
+    uint64_t records;     /* flow records and samples */
+    uint64_t outcomes[OUTCOME_COUNT];
+    uint64_t held;      /* data sets decoded when their template came */
+    uint64_t malformed; /* datagrams that were not whole */
 };
 
 /* Opens all files of 'settings'.  Returns 0, or a negative errno with 'error' filled: -ENOENT for a file that
