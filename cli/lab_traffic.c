@@ -260,8 +260,9 @@ int lab_traffic_run(const struct lab_traffic *settings, struct error *error) {
     code = code == 0 ? drive(settings, &plan, netns, &result, error) : code;
     if (result.flow_count > 0) {
         int handed = hand_over(settings, &plan, &result);
-        if (handed != 0) {
-            fprintf(stderr, "nsmon: the lab's worker did not take the result: %s\n", strerror(-handed));
+        if (handed != 0 && code == 0) {
+            code = error_set(error, handed, "the result was not taken into the lab's session: %s",
+                             strerror(-handed));
         }
         show_result(settings, &plan, &result);
     }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void fill(struct identity *identity, const struct passwd *passwd) {
@@ -38,6 +39,12 @@ int privilege_find_user(struct identity *identity, struct error *error) {
     return error_set(
         error, -ENOENT,
         "there is no unprivileged user to run as: start nsmon through sudo, or add a user 'nsmon'");
+}
+
+bool privilege_owns_folder(const char *path) {
+    struct stat status;
+    return geteuid() == 0 && lstat(path, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == 0 &&
+           (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
 int privilege_drop(const struct identity *identity, struct error *error) {

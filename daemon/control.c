@@ -11,7 +11,11 @@
 #include "common/log.h"
 
 /* How much of a status one message carries, and how long a status may get. */
-enum { PIECE = 16384, STATUS_MAX = 4 << 20, CLIENTS_MAX = 64, CLIENT_TIMEOUT_S = 5 };
+enum { PIECE = 16384, STATUS_MAX = 4 << 20, CLIENT_TIMEOUT_S = 5 };
+
+/* Of the places for connections so many are kept for those who run the lab, so that nobody can crowd them
+ * out. */
+enum { CLIENTS_MAX = 64, CLIENTS_TRUSTED = 16 };
 
 int control_connect(const char *path) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -20,14 +24,14 @@ int control_connect(const char *path) {
     if (fd < 0) {
         return -errno;
     }
+    struct timeval limit = {.tv_sec = CLIENT_TIMEOUT_S};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
         int code = -errno;
         close(fd);
         return code;
     }
-    struct timeval limit = {.tv_sec = CLIENT_TIMEOUT_S};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     return fd;
 }
 
@@ -79,6 +83,9 @@ struct client {
     int fd;
     bool trusted;
     int64_t run_id;
+    char *answer; /* what is still to be sent, as the other side makes room */
+    size_t answer_size, answer_at;
+    struct event *write_event;
 };
 
 struct control_server {
@@ -99,21 +106,46 @@ static void drop_client(struct client *client) {
         }
     }
     event_free(client->event);
+    if (client->write_event != NULL) {
+        event_free(client->write_event);
+    }
     close(client->fd);
+    free(client->answer);
     free(client);
 }
 
-static void answer_status(struct client *client) {
-    char *text = client->server->status(client->server->context);
-    size_t size = text == NULL ? 0 : strlen(text);
-    for (size_t at = 0; at < size;) {
-        size_t piece = size - at < PIECE ? size - at : PIECE;
-        if (send(client->fd, text + at, piece, MSG_NOSIGNAL) < 0) {
+/* Sends what there is room for, and goes on when there is more; whoever reads nothing for some seconds is
+ * dropped. */
+static void send_answer(evutil_socket_t fd, short what, void *context) {
+    struct client *client = context;
+    while ((what & EV_TIMEOUT) == 0 && client->answer_at < client->answer_size) {
+        size_t left = client->answer_size - client->answer_at;
+        ssize_t sent = send(fd, client->answer + client->answer_at, left < PIECE ? left : PIECE,
+                            MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && errno == EAGAIN) {
+            struct timeval limit = {.tv_sec = CLIENT_TIMEOUT_S};
+            event_add(client->write_event, &limit);
+            return;
+        }
+        if (sent < 0) {
             break;
         }
-        at += piece;
+        client->answer_at += (size_t)sent;
     }
-    free(text);
+    drop_client(client);
+}
+
+/* Begins to answer; the connection ends with the answer. */
+static void answer_status(struct client *client) {
+    event_del(client->event);
+    client->answer = client->server->status(client->server->context);
+    client->answer_size = client->answer == NULL ? 0 : strlen(client->answer);
+    client->write_event = event_new(client->server->base, client->fd, EV_WRITE, send_answer, client);
+    if (client->write_event == NULL) {
+        drop_client(client);
+        return;
+    }
+    send_answer(client->fd, 0, client);
 }
 
 static void take_run(struct client *client, const struct traffic_run_row *sent) {
@@ -168,10 +200,6 @@ static void finish_traffic(struct client *client) {
 
 /* Returns false when the connection is to be closed. */
 static bool serve(struct client *client, const struct control_request *request) {
-    if (request->kind == CONTROL_STATUS) {
-        answer_status(client);
-        return false;
-    }
     if (!client->trusted) {
         log_warning("refused results of traffic from a user that does not run this lab");
         return false;
@@ -196,36 +224,52 @@ static void on_request(evutil_socket_t fd, short what, void *context) {
         if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
             return;
         }
-        stays =
-            got == (ssize_t)sizeof request && request.version == CONTROL_VERSION && serve(client, &request);
+        stays = got == (ssize_t)sizeof request && request.version == CONTROL_VERSION;
+        if (stays && request.kind == CONTROL_STATUS) {
+            answer_status(client);
+            return;
+        }
+        stays = stays && serve(client, &request);
     }
     if (!stays) {
         drop_client(client);
     }
 }
 
+/* A free place for a connection, or CLIENTS_MAX. */
+static size_t free_slot(const struct control_server *server, bool trusted) {
+    size_t first = trusted ? 0 : CLIENTS_TRUSTED;
+    while (first < CLIENTS_MAX && server->clients[first] != NULL) {
+        first++;
+    }
+    return first;
+}
+
 static void on_connection(evutil_socket_t listening, short what, void *context) {
     (void)what;
     struct control_server *server = context;
     int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
-    size_t slot = 0;
-    while (slot < CLIENTS_MAX && server->clients[slot] != NULL) {
-        slot++;
-    }
-    struct client *client = fd < 0 || slot == CLIENTS_MAX ? NULL : calloc(1, sizeof *client);
-    if (client == NULL) {
-        if (fd >= 0) {
-            close(fd);
-        }
+    if (fd < 0) {
         return;
     }
     struct ucred peer = {.uid = (uid_t)-1};
     socklen_t length = sizeof peer;
     getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length);
+    bool trusted = peer.uid == 0 || peer.uid == geteuid();
+    size_t slot = free_slot(server, trusted);
+    struct client *client = slot == CLIENTS_MAX ? NULL : calloc(1, sizeof *client);
+    if (client == NULL) {
+        close(fd);
+        return;
+    }
     struct timeval limit = {.tv_sec = CLIENT_TIMEOUT_S};
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    *client = (struct client){.server = server, .fd = fd, .trusted = peer.uid == 0 || peer.uid == geteuid()};
+    *client = (struct client){.server = server, .fd = fd, .trusted = trusted};
     client->event = event_new(server->base, fd, EV_READ | EV_PERSIST, on_request, client);
+    if (client->event == NULL) {
+        close(fd);
+        free(client);
+        return;
+    }
     server->clients[slot] = client;
     event_add(client->event, &limit);
 }

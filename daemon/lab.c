@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,6 +150,16 @@ static int clean_up_crashed(const struct run_dir *dir, const char *prefix, lab_p
 
 /* --- start and stop --- */
 
+/* Makes the folder as 'identity', so that root follows no link that somebody puts in its place meanwhile. */
+static int make_folder_as(const char *path, const struct identity *identity) {
+    pid_t child = fork();
+    int status = 1;
+    if (child == 0) {
+        _exit(privilege_drop(identity, NULL) == 0 && mkdir(path, 0755) == 0 ? 0 : 1);
+    }
+    return child > 0 && waitpid(child, &status, 0) == child && status == 0 ? 0 : -EACCES;
+}
+
 /* Makes --pcap-dir absolute, and makes it where it is not there. */
 static int prepare_pcap_dir(const char *wanted, char *path, struct error *error) {
     struct identity identity;
@@ -160,13 +171,16 @@ static int prepare_pcap_dir(const char *wanted, char *path, struct error *error)
     if (code != 0) {
         return code;
     }
-    if (mkdir(wanted, 0755) == 0) {
-        if (chown(wanted, identity.uid, identity.gid) != 0) {
-            return error_set(error, -errno, "could not give '%s' to user %s: %s", wanted, identity.name,
-                             strerror(errno));
-        }
-    } else if (errno != EEXIST) {
-        return error_set(error, -errno, "could not make the folder '%s': %s", wanted, strerror(errno));
+    char parent[LAB_PATH_SIZE];
+    snprintf(parent, sizeof parent, "%s", wanted);
+    bool made = access(wanted, F_OK) == 0 ||
+                (privilege_owns_folder(dirname(parent)) ? mkdir(wanted, 0755)
+                                                        : make_folder_as(wanted, &identity)) == 0;
+    if (!made) {
+        return error_set(
+            error, -EACCES,
+            "could not make the folder '%s' as user %s; make it and give it to that user, or name another",
+            wanted, identity.name);
     }
     char *absolute = realpath(wanted, NULL);
     if (absolute == NULL || strlen(absolute) >= LAB_PATH_SIZE) {
@@ -320,6 +334,9 @@ int lab_stop(const char *prefix, lab_progress_fn *progress, void *context, struc
     send(fd, SUPERVISOR_STOP, sizeof SUPERVISOR_STOP, MSG_NOSIGNAL);
     code = follow(fd, progress, context, NULL, error);
     close(fd);
+    if (code == -EPIPE && !topo_recorded(dir.path)) {
+        return 0; /* somebody else stopped it at the same time, and was told how it went */
+    }
     return code;
 }
 

@@ -32,8 +32,13 @@ struct link_message {
 /* Makes the two ends.  Returns 0 or a negative errno. */
 int link_open(int ends[2]);
 
-/* Sends 'message'.  Returns 0 or a negative errno. */
+/* Sends 'message', and waits some seconds for the other side to make room.  Returns 0 or a negative errno,
+ * -EAGAIN when it did not. */
 int link_send(int fd, const struct link_message *message);
+
+/* Sends 'message' if there is room: for counts, of which the next one says as much.  Returns 0 or a negative
+ * errno. */
+int link_offer(int fd, const struct link_message *message);
 
 /* Receives a message, waiting 'timeout_ms' at most (negative: for ever).  Returns 0, -ETIMEDOUT, -EPIPE when
  * the other side has gone, -EBADMSG for what is no message, or another negative errno.  The text is ended by

@@ -1,11 +1,15 @@
 #include "daemon/privileged.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "common/privilege.h"
 
 #include "daemon/intake.h"
 
@@ -57,16 +61,36 @@ static int open_capture_here(void *context) {
     return capture_open(&request->settings, request->capture, request->error);
 }
 
-static int open_captures(struct privileged *opened, const struct topo *topo, bool file, struct error *error) {
+/* A capture file in root's own folder, which the worker could not open.  Returns 0 or a negative errno with
+ * 'error' filled. */
+static int open_capture_file(const char *folder, const char *tap, int *fd, struct error *error) {
+    char path[LAB_PATH_SIZE + 32];
+    if (folder[0] == '\0' || !privilege_owns_folder(folder)) {
+        return 0;
+    }
+    snprintf(path, sizeof path, "%s/%s.pcap", folder, tap);
+    *fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+    return *fd >= 0
+               ? 0
+               : error_set(error, -errno, "could not write the capture file '%s': %s", path, strerror(errno));
+}
+
+static int open_captures(struct privileged *opened, const struct topo *topo, const char *pcap_dir,
+                         struct error *error) {
     int code = 0;
     for (unsigned host = 1; code == 0 && host <= topo_hosts(topo); host++) {
         const struct topo_port *port = topo_port(topo, host);
         struct capture_request request = {
-            .settings = {.interface = port->tap, .station = host, .mac = port->tap_mac, .file = file},
+            .settings = {.interface = port->tap,
+                         .station = host,
+                         .mac = port->tap_mac,
+                         .file = pcap_dir[0] != '\0'},
             .capture = &opened->captures[host - 1],
             .error = error,
         };
         code = topo_call_in(topo_namespace_fd(topo, host), open_capture_here, &request, error);
+        code =
+            code == 0 ? open_capture_file(pcap_dir, port->tap, &opened->capture_fds[host - 1], error) : code;
     }
     return code;
 }
@@ -90,13 +114,16 @@ struct privileged privileged_none(void) {
     for (size_t i = 0; i < SOCKET_COUNT; i++) {
         none.export_fds[i] = -1;
     }
+    for (size_t i = 0; i < TOPO_HOSTS_MAX; i++) {
+        none.capture_fds[i] = -1;
+    }
     return none;
 }
 
 int privileged_open(struct privileged *opened, const struct topo *topo, const struct lab_settings *lab,
-                    const char *control, bool file, struct error *error) {
+                    const char *control, const char *pcap_dir, struct error *error) {
     int code = open_exports(opened, topo, lab, error);
-    code = code == 0 ? open_captures(opened, topo, file, error) : code;
+    code = code == 0 ? open_captures(opened, topo, pcap_dir, error) : code;
     return code == 0 ? privileged_listen(control, 0666, &opened->control_fd, error) : code;
 }
 
@@ -113,6 +140,7 @@ void privileged_close(struct privileged *opened) {
         close_fd(&opened->export_fds[i]);
     }
     for (size_t i = 0; i < TOPO_HOSTS_MAX; i++) {
+        close_fd(&opened->capture_fds[i]);
         capture_close(opened->captures[i]);
         opened->captures[i] = NULL;
     }

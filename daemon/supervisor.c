@@ -22,7 +22,7 @@
 #include "daemon/worker.h"
 
 #define WORKER_START_MS  15000
-#define WORKER_FINISH_MS 30000
+#define WORKER_FINISH_NS (30 * NS_PER_S)
 /* From the stations' last frame to its being sampled, exported and read; and from a flush to the last
  * datagram. */
 #define SETTLE_NS (100 * NS_PER_MS)
@@ -37,6 +37,7 @@ struct supervisor {
     struct identity identity;
     int report_fd; /* of whoever is told what happens: the starting command's pipe, then a stopping one's
                       socket */
+    bool building; /* not up yet */
     int socket_fd;
     int signal_fd;
     int link_fd;
@@ -58,9 +59,17 @@ static void report(struct supervisor *s, char kind, const char *text) {
     }
 }
 
+/* Until the lab is up somebody waits for it; when he has gone, by Ctrl-C say, it is not wanted any more. */
+static int still_wanted(const struct supervisor *s, struct error *error) {
+    struct pollfd polled = {.fd = s->report_fd, .events = 0};
+    bool gone = s->report_fd < 0 || (poll(&polled, 1, 0) > 0 && (polled.revents & (POLLERR | POLLHUP)) != 0);
+    return gone ? error_set(error, -ECANCELED, "whoever started the lab has gone") : 0;
+}
+
 static int on_topo_step(const char *step, void *context) {
-    report(context, 'd', step);
-    return 0;
+    struct supervisor *s = context;
+    report(s, 'd', step);
+    return s->building ? still_wanted(s, NULL) : 0;
 }
 
 /* --- the worker --- */
@@ -115,6 +124,7 @@ static int run_worker(struct supervisor *s, int link_fd, const char *description
     memcpy(worker.export_fds, s->opened.export_fds, sizeof worker.export_fds);
     for (unsigned i = 0; i < topo_hosts(s->topo); i++) {
         worker.captures[i] = s->opened.captures[i];
+        worker.capture_fds[i] = s->opened.capture_fds[i];
         worker.ports[i] = *topo_port(s->topo, i + 1);
     }
     /* Root's descriptors are not the worker's. */
@@ -177,7 +187,7 @@ static void tell_ports(struct supervisor *s) {
     for (unsigned host = 1; host <= topo_hosts(s->topo); host++) {
         struct link_message message = {.kind = LINK_PORT, .host = host};
         if (topo_port_stats(s->topo, host, &message.port, NULL) == 0) {
-            link_send(s->link_fd, &message);
+            link_offer(s->link_fd, &message);
         }
     }
 }
@@ -215,8 +225,8 @@ static int build(struct supervisor *s, struct error *error) {
     int code = topo_create(&topo, &s->topo, error);
     if (code == 0) {
         report(s, 's', "starting collector and captures");
-        code = privileged_open(&s->opened, s->topo, &settings->lab, settings->dir.control,
-                               settings->pcap_dir[0] != '\0', error);
+        code = privileged_open(&s->opened, s->topo, &settings->lab, settings->dir.control, settings->pcap_dir,
+                               error);
     }
     code = code == 0 ? privileged_listen(settings->dir.supervisor, 0600, &s->socket_fd, error) : code;
     code = code == 0 ? start_worker(s, error) : code;
@@ -229,7 +239,7 @@ static int build(struct supervisor *s, struct error *error) {
         tell_worker(s, LINK_WINDOW_START, clock_real_ns());
         code = topo_links_up(s->topo, error);
     }
-    return code;
+    return code == 0 ? still_wanted(s, error) : code;
 }
 
 /* Forgets the runs of traffic that have ended: their connections are closed. */
@@ -280,8 +290,11 @@ static int finish_measuring(struct supervisor *s, struct error *error) {
     report(s, 's', "writing what was measured");
     struct link_message message;
     int finished;
+    int64_t deadline_ns = clock_monotonic_ns() + WORKER_FINISH_NS;
     do {
-        finished = link_receive(s->link_fd, &message, WORKER_FINISH_MS);
+        int64_t left_ns = deadline_ns - clock_monotonic_ns();
+        finished =
+            left_ns > 0 ? link_receive(s->link_fd, &message, (int)(left_ns / NS_PER_MS) + 1) : -ETIMEDOUT;
     } while (finished == 0 && message.kind != LINK_FINISHED);
     if (finished != 0) {
         return error_set(error, finished, "the worker did not close the session: %s", strerror(-finished));
@@ -379,7 +392,22 @@ static int serve(struct supervisor *s) {
     }
 }
 
+/* The caller's own files and locks are not to live as long as the lab. */
+static void close_others(const struct supervisor *s) {
+    int low = s->report_fd < s->settings->lock_fd ? s->report_fd : s->settings->lock_fd;
+    int high = s->report_fd < s->settings->lock_fd ? s->settings->lock_fd : s->report_fd;
+    unsigned int ranges[3][2] = {{STDERR_FILENO + 1, (unsigned int)low - 1},
+                                 {(unsigned int)low + 1, (unsigned int)high - 1},
+                                 {(unsigned int)high + 1, ~0U}};
+    for (size_t i = 0; i < 3; i++) {
+        if (ranges[i][0] <= ranges[i][1]) {
+            close_range(ranges[i][0], ranges[i][1], 0);
+        }
+    }
+}
+
 static void prepare_process(struct supervisor *s) {
+    close_others(s);
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
@@ -413,15 +441,22 @@ static int finish(struct supervisor *s, int served, struct error *error) {
     }
     struct error down_error = {0};
     int down = take_down(s, &down_error);
-    if (code != 0 || down != 0) {
-        const char *text = code != 0 ? error->text : down_error.text;
-        dprintf(STDERR_FILENO, "%s\n", text);
+    if (code != 0) {
+        dprintf(STDERR_FILENO, "%s\n", error->text);
         remains_close_sessions(&s->settings->dir, s->settings->lab.prefix);
-        report(s, 'f', text);
+    }
+    if (down != 0) {
+        dprintf(STDERR_FILENO, "%s\n", down_error.text);
+    }
+    /* The folder goes while the lock is still held, so that nobody starts in between; it stays for its log
+     * when nobody is told, and for its record when something is left. */
+    if (down == 0 && served == 0) {
+        run_dir_remove(&s->settings->dir);
+    }
+    if (code != 0 || down != 0) {
+        report(s, 'f', code != 0 ? error->text : down_error.text);
         return EXIT_FAILURE;
     }
-    /* The folder goes while the lock is still held, so that nobody starts in between. */
-    run_dir_remove(&s->settings->dir);
     report(s, 'e', "");
     return EXIT_SUCCESS;
 }
@@ -437,7 +472,9 @@ int supervisor_main(const struct supervisor_settings *settings) {
              (unsigned int)getpid());
     struct error error = {0};
     int code = privilege_find_user(&s.identity, &error);
+    s.building = true;
     code = code == 0 ? build(&s, &error) : code;
+    s.building = false;
     if (code != 0) {
         struct error ignored;
         take_down(&s, &ignored);

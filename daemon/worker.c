@@ -171,7 +171,7 @@ static int start_captures(struct worker *worker, struct error *error) {
     for (size_t i = 0; settings->pcap_dir[0] != '\0' && i < settings->capture_count; i++) {
         char path[LAB_PATH_SIZE + 32];
         snprintf(path, sizeof path, "%s/%s.pcap", settings->pcap_dir, settings->ports[i].tap);
-        int code = capture_write_file(settings->captures[i], path, error);
+        int code = capture_write_file(settings->captures[i], path, settings->capture_fds[i], error);
         if (code != 0) {
             return error_prefix(error, code, "as user %s", settings->identity.name);
         }
@@ -222,6 +222,7 @@ static int start(struct worker *worker, struct error *error) {
 /* Reads what is still under way, writes everything, closes the session.  Takes what start() has made, however
  * far it came. */
 static int finish(struct worker *worker, struct error *error) {
+    bool file_failed = false;
     capture_stop(worker->captures);
     if (worker->intake.collector != NULL) {
         stages_write(&worker->stages, worker->appender);
@@ -237,12 +238,19 @@ static int finish(struct worker *worker, struct error *error) {
     }
     store_appender_destroy(worker->appender);
     for (size_t i = 0; i < worker->settings->capture_count; i++) {
+        file_failed = file_failed || capture_file_failed(worker->settings->captures[i]);
         capture_close(worker->settings->captures[i]);
     }
     if (worker->base != NULL) {
         event_base_free(worker->base);
     }
-    return store_close(worker->store, worker->end_state, clock_real_ns(), error);
+    int code = store_close(worker->store, worker->end_state, clock_real_ns(), error);
+    if (code == 0 && file_failed) {
+        code = error_set(error, -EIO,
+                         "the capture files in '%s' could not be written to their end: is the disk full?",
+                         worker->settings->pcap_dir);
+    }
+    return code;
 }
 
 static void say(struct worker *worker, enum link_kind kind, const char *text) {

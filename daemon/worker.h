@@ -25,6 +25,7 @@ struct worker_settings {
     int control_fd;               /* listening */
     int export_fds[SOCKET_COUNT]; /* bound; -1 for an exporter that is off */
     struct capture *captures[TOPO_HOSTS_MAX];
+    int capture_fds[TOPO_HOSTS_MAX]; /* of their files, or -1: the worker opens them in pcap_dir */
     size_t capture_count;
     struct topo_port ports[TOPO_HOSTS_MAX]; /* of host i + 1 */
     const char *switch_text;                /* for people */

@@ -107,7 +107,7 @@ int vswitch_start(struct topo *topo, struct error *error) {
     return code == 0 ? start_daemon(topo, "ovs-vswitchd", socket, NULL, error) : code;
 }
 
-/* True if the process 'pid' is called 'daemon' and has 'argument' among its arguments. */
+/* True if the process 'pid' is root's, is called 'daemon' and has 'argument' among its arguments. */
 static bool process_is(const char *pid, const char *daemon, const char *argument) {
     char path[64];
     char arguments[4096];
@@ -116,9 +116,11 @@ static bool process_is(const char *pid, const char *daemon, const char *argument
     if (fd < 0) {
         return false;
     }
+    struct stat status;
+    bool roots = fstat(fd, &status) == 0 && status.st_uid == 0; /* anybody may call a process what he likes */
     ssize_t size = read(fd, arguments, sizeof arguments - 1);
     close(fd);
-    if (size <= 0) {
+    if (!roots || size <= 0) {
         return false;
     }
     arguments[size] = '\0';
@@ -201,6 +203,9 @@ int vswitch_stop(const char *run_dir, const char *daemon, struct error *error) {
             code = end_process(run_dir, daemon, pidfd, error);
         }
         close(pidfd);
+    }
+    if (code == 0 && vswitch_pid(run_dir, daemon) > 0) {
+        code = error_set(error, -EBUSY, "the private switch's %s comes back again and again", daemon);
     }
     return code;
 }

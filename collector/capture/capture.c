@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,7 +23,8 @@ enum { HANDLE_OUT = TRUTH_OUT, HANDLE_IN = TRUTH_IN, HANDLE_FILE = 2, HANDLES = 
  */
 enum { SNAPLEN = 256, BUFFER_BYTES = 16 << 20, READ_TIMEOUT_MS = 50, CAPTURES_MAX = 16 };
 
-/* Frames older than this have been read from the ring in any case. */
+/* Seconds that ended so long ago are written; a frame of theirs that is read later becomes a row of its own.
+ */
 #define SETTLE_NS (NS_PER_S)
 #define DRAIN_NS  (2 * NS_PER_S)
 
@@ -38,6 +40,7 @@ struct capture {
     uint8_t mac[6];
     int64_t id;
     pcap_dumper_t *dumper;
+    atomic_bool file_failed;
     struct handle handles[HANDLES];
 };
 
@@ -148,11 +151,16 @@ void capture_close(struct capture *capture) {
     free(capture);
 }
 
-int capture_write_file(struct capture *capture, const char *path, struct error *error) {
+int capture_write_file(struct capture *capture, const char *path, int fd, struct error *error) {
     pcap_t *pcap = capture->handles[HANDLE_FILE].pcap;
-    capture->dumper = pcap_dump_open(pcap, path);
+    FILE *file = fd >= 0 ? fdopen(fd, "wb") : fopen(path, "wbe");
+    if (file == NULL) {
+        return error_set(error, -errno, "could not write the capture file '%s': %s", path, strerror(errno));
+    }
+    capture->dumper = pcap_dump_fopen(pcap, file);
     if (capture->dumper == NULL) {
-        return error_set(error, -EIO, "could not write the capture file: %s", pcap_geterr(pcap));
+        fclose(file);
+        return error_set(error, -EIO, "could not write the capture file '%s': %s", path, pcap_geterr(pcap));
     }
     return 0;
 }
@@ -210,6 +218,17 @@ static void write_capture_row(struct capture_thread *thread, struct capture *cap
     }
 }
 
+/* A file that can't be written any more is given up, in words; the truth goes on. */
+static void check_file(struct capture *capture) {
+    if (capture->dumper != NULL &&
+        (pcap_dump_flush(capture->dumper) != 0 || ferror(pcap_dump_file(capture->dumper)) != 0)) {
+        log_error("could not write the capture file of %s any more: %s", capture->interface, strerror(errno));
+        capture->file_failed = true;
+        pcap_dump_close(capture->dumper);
+        capture->dumper = NULL;
+    }
+}
+
 /* Once a second: rows of the seconds that are over, counts, and what is in the batch. */
 static void tick(struct capture_thread *thread, int64_t flush_before_ns) {
     for (size_t i = 0; i < thread->count; i++) {
@@ -220,9 +239,7 @@ static void tick(struct capture_thread *thread, int64_t flush_before_ns) {
                 meter_flush(capture->handles[j].meter, flush_before_ns);
             }
         }
-        if (capture->dumper != NULL) {
-            pcap_dump_flush(capture->dumper);
-        }
+        check_file(capture);
         write_capture_row(thread, capture);
     }
     store_flush(thread->appender);
@@ -232,7 +249,7 @@ static bool is_used(const struct capture *capture, size_t handle) {
     return capture->handles[handle].meter != NULL || (handle == HANDLE_FILE && capture->dumper != NULL);
 }
 
-/* Waits for frames at any handle, 100 ms at most, and reads them.  Returns how many were read. */
+/* Waits for frames at any handle, 'timeout_ms' at most, and reads them.  Returns how many were read. */
 static int read_all(struct capture_thread *thread, int timeout_ms) {
     struct pollfd polls[CAPTURES_MAX * HANDLES];
     nfds_t count = 0;
@@ -322,7 +339,7 @@ struct capture_thread *capture_start(struct capture *const captures[], size_t co
         return NULL;
     }
     thread->store = store;
-    thread->appender = store_appender_create(store);
+    thread->appender = store_appender_create_waiting(store);
     int code = thread->appender == NULL ? -ENOMEM : 0;
     for (size_t i = 0; code == 0 && i < count; i++) {
         thread->captures[thread->count++] = captures[i];
@@ -350,6 +367,10 @@ void capture_stop(struct capture_thread *thread) {
         pthread_join(thread->thread, NULL);
         free_thread(thread);
     }
+}
+
+bool capture_file_failed(const struct capture *capture) {
+    return capture->file_failed;
 }
 
 struct capture_counts capture_counts(const struct capture *capture, enum truth_direction direction) {

@@ -36,10 +36,10 @@ int capture_open(const struct capture_settings *settings, struct capture **captu
 /* Closes the handles and frees 'capture'.  Takes NULL. */
 void capture_close(struct capture *capture);
 
-/* Has everything that the tap sees written to 'path' as well, cut to 'snaplen' bytes as the capture is.  To
- * be called before capture_start(); needs settings.file.  Returns 0, or a negative errno with 'error' filled.
- */
-int capture_write_file(struct capture *capture, const char *path, struct error *error);
+/* Has everything that the tap sees written to the new file 'path' as well, cut as the capture is; or to 'fd',
+ * which then is that file and belongs to the capture, unless it is -1.  To be called before capture_start();
+ * needs settings.file. Returns 0, or a negative errno with 'error' filled. */
+int capture_write_file(struct capture *capture, const char *path, int fd, struct error *error);
 
 /* The thread that reads a set of captures and appends truth rows to 'store'. */
 struct capture_thread;
@@ -52,6 +52,9 @@ struct capture_thread *capture_start(struct capture *const captures[], size_t co
 /* Drains what the kernel still holds (until as many frames were processed as were received and not dropped,
  * at most 2 s), writes all rows, and ends the thread.  Takes NULL. */
 void capture_stop(struct capture_thread *thread);
+
+/* True if the file of capture_write_file() could not be written to its end: the disk is full, say. */
+bool capture_file_failed(const struct capture *capture);
 
 /* The counts so far in one direction; a few hundred ms behind while the thread runs. */
 struct capture_counts capture_counts(const struct capture *capture, enum truth_direction direction);

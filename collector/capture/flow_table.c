@@ -1,6 +1,8 @@
 #include "collector/capture/flow_table.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 
@@ -11,14 +13,9 @@ struct flow_table {
     flow_count_fn *emit;
     void *context;
     size_t used;               /* slots with a key */
-    struct flow_count slots[]; /* SLOTS of them, probed linearly; last_ns 0: free */
+    bool taken[SLOTS];         /* which they are */
+    struct flow_count slots[]; /* SLOTS of them, probed linearly */
 };
-
-/* A slot keeps its key when its second has been emitted (packets 0), so that probing finds what stands behind
- * it; 'last_ns' tells a used slot, since time 0 is no time of a frame. */
-static int is_free(const struct flow_count *slot) {
-    return slot->last_ns == 0;
-}
 
 struct flow_table *flow_table_create(flow_count_fn *emit, void *context) {
     struct flow_table *table = calloc(1, sizeof *table + SLOTS * sizeof table->slots[0]);
@@ -57,30 +54,32 @@ static void count_frame(struct flow_count *slot, int64_t at_ns, uint32_t bytes) 
     slot->last_ns = at_ns > slot->last_ns ? at_ns : slot->last_ns;
 }
 
-static struct flow_count *find_slot(struct flow_table *table, const struct flow_key *key) {
+/* The slot of 'key', or the free one that it would take.  A slot keeps its key when its second has been
+ * emitted (packets 0), so that probing finds what stands behind it. */
+static size_t find_slot(const struct flow_table *table, const struct flow_key *key) {
     size_t index = flow_key_hash(key) % SLOTS;
-    while (!is_free(&table->slots[index]) && !flow_key_equal(&table->slots[index].key, key)) {
+    while (table->taken[index] && !flow_key_equal(&table->slots[index].key, key)) {
         index = (index + 1) % SLOTS;
     }
-    return &table->slots[index];
+    return index;
 }
 
 static void empty(struct flow_table *table) {
     flow_table_flush(table, INT64_MAX);
-    for (size_t i = 0; i < SLOTS; i++) {
-        table->slots[i].last_ns = 0;
-    }
+    memset(table->taken, 0, sizeof table->taken);
     table->used = 0;
 }
 
 void flow_table_add(struct flow_table *table, const struct flow_key *key, int64_t at_ns, uint32_t bytes) {
     int64_t bucket_ns = at_ns - at_ns % NS_PER_S;
-    struct flow_count *slot = find_slot(table, key);
-    if (is_free(slot)) {
-        if (table->used >= FULL) {
-            empty(table);
-            slot = find_slot(table, key);
-        }
+    size_t index = find_slot(table, key);
+    if (!table->taken[index] && table->used >= FULL) {
+        empty(table);
+        index = find_slot(table, key);
+    }
+    struct flow_count *slot = &table->slots[index];
+    if (!table->taken[index]) {
+        table->taken[index] = true;
         slot->key = *key;
         table->used++;
         start_second(slot, bucket_ns, at_ns);
@@ -100,7 +99,7 @@ void flow_table_add(struct flow_table *table, const struct flow_key *key, int64_
 void flow_table_flush(struct flow_table *table, int64_t before_ns) {
     for (size_t i = 0; i < SLOTS; i++) {
         struct flow_count *slot = &table->slots[i];
-        if (!is_free(slot) && slot->packets != 0 && slot->bucket_ns <= before_ns - NS_PER_S) {
+        if (table->taken[i] && slot->packets != 0 && slot->bucket_ns <= before_ns - NS_PER_S) {
             emit_slot(table, slot);
         }
     }

@@ -36,14 +36,21 @@ struct address {
 struct stations {
     size_t file_count;
     size_t address_count;
+    size_t last; /* found */
     struct address addresses[ADDRESSES_MAX];
     size_t sight_count;
     struct sight *sights; /* while learning */
 };
 
 static struct address *find_address(struct stations *stations, const uint8_t mac[6]) {
+    /* Frames of one station come in rows. */
+    if (stations->last < stations->address_count &&
+        memcmp(stations->addresses[stations->last].mac, mac, 6) == 0) {
+        return &stations->addresses[stations->last];
+    }
     for (size_t i = 0; i < stations->address_count; i++) {
         if (memcmp(stations->addresses[i].mac, mac, 6) == 0) {
+            stations->last = i;
             return &stations->addresses[i];
         }
     }

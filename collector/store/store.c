@@ -23,7 +23,7 @@ enum { COMMIT_ROWS = 20000 };
 
 /* Ids are made without asking the database, also when several processes write to one file: the session's
  * number stands in front. */
-enum { SESSION_ID_SHIFT = 24 };
+enum { SESSION_ID_SHIFT = 32 };
 
 struct store {
     sqlite3 *database;
@@ -50,6 +50,7 @@ struct store {
 
 struct store_appender {
     struct store *store;
+    bool waits; /* for room, rather than lose rows */
     struct batch *open;
     struct row scratch; /* where a row goes that nobody will write */
     union {             /* and what it points to */
@@ -320,7 +321,7 @@ struct row *store_append(struct store_appender *appender, enum row_kind kind) {
         store_flush(appender);
     }
     if (appender->open == NULL) {
-        appender->open = batch_take(store->pool, store->wait_when_full);
+        appender->open = batch_take(store->pool, appender->waits);
     }
     if (appender->open == NULL) {
         return append_to_nowhere(appender, kind);
@@ -341,7 +342,7 @@ void store_flush(struct store_appender *appender) {
         return;
     }
     appender->open = NULL;
-    if (!queue_push(appender->store->queue, batch, appender->store->wait_when_full)) {
+    if (!queue_push(appender->store->queue, batch, appender->waits)) {
         atomic_fetch_add(&appender->store->dropped_rows, batch->count);
         batch_return(appender->store->pool, batch);
     }
@@ -351,6 +352,15 @@ struct store_appender *store_appender_create(struct store *store) {
     struct store_appender *appender = calloc(1, sizeof *appender);
     if (appender != NULL) {
         appender->store = store;
+        appender->waits = store->wait_when_full;
+    }
+    return appender;
+}
+
+struct store_appender *store_appender_create_waiting(struct store *store) {
+    struct store_appender *appender = store_appender_create(store);
+    if (appender != NULL) {
+        appender->waits = true;
     }
     return appender;
 }

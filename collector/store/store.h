@@ -119,6 +119,10 @@ struct store_appender;
 /* An appender for the calling thread, or NULL when memory is out. */
 struct store_appender *store_appender_create(struct store *store);
 
+/* The same, but its rows wait for the writer in any case: for the truth, which must not have gaps of our
+ * making.  Whoever appends then falls behind, and where that loses something the kernel counts it. */
+struct store_appender *store_appender_create_waiting(struct store *store);
+
 /* Hands over what is in it and frees it.  Takes NULL. */
 void store_appender_destroy(struct store_appender *appender);
 

@@ -1,5 +1,5 @@
 # The whole product, as its users run it.
-foreach(CASE exact mixed sampled readers twice killed worker foreign two shared midway default errors port)
+foreach(CASE exact mixed sampled readers twice killed worker foreign two shared midway default interrupted hostile full errors port)
   add_test(NAME lab.nsmon.${CASE}
     COMMAND bash ${CMAKE_SOURCE_DIR}/tests/lab/nsmon.sh $<TARGET_FILE:nsmon> ${CASE})
   set_tests_properties(lab.nsmon.${CASE} PROPERTIES SKIP_RETURN_CODE 77 LABELS lab TIMEOUT 300)

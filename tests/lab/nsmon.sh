@@ -203,6 +203,104 @@ case_default() {
     [ "$(stat -c %u /var/lib/nsmon /var/lib/nsmon/nsmon.db | sort -u)" = 0 ] || fail "the default file is not root's"
 }
 
+# Whoever starts a lab and goes away before it is up gets none.
+case_interrupted() {
+    snapshot before
+    for delay in 0.02 0.1 0.2 0.3; do
+        "$nsmon" start --db $db >$out/last 2>&1 &
+        sleep $delay
+        kill -KILL %% 2>/dev/null
+        wait %% 2>/dev/null
+        for _ in $(seq 60); do
+            [ -e /run/nsmon/default.lock ] || break
+            grep -q "the lab is up" $out/last && break # it was, in time
+            sleep 0.1
+        done
+        grep -q "the lab is up" $out/last || [ ! -e /run/nsmon/default.lock ] || fail "a lab nobody waits for is up"
+        "$nsmon" stop >$out/log 2>&1
+        same "interrupted after $delay s"
+    done
+}
+
+# Other users of the machine: they are told the state, and can do no harm.
+case_hostile() {
+    [ -x /usr/bin/python3 ] || skip "needs /usr/bin/python3"
+    need setpriv
+    # A process that calls itself the private switch.
+    setpriv --reuid=2 --regid=2 --clear-groups bash -c 'exec -a ovs-vswitchd /usr/bin/python3 -c \
+        "import time; time.sleep(120)" --pidfile=/run/nsmon/default/ovs/ovs-vswitchd.pid' &
+    exec 9>$out/lock
+    flock 9
+    run "$nsmon" start --db $db
+    exec 9>&-
+    flock -n $out/lock true || fail "the lab holds its caller's lock"
+    setpriv --reuid=2 --regid=2 --clear-groups /usr/bin/python3 - <<'PY' >$out/last 2>&1 || fail "hostile client"
+import socket
+import struct
+import time
+
+PATH = "/run/nsmon/default/control"
+
+
+def connect():
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    client.settimeout(3)
+    client.connect(PATH)
+    return client
+
+
+def closed(client):
+    try:
+        return client.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+for size in (0, 1, 7, 100, 60000):
+    client = connect()
+    if size:
+        client.send(b"\xff" * size)
+    else:
+        client.close()
+        continue
+    assert closed(client), f"garbage of {size} bytes was taken"
+# A run of traffic, sized as the program itself would send it: found out by trying.
+for size in range(600, 1200):
+    client = connect()
+    client.send(struct.pack("II", 1, 2) + b"x" * (size - 8))
+    assert closed(client), "a run of traffic was taken from somebody else"
+crowd = []
+for _ in range(80):
+    try:
+        crowd.append(connect())
+    except OSError:
+        break
+time.sleep(1)
+PY
+    run "$nsmon" traffic quick
+    run "$nsmon" status --format json
+    grep -q '"socket_drops":0' $out/last || fail "the packet sockets of the switch are not known"
+    run "$nsmon" stop
+    [ "$(sqlite3 $db "SELECT count(*) FROM traffic_run")" = 1 ] || fail "a stranger's traffic is in the database"
+    kill %1
+}
+
+# A disk that fills up: said, counted, and the lab comes down all the same.
+case_full() {
+    mkdir $out/small
+    mount -n -t tmpfs -o size=400k,mode=1777 tmpfs $out/small
+    snapshot before
+    run "$nsmon" start --sampling 1 --db $out/small/x.db
+    "$nsmon" traffic mixed --duration 5 >$out/last 2>&1
+    "$nsmon" status >$out/last 2>&1
+    grep -q "WARNING: could not write to the database" $out/last || fail "status says nothing of the full disk"
+    refuse_stop=0
+    "$nsmon" stop >$out/last 2>&1 || refuse_stop=$?
+    [ $refuse_stop = 1 ] || fail "stop ended with $refuse_stop on a full disk"
+    grep -q "full" $out/last || fail "stop does not say that the disk is full"
+    same "a full disk"
+}
+
 # What goes wrong is said in a line.
 case_errors() {
     snapshot before

@@ -88,6 +88,20 @@ static void frames_out_of_order_are_counted_in_their_own_second(void **state) {
     flow_table_destroy(table);
 }
 
+static void frames_at_time_0_are_counted_too(void **state) {
+    (void)state;
+    struct sums sums = {0};
+    struct flow_table *table = flow_table_create(add_up, &sums);
+    for (uint32_t i = 0; i < 100; i++) {
+        struct flow_key key = key_of(i % 3);
+        flow_table_add(table, &key, 0, 60);
+    }
+    flow_table_flush(table, INT64_MAX);
+    assert_int_equal(sums.packets, 100);
+    assert_int_equal(sums.counts, 3);
+    flow_table_destroy(table);
+}
+
 static void a_second_is_written_only_when_it_is_over(void **state) {
     (void)state;
     struct sums sums = {0};
@@ -108,6 +122,7 @@ int main(void) {
         cmocka_unit_test(each_flow_and_second_is_one_count),
         cmocka_unit_test(more_flows_than_slots_lose_no_frame),
         cmocka_unit_test(frames_out_of_order_are_counted_in_their_own_second),
+        cmocka_unit_test(frames_at_time_0_are_counted_too),
         cmocka_unit_test(a_second_is_written_only_when_it_is_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
