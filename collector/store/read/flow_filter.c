@@ -137,3 +137,53 @@ void flow_sql_filter(struct flow_sql *sql, const struct read_filter *filter, con
                      bool raw) {
     write_node(sql, filter, filter->root, READ_NODE_NOT, table, raw);
 }
+
+/* True if 'node' looks at the flow alone, so that rows need not be read to know what it says. */
+static bool is_of_flow(const struct read_filter *filter, const struct read_node *node) {
+    if (node->kind != READ_NODE_TERM) {
+        return is_of_flow(filter, &filter->nodes[node->left]) &&
+               (node->kind == READ_NODE_NOT || is_of_flow(filter, &filter->nodes[node->right]));
+    }
+    switch (node->term.kind) {
+    case READ_TERM_NET:
+    case READ_TERM_PORT:
+    case READ_TERM_ICMP_TYPE:
+    case READ_TERM_PROTOCOL:
+    case READ_TERM_ETHERTYPE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* What 'node' says of a row whose flow is not known: none of its terms is so. */
+static bool holds_for_none(const struct read_filter *filter, const struct read_node *node) {
+    switch (node->kind) {
+    case READ_NODE_TERM:
+        return false;
+    case READ_NODE_NOT:
+        return !holds_for_none(filter, &filter->nodes[node->left]);
+    case READ_NODE_AND:
+        return holds_for_none(filter, &filter->nodes[node->left]) &&
+               holds_for_none(filter, &filter->nodes[node->right]);
+    default:
+        return holds_for_none(filter, &filter->nodes[node->left]) ||
+               holds_for_none(filter, &filter->nodes[node->right]);
+    }
+}
+
+static void write_flows(struct flow_sql *sql, const struct read_filter *filter, uint16_t place) {
+    const struct read_node *node = &filter->nodes[place];
+    if (node->kind == READ_NODE_AND) {
+        write_flows(sql, filter, node->left);
+        write_flows(sql, filter, node->right);
+    } else if (is_of_flow(filter, node) && !holds_for_none(filter, node)) {
+        fputs(" AND r.flow_id IN (SELECT f.id FROM flow f WHERE ", sql->out);
+        write_node(sql, filter, place, READ_NODE_NOT, NULL, false);
+        fputc(')', sql->out);
+    }
+}
+
+void flow_sql_filter_flows(struct flow_sql *sql, const struct read_filter *filter) {
+    write_flows(sql, filter, filter->root);
+}

@@ -193,6 +193,7 @@ static void write_conditions(struct flow_sql *sql, const struct read_flow_query 
     if (query->filter != NULL && query->filter->count > 0) {
         fputs(" AND ", sql->out);
         flow_sql_filter(sql, query->filter, table, query->raw);
+        flow_sql_filter_flows(sql, query->filter);
     }
 }
 

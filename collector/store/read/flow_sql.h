@@ -45,3 +45,8 @@ struct flow_table {
 /* Writes 'filter' as a condition on 'table'. */
 void flow_sql_filter(struct flow_sql *sql, const struct read_filter *filter, const struct flow_table *table,
                      bool raw);
+
+/* Writes what 'filter' demands of the flow alone as conditions on r.flow_id, " AND ..." each or nothing. They
+ * follow from the filter; written on their own they let SQLite look for a few flows first, and for their rows
+ * by index. */
+void flow_sql_filter_flows(struct flow_sql *sql, const struct read_filter *filter);

@@ -1,0 +1,2 @@
+nsmon_unit_test(filter SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_filter.c ${CMAKE_SOURCE_DIR}/tests/unit/report_fixture.c
+                ROOMS flows read common)
