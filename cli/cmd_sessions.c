@@ -158,6 +158,8 @@ static int list(const struct read_options *options) {
         json_decref(listing.rows);
         return say_failed(&error);
     }
+    read_drop_root(options);
+    read_output_begin(listing.out);
     int rc = list_all(options, &listing, &error);
     if (rc == 0 && listing.format == REPORT_JSON) {
         rc = json_dumpf(listing.rows, listing.out, JSON_INDENT(2));

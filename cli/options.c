@@ -4,11 +4,15 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/parse.h"
 #include "cli/say.h"
+#include "collector/store/read/reader.h"
+#include "common/log.h"
+#include "common/privilege.h"
 #include "reports/compare.h"
 
 const char read_options_help[] =
@@ -63,7 +67,9 @@ FILE *read_output_open(const struct read_options *options, struct error *error) 
     if (options->output == NULL || strcmp(options->output, "-") == 0) {
         return stdout;
     }
-    FILE *out = fopen(options->output, "we");
+    /* What stands there stays until there is something to put in its place: read_output_begin(). */
+    int fd = open(options->output, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (out == NULL) {
         error_set(error, -errno, "writing '%s': %s: give another file with -o", options->output,
                   strerror(errno));
@@ -71,17 +77,51 @@ FILE *read_output_open(const struct read_options *options, struct error *error) 
     return out;
 }
 
+void read_output_begin(FILE *out) {
+    struct stat status;
+    if (out != stdout && fstat(fileno(out), &status) == 0 && S_ISREG(status.st_mode) &&
+        ftruncate(fileno(out), 0) != 0) {
+        log_warning("what the output file held before could not be removed");
+    }
+}
+
 int read_output_check(const struct read_options *options, struct error *error) {
-    if (options->output == NULL || strcmp(options->output, "-") == 0) {
-        return 0;
+    FILE *out = read_output_open(options, error);
+    return out == NULL ? -EIO : out == stdout ? 0 : read_output_close(options, out, error);
+}
+
+/* True if 'identity' may read 'path', or there is no such file. */
+static bool may_read(const struct identity *identity, const char *path) {
+    bool readable = false;
+    if (access(path, F_OK) != 0) {
+        return true;
     }
-    int fd = open(options->output, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0) {
-        return error_set(error, -EIO, "could not write '%s': %s; give another file with -o", options->output,
-                         strerror(errno));
+    if (setegid(identity->gid) == 0 && seteuid(identity->uid) == 0) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        readable = fd >= 0;
+        if (fd >= 0) {
+            close(fd);
+        }
     }
-    close(fd);
-    return 0;
+    if (seteuid(0) != 0 || setegid(0) != 0) {
+        return false;
+    }
+    return readable;
+}
+
+void read_drop_root(const struct read_options *options) {
+    struct identity identity;
+    char path[4096];
+    bool readable = geteuid() == 0 && privilege_find_user(&identity, NULL) == 0;
+    for (size_t i = 0; readable && i < READER_DEFAULT_PATHS; i++) {
+        const char *file = options->database != NULL                   ? options->database
+                           : reader_default_path(i, path, sizeof path) ? path
+                                                                       : NULL;
+        readable = file == NULL || may_read(&identity, file);
+    }
+    if (readable) {
+        privilege_drop(&identity, NULL);
+    }
 }
 
 int read_output_close(const struct read_options *options, FILE *out, struct error *error) {
@@ -93,13 +133,9 @@ int read_output_close(const struct read_options *options, FILE *out, struct erro
     return 0;
 }
 
-/* Writes 'report' to where 'options' say. */
+/* Writes 'report' to 'out' as 'options' say. */
 static int write_report(const struct read_options *options, const struct report *report, bool whole_story,
-                        struct error *error) {
-    FILE *out = read_output_open(options, error);
-    if (out == NULL) {
-        return -EIO;
-    }
+                        FILE *out, struct error *error) {
     const char *no_colour = getenv("NO_COLOR");
     const struct report_style style = {
         .colour = out == stdout && isatty(STDOUT_FILENO) && (no_colour == NULL || no_colour[0] == '\0'),
@@ -108,18 +144,23 @@ static int write_report(const struct read_options *options, const struct report 
                : whole_story || options->format == REPORT_HTML ? 20
                                                                : 5,
     };
-    int rc = report_render(report, options->format, &style, out, error);
-    int close_rc = read_output_close(options, out, rc == 0 ? error : NULL);
-    return rc != 0 ? rc : close_rc;
+    read_output_begin(out);
+    return report_render(report, options->format, &style, out, error);
 }
 
 int read_and_report(const struct read_options *options, const char *const names[], size_t name_count,
                     bool whole_story, enum report_answer *ok) {
     struct error error = {""};
     struct read_session session;
+    FILE *out = read_output_open(options, &error);
+    if (out == NULL) {
+        return say_failed(&error);
+    }
+    read_drop_root(options);
     struct reader *reader =
         reader_open_session(options->database, options->session, options->prefix, &session, &error);
     if (reader == NULL) {
+        read_output_close(options, out, NULL);
         return say_failed(&error);
     }
     int status = EXIT_DONE;
@@ -128,7 +169,7 @@ int read_and_report(const struct read_options *options, const char *const names[
         error_set(&error, -ENOMEM, "comparing session %lld: out of memory", (long long)session.id);
         status = say_failed(&error);
     } else if (report_compare(reader, &session, names, name_count, report, &error) != 0 ||
-               write_report(options, report, whole_story, &error) != 0) {
+               write_report(options, report, whole_story, out, &error) != 0) {
         status = say_failed(&error);
     } else if (ok != NULL) {
         *ok = report->ok;
@@ -136,5 +177,8 @@ int read_and_report(const struct read_options *options, const char *const names[
     report_free(report);
     free(report);
     reader_close(reader);
+    if (read_output_close(options, out, &error) != 0 && status == EXIT_DONE) {
+        status = say_failed(&error);
+    }
     return status;
 }

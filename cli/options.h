@@ -51,7 +51,15 @@ void read_options_init(struct read_options *options);
  * these; or -EINVAL with 'error' filled. */
 int read_option_take(int option, const char *argument, struct read_options *options, struct error *error);
 
-/* Opens the place that results go to.  Returns NULL with 'error' filled. */
+/* Gives up root, if this process is root's and an ordinary user may read the database as well: what is in it
+ * came off a network and through an unprivileged process.  To be called after read_output_open(). */
+void read_drop_root(const struct read_options *options);
+
+/* Empties the file before the first word. */
+void read_output_begin(FILE *out);
+
+/* Opens the place that results go to; a file keeps what it holds until read_output_begin().  Returns NULL
+ * with 'error' filled. */
 FILE *read_output_open(const struct read_options *options, struct error *error);
 
 /* Looks whether results can go there, before anything that takes long; makes the file.  Returns 0, or -EIO
