@@ -12,13 +12,14 @@
 #include "cli/parse.h"
 #include "cli/say.h"
 #include "common/clock.h"
+#include "daemon/collect.h"
 
 static const char help[] =
     "Usage: nsmon status [--prefix NAME] [--format text|json]\n\n"
-    "Shows what runs: the session, each exporter and what it sent, losses, captures, the\n"
-    "switch's ports.  Needs no root.\n\n"
+    "Shows what runs, lab and collector: the session, each exporter and what it sent, losses,\n"
+    "captures, the switch's ports.  Needs no root.\n\n"
     "Example:  nsmon status --format json\n\n"
-    "  --prefix NAME        the lab that was started with this prefix\n"
+    "  --prefix NAME        the lab of this prefix, or the collector of this name\n"
     "  --format text|json   (default text)\n"
     "  -h, --help           this text\n";
 
@@ -114,26 +115,79 @@ static void show_captures(const json_t *status) {
     }
 }
 
-static void show_text(const json_t *status) {
-    const json_t *collector = json_object_get(status, "collector");
-    char when[CLOCK_TEXT_SIZE];
-    printf("lab      %s, session %" PRId64 "%s%s in %s\n", text_of(status, "bridge"),
-           number_of(status, "session"), json_is_string(json_object_get(status, "label")) ? " " : "",
-           json_is_string(json_object_get(status, "label")) ? text_of(status, "label") : "",
-           text_of(status, "database"));
-    printf("since    %s, %.0f s\n", clock_format(number_of(status, "started_ns"), when),
-           (double)(clock_real_ns() - number_of(status, "started_ns")) / 1e9);
-    printf("switch   %s\n", text_of(status, "switch"));
-    show_exporters(status);
-    show_captures(status);
+/* Exporters whose data can't be read, since their templates have not come. */
+static void show_blind(const json_t *status) {
+    size_t i;
+    json_t *exporter;
+    json_array_foreach(json_object_get(status, "exporters"), i, exporter) {
+        int64_t since_ns = number_of(exporter, "blind_since_ns");
+        if (since_ns != 0) {
+            printf("WARNING: %s of %s, domain %" PRId64 ": for %.0f s no template for its data (%" PRId64
+                   " sets); most exporters repeat theirs within 30 minutes\n",
+                   text_of(exporter, "protocol"), text_of(exporter, "agent"), number_of(exporter, "domain"),
+                   (double)(clock_real_ns() - since_ns) / 1e9, number_of(exporter, "unknown_templates"));
+        }
+    }
+}
+
+static void show_sockets(const json_t *collector) {
+    size_t i;
+    json_t *socket;
+    printf("\n%-30s %12s %14s %14s\n", "socket", "datagrams", "kernel drops", "buffer bytes");
+    json_array_foreach(json_object_get(collector, "sockets"), i, socket) {
+        char name[64];
+        const char *address = text_of(socket, "address");
+        snprintf(name, sizeof name, strchr(address, ':') != NULL ? "udp/[%s]:%" PRId64 : "udp/%s:%" PRId64,
+                 address, number_of(socket, "port"));
+        printf("%-30s %12" PRId64 " %14" PRId64 " %14" PRId64 "\n", name, number_of(socket, "datagrams"),
+               number_of(socket, "kernel_drops"), number_of(socket, "buffer_bytes"));
+    }
+}
+
+static void show_collector(const json_t *collector) {
     printf("\ncollector: %" PRId64 " datagrams, %" PRId64 " lost in the kernel, %" PRId64
-           " no export, %" PRId64 " rows lost for a slow database; receive buffer %" PRId64 " bytes\n",
+           " no export, %" PRId64 " not allowed, %" PRId64 " rows lost for a slow database\n",
            number_of(collector, "datagrams"), number_of(collector, "kernel_drops"),
-           number_of(collector, "unrecognised"), number_of(collector, "queue_drops"),
-           number_of(collector, "buffer_bytes"));
+           number_of(collector, "unrecognised"), number_of(collector, "refused"),
+           number_of(collector, "queue_drops"));
     if (json_is_string(json_object_get(collector, "write_error"))) {
         printf("WARNING: %s\n", text_of(collector, "write_error"));
     }
+}
+
+static void show_text(const json_t *status) {
+    const json_t *collector = json_object_get(status, "collector");
+    bool lab = strcmp(text_of(status, "kind"), "lab") == 0;
+    bool labelled = json_is_string(json_object_get(status, "label"));
+    char when[CLOCK_TEXT_SIZE];
+    printf("%-8s %s%ssession %" PRId64 "%s%s in %s\n", lab ? "lab" : "collect",
+           lab ? text_of(status, "bridge") : "", lab ? ", " : "", number_of(status, "session"),
+           labelled ? " " : "", labelled ? text_of(status, "label") : "", text_of(status, "database"));
+    printf("since    %s, %.0f s\n", clock_format(number_of(status, "started_ns"), when),
+           (double)(clock_real_ns() - number_of(status, "started_ns")) / 1e9);
+    if (lab) {
+        printf("switch   %s\n", text_of(status, "switch"));
+    }
+    show_exporters(status);
+    if (lab) {
+        show_captures(status);
+    }
+    show_sockets(collector);
+    show_collector(collector);
+    show_blind(status);
+}
+
+/* Shows one state and frees it.  Returns false when it is no JSON. */
+static bool show(char *text, bool json) {
+    json_t *status = json_loads(text, 0, NULL);
+    if (json) {
+        puts(text);
+    } else if (status != NULL) {
+        show_text(status);
+    }
+    json_decref(status);
+    free(text);
+    return status != NULL;
 }
 
 static int run(int argc, char *argv[]) {
@@ -145,23 +199,24 @@ static int run(int argc, char *argv[]) {
         return code > 0 ? EXIT_DONE : say_usage("status", &error);
     }
     char *text = lab_status(prefix, &error);
-    if (text == NULL) {
-        if (json) {
-            puts("{\"running\": false}");
-        } else {
-            fprintf(stderr, "nsmon: %s\n", error.text);
+    size_t shown = 0;
+    bool good = true;
+    bool more = true;
+    for (size_t which = 0; more; which++) {
+        if (text != NULL) {
+            if (shown++ > 0 && !json) {
+                putchar('\n');
+            }
+            good = show(text, json) && good;
         }
-        return EXIT_DONE;
+        text = collect_status(prefix, which, &more);
     }
-    json_t *status = json_loads(text, 0, NULL);
-    if (json) {
-        puts(text);
-    } else if (status != NULL) {
-        show_text(status);
+    if (shown == 0 && json) {
+        puts("{\"running\": false}");
+    } else if (shown == 0) {
+        fprintf(stderr, "nsmon: %s; and no collector ('nsmon collect')\n", error.text);
     }
-    free(text);
-    json_decref(status);
-    return status != NULL ? EXIT_DONE : EXIT_FAILED;
+    return good ? EXIT_DONE : EXIT_FAILED;
 }
 
 const struct command command_status = {"status", "what runs, and whether exports arrive", run};

@@ -10,6 +10,7 @@ struct command {
     int (*run)(int argc, char *argv[]);
 };
 
+extern const struct command command_collect;
 extern const struct command command_compare;
 extern const struct command command_flows;
 extern const struct command command_import;

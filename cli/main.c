@@ -5,8 +5,8 @@
 #include "cli/command.h"
 
 static const struct command *const commands[] = {
-    &command_run,     &command_start,  &command_traffic, &command_status, &command_stop,
-    &command_compare, &command_report, &command_import,  &command_flows,  &command_sessions,
+    &command_run,    &command_start,   &command_traffic, &command_status, &command_stop,     &command_compare,
+    &command_report, &command_collect, &command_import,  &command_flows,  &command_sessions,
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

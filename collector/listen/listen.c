@@ -97,6 +97,9 @@ static void take(struct listener *listener, size_t i) {
         .dst_port = listener->port,
     };
     ip_address_from_sockaddr(&listener->sources[i], &datagram.src, &datagram.src_port);
+    if (datagram.src.family != datagram.dst.family) { /* a socket of IPv6 that takes IPv4 as well */
+        datagram.dst = (struct ip_address){.family = datagram.src.family};
+    }
     listener->counts.datagrams++;
     listener->counts.bytes += datagram.size;
     if ((message->msg_hdr.msg_flags & MSG_TRUNC) != 0) {

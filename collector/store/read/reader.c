@@ -188,6 +188,10 @@ bool reader_default_path(size_t which, char *path, size_t size) {
         snprintf(path, size, "/var/lib/nsmon/nsmon.db");
         return true;
     }
+    if (which == 2) {
+        snprintf(path, size, "/var/lib/nsmon-collect/nsmon.db"); /* nsmon-collect.service */
+        return true;
+    }
     const char *data = getenv("XDG_DATA_HOME");
     const char *home = getenv("HOME");
     if (data != NULL && data[0] == '/') {

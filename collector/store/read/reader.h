@@ -37,8 +37,9 @@ struct reader *reader_open(const char *path, struct error *error);
 /* Opens the database that holds the session 'wanted' (see reader_find_session()) and fills 'session'.
  *
  * 'prefix', unless NULL, says whose lab's latest session is meant.  'path' NULL looks into the default files,
- * root's /var/lib/nsmon/nsmon.db and the user's own under XDG_DATA_HOME; when both hold such a session the
- * one that began last wins.  Returns NULL with 'error' filled when there is none. */
+ * root's /var/lib/nsmon/nsmon.db, the user's own under XDG_DATA_HOME and the collecting service's; when
+ * several hold such a session the one that began last wins.  Returns NULL with 'error' filled when there is
+ * none. */
 struct reader *reader_open_session(const char *path, const char *wanted, const char *prefix,
                                    struct read_session *session, struct error *error);
 
@@ -50,7 +51,7 @@ const char *reader_path(const struct reader *reader);
 
 /* How many default files there are, and the name of the default file 'which' in 'path'.  Returns false for
  * the user's own file when neither XDG_DATA_HOME nor HOME is set. */
-#define READER_DEFAULT_PATHS 2
+#define READER_DEFAULT_PATHS 3
 bool reader_default_path(size_t which, char *path, size_t size);
 
 /* Each of the functions below calls a function once a row, with 'context' untouched, and stops at the first
