@@ -7,7 +7,7 @@
 
 #include "reports/internal.h"
 
-/* Without rows, the source's rate is what its exporters are set to. */
+/* Without rows, the source's rate is what its exporters are set to, or should have been. */
 static void take_set_rate(const struct report *report, size_t number, struct report_source *source) {
     bool scaled = false;
     for (size_t i = 0; i < report->exporter_count && source->rate_high == 0.0; i++) {
@@ -16,6 +16,9 @@ static void take_set_rate(const struct report *report, size_t number, struct rep
             source->rate_low = source->rate_high = (double)exporter->sampling_rate;
         }
         scaled = scaled || (report->source_of[i] == (int)number && exporter->scaled);
+    }
+    if (source->rate_high == 0.0 && !isnan(source->set_rate)) {
+        source->rate_low = source->rate_high = source->set_rate;
     }
     source->rate_unknown = source->rate_unknown || (scaled && source->rate_high == 0.0);
 }
@@ -136,15 +139,61 @@ static void note_difference(struct report_source *source, const struct report_fl
         sign(estimate->packets, flow->packets) != sign(estimate->bytes, estimate->truth_bytes);
 }
 
+/* A flow that the truth lacks.  What a tap saw outside the measurement window was there; the rest was not. */
+static void add_extra(struct report_source *source, const struct report_flow *flow,
+                      const struct report_estimate *estimate, struct sums *sums) {
+    source->extra_flows += estimate->packets > 0;
+    source->extra_packets = report_add(source->extra_packets, estimate->packets);
+    stats_accuracy_add_extra(&sums->packets, (double)estimate->packets);
+    stats_accuracy_add_extra(&sums->bytes, (double)estimate->bytes);
+    if (estimate->packets == 0 || flow->met_packets > 0) {
+        return;
+    }
+    source->phantom_flows++;
+    source->phantom_packets = report_add(source->phantom_packets, estimate->packets);
+    source->phantom_samples += estimate->samples;
+    if (estimate->packets > source->phantom_largest) {
+        source->phantom_largest = estimate->packets;
+        flow_key_format(&flow->key, source->phantom);
+    }
+}
+
+/* Frames of up to 60 bytes are padded to that on Ethernet: before the exporter meters them or after the tap
+ * saw them, and of layer 3 an exporter knows no padding. */
+static bool is_padding(const struct report_source *source, const struct stats_size_flow *flow) {
+    const double least = 60.0 + report_layer_offset(source->layer);
+    double size = (double)flow->bytes / (double)flow->packets;
+    double said = flow->sampled_bytes / flow->samples;
+    return size <= least && (source->layer == READ_LAYER_L3 ? said < size : said > size && said <= least);
+}
+
+/* Adds the sizes of the sampled packets of 'flow', held against all its frames of the session: at the edge of
+ * the window a sample may lie on another side than its frame. */
+static void add_sizes(struct report_source *source, const struct report_flow *flow,
+                      const struct report_estimate *estimate) {
+    int offset = report_layer_offset(source->layer);
+    double shift = (double)offset;
+    const struct stats_size_flow sizes = {
+        .packets = flow->met_packets,
+        .bytes = report_shift_bytes(flow->met_bytes, flow->met_packets, offset),
+        .square_sum = flow->met_squares + 2.0 * shift * (double)flow->met_bytes +
+                      shift * shift * (double)flow->met_packets,
+        .samples = estimate->sized,
+        .sampled_bytes = estimate->size_sum};
+    if (flow->met_packets > 0 && estimate->sized > 0.0 && !is_padding(source, &sizes)) {
+        stats_sizes_add(&source->sizes, &sizes);
+    }
+}
+
 static void add_flow(struct report_source *source, const struct report_flow *flow,
                      const struct report_estimate *estimate, struct sums *sums) {
     note_difference(source, flow, estimate);
     if (flow->packets == 0) {
-        source->extra_flows += estimate->packets > 0;
-        source->extra_packets = report_add(source->extra_packets, estimate->packets);
-        stats_accuracy_add_extra(&sums->packets, (double)estimate->packets);
-        stats_accuracy_add_extra(&sums->bytes, (double)estimate->bytes);
+        add_extra(source, flow, estimate, sums);
         return;
+    }
+    if (source->sampled && !source->rate_unknown) {
+        add_sizes(source, flow, estimate);
     }
     struct stats_flow packets = {.truth = (double)flow->packets,
                                  .estimate = (double)estimate->packets,
@@ -296,15 +345,57 @@ static void note_limits(struct report *report, size_t number) {
     }
 }
 
+/* No frame of the truth is larger than this: what the links of its flows can carry. */
+static double largest_frame(const struct report *report) {
+    static const double links[] = {1518.0, 9022.0};
+    double seen = 0.0;
+    for (size_t i = 0; i < report->flows.count; i++) {
+        const struct report_flow *flow = &report->flows.flows[i];
+        /* The largest of some sizes is at least sum b^2 / sum b. */
+        if (flow->met_bytes > 0) {
+            seen = fmax(seen, flow->met_squares / (double)flow->met_bytes);
+        }
+    }
+    return seen <= links[0] ? links[0] : seen <= links[1] ? links[1] : 65550.0;
+}
+
+/* Holds all bytes of 'source', number 'number', against the truth's, flows of the truth alone. */
+static struct stats_bytes_test test_bytes(const struct report *report, const struct report_source *source,
+                                          size_t number) {
+    double bytes = 0.0;
+    double squares = 0.0;
+    double sampled = 0.0;
+    double shift = (double)report_layer_offset(source->layer);
+    for (size_t i = 0; i < report->flows.count; i++) {
+        const struct report_flow *flow = &report->flows.flows[i];
+        const struct report_estimate *estimate = &flow->estimates[number];
+        if (!estimate->visible || flow->packets == 0) {
+            continue;
+        }
+        /* The squares of the window are a part of the session's, as its packets are. */
+        double part = (double)flow->packets / (double)flow->met_packets;
+        bytes += (double)estimate->truth_bytes;
+        squares += part * (flow->met_squares + 2.0 * shift * (double)flow->met_bytes) +
+                   shift * shift * (double)flow->packets;
+        sampled += estimate->size_sum;
+    }
+    bool known = source->sampled && !source->rate_unknown && source->sizes_unknown == 0;
+    return stats_test_bytes(sampled, bytes, squares, known ? source->rate : 1.0, source->sizes.largest);
+}
+
 static int assess_source(struct report *report, size_t number) {
     struct report_source *source = &report->sources[number];
     struct sums sums;
     settle_rate(report, number);
+    stats_sizes_init(&source->sizes, largest_frame(report));
     int rc = sums_init(&sums, report);
     for (size_t i = 0; rc == 0 && i < report->flows.count; i++) {
         struct report_flow *flow = &report->flows.flows[i];
         struct report_estimate *estimate = &flow->estimates[number];
         assess_estimate(source, flow, estimate);
+        if (report_source_sees(source, &flow->key)) {
+            source->seeable_packets = report_add(source->seeable_packets, flow->packets);
+        }
         if (estimate->visible) {
             add_flow(source, flow, estimate, &sums);
         }
@@ -313,6 +404,7 @@ static int assess_source(struct report *report, size_t number) {
         rc = summarise(source, &sums);
     }
     settle_totals(source);
+    source->bytes_test = test_bytes(report, source, number);
     note_limits(report, number);
     sums_free(&sums);
     return rc;

@@ -29,6 +29,10 @@ const char *format_known(int64_t value, char text[FORMAT_SIZE]) {
 const char *format_bytes(double bytes, char text[FORMAT_SIZE]) {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
     size_t unit = 0;
+    if (!isfinite(bytes)) {
+        snprintf(text, FORMAT_SIZE, "-");
+        return text;
+    }
     while (bytes >= 999.5 && unit + 1 < sizeof units / sizeof *units) {
         bytes /= 1000.0;
         unit++;
@@ -40,7 +44,7 @@ const char *format_bytes(double bytes, char text[FORMAT_SIZE]) {
 
 const char *format_percent(double share, const char *exact, char text[FORMAT_SIZE]) {
     double percent = 100.0 * share;
-    if (isnan(share)) {
+    if (!isfinite(share)) {
         snprintf(text, FORMAT_SIZE, "-");
     } else if (exact != NULL && share == 0.0) {
         snprintf(text, FORMAT_SIZE, "%s", exact);
@@ -57,7 +61,7 @@ const char *format_bias(const struct stats_summary *summary, const char *exact, 
 }
 
 const char *format_share(double share, char text[FORMAT_SIZE]) {
-    if (isnan(share)) {
+    if (!isfinite(share)) {
         snprintf(text, FORMAT_SIZE, "-");
     } else {
         double percent = 100.0 * share;
@@ -66,8 +70,17 @@ const char *format_share(double share, char text[FORMAT_SIZE]) {
     return text;
 }
 
+const char *format_real(double value, int decimals, char text[FORMAT_SIZE]) {
+    if (!isfinite(value)) {
+        snprintf(text, FORMAT_SIZE, "-");
+    } else {
+        snprintf(text, FORMAT_SIZE, "%.*f", decimals, value);
+    }
+    return text;
+}
+
 const char *format_ms(double ns, char text[FORMAT_SIZE]) {
-    if (isnan(ns)) {
+    if (!isfinite(ns)) {
         snprintf(text, FORMAT_SIZE, "-");
     } else {
         double ms = ns / 1e6;
@@ -79,7 +92,7 @@ const char *format_ms(double ns, char text[FORMAT_SIZE]) {
 const char *format_interval(const struct stats_interval *interval, char text[FORMAT_SIZE]) {
     char low[FORMAT_SIZE];
     char high[FORMAT_SIZE];
-    if (isnan(interval->low)) {
+    if (!isfinite(interval->low)) {
         snprintf(text, FORMAT_SIZE, "-");
         return text;
     }
@@ -108,4 +121,20 @@ const char *format_decade(const struct report_decade *decade, char text[FORMAT_S
 
 const char *format_answer(enum report_answer answer) {
     return answer == REPORT_YES ? "yes" : answer == REPORT_NO ? "no" : "unknown";
+}
+
+const char *format_no_truth(const struct report *report) {
+    for (size_t i = 0; i < report->capture_count; i++) {
+        if (report->captures[i].is_station) {
+            return strcmp(report->session.state, "running") == 0 ? "the captures have seen no frame yet"
+                                                                 : "the captures saw no frame";
+        }
+    }
+    return "no capture at a tap";
+}
+
+const char *format_truth_rule(const struct report *report) {
+    return report->one_tap                                      ? "as seen at one tap"
+           : strcmp(report->session.truth_rule, "offered") == 0 ? "as offered"
+                                                                : "as delivered";
 }

@@ -1,4 +1,5 @@
-/* Figures as text, the same in every format that people read. */
+/* Figures as text, the same in every format that people read.  What is not known, or not finite, is "-": no
+ * reader ever sees "nan" or "inf". */
 #pragma once
 
 #include <stddef.h>
@@ -26,6 +27,9 @@ const char *format_bias(const struct stats_summary *summary, const char *exact, 
 /* A share without a sign. */
 const char *format_share(double share, char text[FORMAT_SIZE]);
 
+/* A number with 'decimals' digits behind the point, "-" for what is not finite. */
+const char *format_real(double value, int decimals, char text[FORMAT_SIZE]);
+
 /* Nanoseconds as "12.3 ms", "-" for NAN. */
 const char *format_ms(double ns, char text[FORMAT_SIZE]);
 
@@ -40,3 +44,9 @@ const char *format_decade(const struct report_decade *decade, char text[FORMAT_S
 
 /* yes, no, unknown. */
 const char *format_answer(enum report_answer answer);
+
+/* Why 'report' has no truth. */
+const char *format_no_truth(const struct report *report);
+
+/* By which rule its truth is one: "as delivered". */
+const char *format_truth_rule(const struct report *report);

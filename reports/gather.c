@@ -128,6 +128,26 @@ static void note_times(struct report_flow *flow, const struct read_truth *truth,
     }
 }
 
+/* Sets whether one station alone was captured. */
+static void count_stations(struct report *report) {
+    int64_t first = READ_NULL;
+    size_t others = 0;
+    for (size_t i = 0; i < report->capture_count; i++) {
+        const struct read_capture *capture = &report->captures[i];
+        if (capture->is_station) {
+            first = first == READ_NULL ? capture->station : first;
+            others += capture->station != first;
+        }
+    }
+    report->one_tap = first != READ_NULL && others == 0;
+}
+
+/* True if 'truth' is of the direction that makes the session's truth.  At a lone tap both are. */
+static bool is_truth(const struct report *report, const struct read_truth *truth) {
+    bool delivered = strcmp(report->session.truth_rule, "offered") != 0;
+    return report->one_tap || truth->into_station == delivered;
+}
+
 static int take_truth(const struct read_truth *truth, void *context) {
     struct gathering *gathering = context;
     struct report *report = gathering->report;
@@ -149,8 +169,13 @@ static int take_truth(const struct read_truth *truth, void *context) {
     *flow_sum = report_add(*flow_sum, packets);
     *packet_sum = report_add(*packet_sum, packets);
     *byte_sum = report_add(*byte_sum, bytes);
-    bool delivered = strcmp(report->session.truth_rule, "offered") != 0;
-    if (truth->into_station == delivered && in_window(&report->session, truth->first_ns, truth->last_ns)) {
+    if (!is_truth(report, truth)) {
+        return 0;
+    }
+    flow->met_packets = report_add(flow->met_packets, packets);
+    flow->met_bytes = report_add(flow->met_bytes, bytes);
+    flow->met_squares += truth->square_sum;
+    if (in_window(&report->session, truth->first_ns, truth->last_ns)) {
         report->has_truth = true;
         flow->packets = report_add(flow->packets, packets);
         flow->bytes = report_add(flow->bytes, bytes);
@@ -164,8 +189,7 @@ static int take_truth(const struct read_truth *truth, void *context) {
 static int bin_truth(const struct read_truth *truth, void *context) {
     struct gathering *gathering = context;
     struct report *report = gathering->report;
-    bool delivered = strcmp(report->session.truth_rule, "offered") != 0;
-    if (find_tap(report, truth->capture_id) >= 0 && truth->into_station == delivered &&
+    if (find_tap(report, truth->capture_id) >= 0 && is_truth(report, truth) &&
         in_window(&report->session, truth->first_ns, truth->last_ns)) {
         series_add(&report->series, offsetof(struct report_bin, truth_bytes), truth->first_ns, truth->last_ns,
                    (double)truth->bytes);
@@ -197,7 +221,7 @@ static void note_rate(struct report_source *source, double rate) {
 struct addition {
     int64_t recv_ns;
     uint64_t packets, bytes; /* scaled */
-    double samples, size_sum, square_sum;
+    double samples, sized, size_sum, square_sum;
 };
 
 static int add_to_flow(struct gathering *gathering, size_t number, int64_t flow_id,
@@ -215,6 +239,7 @@ static int add_to_flow(struct gathering *gathering, size_t number, int64_t flow_
     estimate->packets = report_add(estimate->packets, more->packets);
     estimate->bytes = report_add(estimate->bytes, more->bytes);
     estimate->samples += more->samples;
+    estimate->sized += more->sized;
     estimate->size_sum += more->size_sum;
     estimate->square_sum += more->square_sum;
     if (estimate->first_recv_ns == READ_NULL || more->recv_ns < estimate->first_recv_ns) {
@@ -253,6 +278,7 @@ static int take_sample(const struct read_sample *sample, void *context) {
                             .packets = rate,
                             .bytes = report_multiply(bytes, rate),
                             .samples = 1.0,
+                            .sized = sample->bytes == READ_NULL ? 0.0 : 1.0,
                             .size_sum = (double)bytes,
                             .square_sum = (double)bytes * (double)bytes};
     series_add(&report->series, offsetof(struct report_bin, bytes) + number * sizeof(double), sample->recv_ns,
@@ -262,8 +288,12 @@ static int take_sample(const struct read_sample *sample, void *context) {
 
 /* The 1-in-this of 'record', as it says itself or as its exporter is known to sample; 0 when its counts
  * arrived scaled and nobody said by how much, as those of Open vSwitch's IPFIX. */
-static uint64_t record_rate(const struct read_record *record, const struct read_exporter *exporter) {
+static uint64_t record_rate(const struct read_record *record, const struct read_exporter *exporter,
+                            const struct report_source *source) {
     int64_t rate = record->rate != READ_NULL ? record->rate : exporter->sampling_rate;
+    if (rate < 1 && !isnan(source->set_rate)) {
+        rate = (int64_t)source->set_rate;
+    }
     return rate >= 1 ? (uint64_t)rate : record->scaled ? 0 : 1;
 }
 
@@ -301,6 +331,7 @@ static struct addition scale_record(const struct read_record *record, const stru
         more.bytes = report_multiply(bytes, rate);
     }
     more.samples = (double)packets / divisor;
+    more.sized = record->bytes == READ_NULL ? 0.0 : more.samples;
     more.size_sum = (double)bytes / divisor;
     /* The sizes within a record are not known: taken as equal. */
     more.square_sum = packets == 0 ? 0.0 : more.size_sum * ((double)bytes / (double)packets);
@@ -325,7 +356,7 @@ static int take_record(const struct read_record *record, void *context) {
         return 0;
     }
     source->egress_counted += record->direction == 1;
-    uint64_t rate = record_rate(record, exporter);
+    uint64_t rate = record_rate(record, exporter, source);
     if (rate == 0) {
         source->rate_unknown = true;
     } else {
@@ -353,6 +384,7 @@ int report_gather(struct report *report, struct reader *reader, struct error *er
     if (rc < 0) {
         return rc;
     }
+    count_stations(report);
     rc = reader_each_truth(reader, id, take_truth, &gathering, error);
     if (rc == 0) {
         rc = series_init(report, gathering.truth_first_ns, gathering.truth_last_ns);

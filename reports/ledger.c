@@ -279,6 +279,14 @@ static void judge_truth(struct report *report) {
     struct report_ledger *ledger = &report->ledger;
     report->truth_complete = true;
     int64_t missing = judge_captures(report);
+    if (report->one_tap) {
+        report->truth_uncertain = true;
+        report_note(
+            &ledger->notes,
+            "One station alone was captured: what left it is held against as it was offered there, and "
+            "what came into it as it was delivered.  What was lost between its tap and the other's, and "
+            "traffic that never passed it, can't be known.");
+    }
     for (int station = 1; station <= 2 && !report_is_running(report); station++) {
         const char *direction = direction_from(station);
         int64_t out = stage_packets(ledger, "tap_out", direction);

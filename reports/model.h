@@ -13,6 +13,7 @@
 #include "reports/stats/accuracy.h"
 #include "reports/stats/chance.h"
 #include "reports/stats/interval.h"
+#include "reports/stats/sizes.h"
 
 #define REPORT_SOURCES_MAX   6
 #define REPORT_EXPORTERS_MAX 64
@@ -45,6 +46,7 @@ struct report_estimate {
     uint64_t packets, bytes; /* the estimate: scaled, bytes of the source's layer */
     double samples; /* sampled packets; of an unsampled source its packets; NAN when the rate is unknown */
     double size_sum, square_sum;                /* of the sampled packets' sizes and their squares */
+    double sized;                               /* samples that said their size */
     double rate;                                /* 1-in-this, or NAN */
     uint64_t truth_bytes;                       /* the flow's true bytes in the source's layer */
     struct stats_interval packets_ci, bytes_ci; /* NAN when the rate is unknown, see report_has_interval() */
@@ -56,11 +58,13 @@ struct report_estimate {
 struct report_flow {
     int64_t id;
     struct flow_key key;
-    uint64_t packets, bytes;   /* the truth in the window, by the session's rule; bytes layer 2 without FCS */
-    uint64_t out_packets;      /* out of the stations, in the whole session */
-    uint64_t in_packets;       /* into the stations, likewise */
-    int64_t first_ns, last_ns; /* of its frames at a tap, or READ_NULL */
-    int64_t station;           /* out of which station it comes, or READ_NULL */
+    uint64_t packets, bytes; /* the truth in the window, by the session's rule; bytes layer 2 without FCS */
+    uint64_t met_packets, met_bytes;   /* likewise in the whole session, in or out of the window */
+    double met_squares;                /* of their sizes */
+    uint64_t out_packets;              /* out of the stations, in the whole session */
+    uint64_t in_packets;               /* into the stations, likewise */
+    int64_t first_ns, last_ns;         /* of its frames at a tap, or READ_NULL */
+    int64_t station;                   /* out of which station it comes, or READ_NULL */
     struct report_estimate *estimates; /* one a source */
 };
 
@@ -93,7 +97,8 @@ struct report_source {
     enum report_kind kind;
     size_t exporters;
     bool openvswitch;
-    double rate; /* 1-in-this; 1 when it is not sampled; NAN when nobody said */
+    double rate;     /* 1-in-this; 1 when it is not sampled; NAN when nobody said */
+    double set_rate; /* what the session was told to set; NAN when it was not */
     double rate_low, rate_high;
     bool rate_unknown; /* its counts arrived scaled, and nobody said by how much */
     bool sampled;
@@ -101,6 +106,7 @@ struct report_source {
     enum read_layer layer;
     uint64_t truth_flows, truth_packets, truth_bytes; /* of what it can see, in its layer */
     uint64_t packets, bytes;                          /* all it said in the window */
+    uint64_t seeable_packets;                         /* of the truth, also when no exporter spoke */
     double samples, size_sum, square_sum;
     struct stats_interval packets_ci, bytes_ci;
     struct stats_summary packets_summary, bytes_summary; /* over the flows of the truth */
@@ -111,16 +117,23 @@ struct report_source {
     uint64_t byte_faults;     /* flows whose bytes are off in another way than their packets */
     uint64_t extra_flows;     /* flows it said and the truth does not have */
     uint64_t extra_packets;
-    uint64_t sizes_unknown;  /* samples that did not say how large their frame was */
-    uint64_t egress_counted; /* records of the way out that were, since the exporter is not OVS */
-    uint64_t unattributed;   /* samples and records without a readable flow key */
-    uint64_t outside_window; /* rows outside the measurement window */
-    uint64_t egress_skipped; /* records of the way out of the switch, not counted */
+    uint64_t phantom_flows; /* of those: flows that no tap saw, at no time in the session */
+    uint64_t phantom_packets;
+    double phantom_samples;
+    char phantom[FLOW_KEY_TEXT_SIZE]; /* the largest of them */
+    uint64_t phantom_largest;
+    struct stats_sizes sizes;           /* of a sampled source */
+    struct stats_bytes_test bytes_test; /* of its total bytes */
+    uint64_t sizes_unknown;             /* samples that did not say how large their frame was */
+    uint64_t egress_counted;            /* records of the way out that were, since the exporter is not OVS */
+    uint64_t unattributed;              /* samples and records without a readable flow key */
+    uint64_t outside_window;            /* rows outside the measurement window */
+    uint64_t egress_skipped;            /* records of the way out of the switch, not counted */
     double detection_p50_ns, detection_p95_ns, detection_max_ns; /* NAN for none */
     struct report_volume volume;
     struct report_decade decades[REPORT_DECADES];
     enum report_answer ok;
-    char finding[400]; /* one sentence: what is right or wrong with it */
+    char finding[640]; /* one sentence: what is right or wrong with it */
     struct report_notes notes;
 };
 
@@ -186,6 +199,8 @@ struct report {
     char database[4096];
     struct read_session session;
     bool has_truth;
+    bool one_tap;              /* one station alone was captured: what left it was offered there, what came
+                                * into it delivered there */
     bool truth_complete;       /* no capture dropped a frame and every flow had room */
     bool truth_uncertain;      /* frames were lost where nobody knows of which flow, see the ledger's notes */
     uint64_t truth_may_lack;   /* how many frames it may not have ... */
@@ -208,7 +223,7 @@ struct report {
     struct report_pair pairs[REPORT_SOURCES_MAX];
     size_t pair_count;
     enum report_answer ok;
-    char verdict[1600];
+    char verdict[4096];
     struct report_notes notes;
 };
 

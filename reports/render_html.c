@@ -103,7 +103,8 @@ static void put_cards(const struct report *report, FILE *out) {
                 : report->truth_uncertain ? ", uncertain"
                                           : "");
     } else {
-        fputs("<div class=\"big\">none</div><div class=\"soft\">no capture at a tap</div></div>\n", out);
+        fprintf(out, "<div class=\"big\">none</div><div class=\"soft\">%s</div></div>\n",
+                format_no_truth(report));
     }
     for (size_t i = 0; i < report->source_count; i++) {
         const struct report_source *source = &report->sources[i];

@@ -93,6 +93,22 @@ static json_t *agreement_json(const struct stats_summary *summary) {
                      (int)summary->samples_ok);
 }
 
+/* Are the bytes of the samples those of their flows?  Null where there is nothing to hold them against. */
+static json_t *sizes_json(const struct report_source *source) {
+    const struct stats_sizes *sizes = &source->sizes;
+    if (sizes->flows == 0) {
+        return json_null();
+    }
+    const struct stats_interval offset = {sizes->wrong > 0 ? sizes->offset_low : NAN, sizes->offset_high};
+    const struct stats_interval range = {source->bytes_test.low, source->bytes_test.high};
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "flows", count(sizes->flows), "one_size_flows",
+        count(sizes->exact), "one_size_wrong", count(sizes->wrong), "wrong_by", interval(&offset), "flows_p",
+        number(stats_sizes_flows_p(sizes)), "total_p", number(stats_sizes_total_p(sizes)), "bytes_z",
+        number(source->bytes_test.z), "bytes_z_range", interval(&range), "ok",
+        sizes->wrong == 0 && stats_sizes_plausible(sizes) && stats_bytes_test_ok(&source->bytes_test));
+}
+
 static json_t *decades_json(const struct report_source *source) {
     json_t *array = json_array();
     for (size_t i = 0; i < REPORT_DECADES; i++) {
@@ -150,6 +166,7 @@ static void set_comparison(json_t *object, const struct report *report, const st
     json_object_set_new(object, "bytes_accuracy",
                         compared ? accuracy_json(&source->bytes_summary) : json_null());
     json_object_set_new(object, "agreement", tested ? agreement_json(packets) : json_null());
+    json_object_set_new(object, "sizes", tested ? sizes_json(source) : json_null());
     json_object_set_new(object, "tests_failed", tested ? json_integer(packets->failed) : json_null());
     json_object_set_new(object, "flows_seen", compared ? count(packets->seen) : json_null());
     json_object_set_new(object, "flows_missed", compared ? count(packets->missed) : json_null());
@@ -157,6 +174,7 @@ static void set_comparison(json_t *object, const struct report *report, const st
                         compared ? number(packets->expected_seen) : json_null());
     json_object_set_new(object, "differing_flows", compared ? count(source->differing_flows) : json_null());
     json_object_set_new(object, "extra_flows", compared ? count(source->extra_flows) : json_null());
+    json_object_set_new(object, "phantom_flows", compared ? count(source->phantom_flows) : json_null());
     json_object_set_new(object, "effective_rate",
                         compared ? number(source->rate_test.effective_rate) : json_null());
     json_object_set_new(object, "effective_rate_ci",

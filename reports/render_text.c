@@ -101,13 +101,13 @@ static void put_truth(const struct page *page) {
     char bytes[FORMAT_SIZE];
     char exact[FORMAT_SIZE];
     if (!report->has_truth) {
-        fputs("\nTruth: none in this session (no capture at a tap)\n", page->out);
+        fprintf(page->out, "\nTruth: none in this session (%s)\n", format_no_truth(report));
         return;
     }
     fprintf(page->out, "\nTruth: %llu flows, %s packets, %s (%s bytes of layer 2), %s%s\n",
             (unsigned long long)report->truth_flows, format_count(report->truth_packets, packets),
             format_bytes((double)report->truth_bytes, bytes), format_count(report->truth_bytes, exact),
-            strcmp(report->session.truth_rule, "offered") == 0 ? "as offered" : "as delivered",
+            format_truth_rule(report),
             !report->truth_complete   ? ", INCOMPLETE"
             : report->truth_uncertain ? ", uncertain"
                                       : "");

@@ -28,6 +28,10 @@ CELL(cell_bytes) {
     (void)report;
     return format_count(source->bytes, text);
 }
+CELL(cell_bytes_ci) {
+    (void)report;
+    return format_interval(&source->bytes_ci, text);
+}
 CELL(cell_bias) {
     (void)report;
     return format_bias(&source->packets_summary, "0, exact", text);
@@ -54,8 +58,11 @@ CELL(cell_expected) {
     if (isnan(summary->expected_coverage)) {
         return "-";
     }
-    snprintf(text, FORMAT_SIZE, "%.1f (%.0f..%.0f) %%", 100.0 * summary->expected_coverage,
-             100.0 * summary->coverage_range.low, 100.0 * summary->coverage_range.high);
+    char cells[3][FORMAT_SIZE];
+    snprintf(text, FORMAT_SIZE, "%.16s (%.16s..%.16s) %%",
+             format_real(100.0 * summary->expected_coverage, 1, cells[0]),
+             format_real(100.0 * summary->coverage_range.low, 0, cells[1]),
+             format_real(100.0 * summary->coverage_range.high, 0, cells[2]));
     return text;
 }
 CELL(cell_chi) {
@@ -64,18 +71,43 @@ CELL(cell_chi) {
     if (isnan(summary->chi_squared)) {
         return "-";
     }
-    snprintf(text, FORMAT_SIZE, "%.1f (%.0f..%.0f) %s", summary->chi_squared, summary->chi_squared_range.low,
-             summary->chi_squared_range.high, summary->chi_squared_ok ? "ok" : "NO");
+    char cells[3][FORMAT_SIZE];
+    snprintf(text, FORMAT_SIZE, "%.16s (%.16s..%.16s) %s", format_real(summary->chi_squared, 1, cells[0]),
+             format_real(summary->chi_squared_range.low, 0, cells[1]),
+             format_real(summary->chi_squared_range.high, 0, cells[2]),
+             summary->chi_squared_ok ? "ok" : "NO");
     return text;
 }
 CELL(cell_samples) {
     (void)report;
     const struct stats_summary *summary = &source->packets_summary;
-    if (isnan(summary->samples_z)) {
+    char expected[FORMAT_SIZE];
+    char count[FORMAT_SIZE];
+    if (!source->sampled || !isfinite(summary->samples)) {
         return "-";
     }
-    snprintf(text, FORMAT_SIZE, "%.0f/%.1f z%+.1f %s", summary->samples, summary->expected_samples,
-             summary->samples_z, summary->samples_ok ? "ok" : "NO");
+    snprintf(text, FORMAT_SIZE, "%.29s (%.29s)", format_count((uint64_t)llround(summary->samples), count),
+             format_real(summary->expected_samples, 1, expected));
+    return text;
+}
+CELL(cell_samples_z) {
+    (void)report;
+    const struct stats_summary *summary = &source->packets_summary;
+    if (!isfinite(summary->samples_z)) {
+        return "-";
+    }
+    snprintf(text, FORMAT_SIZE, "%+.1f %s", summary->samples_z, summary->samples_ok ? "ok" : "NO");
+    return text;
+}
+CELL(cell_sizes) {
+    (void)report;
+    const struct stats_sizes *sizes = &source->sizes;
+    if (sizes->flows == 0) {
+        return "-";
+    }
+    bool ok = sizes->wrong == 0 && stats_sizes_plausible(sizes);
+    snprintf(text, FORMAT_SIZE, "%llu of %llu %s", (unsigned long long)(sizes->exact - sizes->wrong),
+             (unsigned long long)sizes->exact, ok ? "ok" : "NO");
     return text;
 }
 CELL(cell_seen) {
@@ -85,7 +117,9 @@ CELL(cell_seen) {
     int used = snprintf(text, FORMAT_SIZE, "%llu of %llu", (unsigned long long)source->packets_summary.seen,
                         (unsigned long long)source->truth_flows);
     if (!source->rate_unknown) {
-        snprintf(text + used, FORMAT_SIZE - (size_t)used, " (%.1f)", source->packets_summary.expected_seen);
+        char expected[FORMAT_SIZE];
+        snprintf(text + used, FORMAT_SIZE - (size_t)used, " (%.16s)",
+                 format_real(source->packets_summary.expected_seen, 1, expected));
     }
     return text;
 }
@@ -130,11 +164,14 @@ static const struct {
     {"  mean relative error (ARE)", cell_are},
     {"bytes, truth it can see", cell_truth_bytes},
     {"bytes, estimate", cell_bytes},
+    {"  95 % interval", cell_bytes_ci},
     {"  bias", cell_bytes_bias},
     {"intervals that hold the truth", cell_coverage},
     {"  expected (99 % range)", cell_expected},
     {"sum of z^2 (99 % range)", cell_chi},
-    {"samples/expected", cell_samples},
+    {"samples (expected)", cell_samples},
+    {"  z (-3 to 3)", cell_samples_z},
+    {"flows of one size of frame ok", cell_sizes},
     {"flows seen (expected)", cell_seen},
     {"flows the truth lacks", cell_extra},
     {"first known after p50, p95", cell_detection},

@@ -1,5 +1,6 @@
 /* Which exporters make up which source. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,6 +181,7 @@ static int add_source(struct report *report, const char *name, struct error *err
     memset(source, 0, sizeof *source);
     snprintf(source->name, sizeof source->name, "%s", name);
     source->kind = wanted.kind;
+    source->sight = wanted.kind == REPORT_NETFLOW ? REPORT_SEES_IPV4 : REPORT_SEES_ALL;
     for (size_t i = 0; i < report->exporter_count; i++) {
         if (exporter_belongs(&report->exporters[i], &wanted) && report->source_of[i] < 0) {
             report->source_of[i] = (int)report->source_count;
@@ -207,13 +209,19 @@ static bool has_kind(const struct report *report, enum report_kind kind) {
     return false;
 }
 
-/* Which kinds the session was told to export, as its settings say: a source that never spoke is missed, too.
- */
-static void find_configured(struct reader *reader, int64_t session_id, bool configured[]) {
+#define KINDS (sizeof kind_names / sizeof *kind_names)
+
+/* Which kinds the session was told to export, and 1-in-what, as its settings say: a source that never spoke
+ * is missed, too, and its exporter knows its rate from its first sample only. */
+static void find_configured(struct reader *reader, int64_t session_id, bool configured[KINDS],
+                            double rates[KINDS]) {
     char *settings = reader_session_settings(reader, session_id);
     json_t *object = settings == NULL ? NULL : json_loads(settings, 0, NULL);
-    for (size_t kind = 0; kind < sizeof kind_names / sizeof *kind_names; kind++) {
-        configured[kind] = json_is_object(json_object_get(object, kind_names[kind]));
+    for (size_t kind = 0; kind < KINDS; kind++) {
+        const json_t *of_kind = json_object_get(object, kind_names[kind]);
+        json_int_t rate = json_integer_value(json_object_get(of_kind, "sampling"));
+        configured[kind] = json_is_object(of_kind);
+        rates[kind] = rate > 0 ? (double)rate : NAN;
     }
     json_decref(object);
     free(settings);
@@ -231,15 +239,19 @@ int report_choose_sources(struct report *report, struct reader *reader, const ch
             return rc;
         }
     }
-    bool configured[sizeof kind_names / sizeof *kind_names];
-    find_configured(reader, report->session.id, configured);
-    for (size_t kind = 0; name_count == 0 && kind < sizeof kind_names / sizeof *kind_names; kind++) {
+    bool configured[KINDS];
+    double rates[KINDS];
+    find_configured(reader, report->session.id, configured, rates);
+    for (size_t kind = 0; name_count == 0 && kind < KINDS; kind++) {
         if (configured[kind] || has_kind(report, (enum report_kind)kind)) {
             rc = add_source(report, kind_names[kind], error);
             if (rc != 0) {
                 return rc;
             }
         }
+    }
+    for (size_t i = 0; i < report->source_count; i++) {
+        report->sources[i].set_rate = rates[report->sources[i].kind];
     }
     return 0;
 }

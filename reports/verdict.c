@@ -4,28 +4,42 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/format.h"
 #include "reports/internal.h"
+
+/* "1 flow", "2 flows": of 'count' things. */
+static const char *plural(uint64_t count) {
+    return count == 1 ? "" : "s";
+}
+
+/* "was", "were". */
+static const char *were(int64_t count) {
+    return count == 1 ? "was" : "were";
+}
 
 /* What is known to have gone wrong with the exports of 'source', or "". */
 static void known_losses(const struct report *report, const struct report_source *source, char *text,
                          size_t size) {
     const struct report_volume *volume = &source->volume;
     text[0] = '\0';
-    if (volume->lost_datagrams > 0) {
-        snprintf(text, size, "%lld export datagrams were lost", (long long)volume->lost_datagrams);
-    } else if (volume->lost_records > 0) {
-        snprintf(text, size, "%lld exported records were lost", (long long)volume->lost_records);
-    } else if (report->has_collector && report->collector.kernel_drops > 0) {
-        snprintf(text, size, "the collector's socket dropped %lld datagrams",
-                 (long long)report->collector.kernel_drops);
-    } else if (report->has_collector && report->collector.queue_drops > 0) {
-        snprintf(text, size, "the collector had no time to write %lld rows",
-                 (long long)report->collector.queue_drops);
-    } else if (volume->unknown_templates > 0) {
-        snprintf(text, size, "%lld data sets came without their template",
-                 (long long)volume->unknown_templates);
-    } else if (volume->malformed > 0) {
-        snprintf(text, size, "%lld datagrams were malformed", (long long)volume->malformed);
+    const struct read_collector_health *collector = report->has_collector ? &report->collector : NULL;
+    const struct {
+        int64_t count;
+        const char *what, *happened;
+    } faults[] = {
+        {volume->lost_datagrams, "export datagram", "lost"},
+        {volume->lost_records, "exported record", "lost"},
+        {collector == NULL ? 0 : collector->kernel_drops, "datagram", "dropped by the collector's socket"},
+        {collector == NULL ? 0 : collector->queue_drops, "row", "not written: the collector had no time"},
+        {volume->unknown_templates, "data set", "without a template"},
+        {volume->malformed, "datagram", "malformed"},
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        if (faults[i].count > 0) {
+            snprintf(text, size, "%lld %s%s %s %s", (long long)faults[i].count, faults[i].what,
+                     plural((uint64_t)faults[i].count), were(faults[i].count), faults[i].happened);
+            return;
+        }
     }
 }
 
@@ -33,27 +47,45 @@ static bool about(double value, double wanted) {
     return fabs(value / wanted - 1.0) < 0.05;
 }
 
-/* Why the bytes of 'source' differ while its packets are right, or NULL. */
-static const char *byte_layer_cause(const struct report_source *source) {
-    if (source->truth_packets == 0 || source->packets == 0) {
-        return NULL;
+/* What it looks like when every packet has so many bytes too many, or below 0 too few. */
+static const struct {
+    double offset;
+    const char *looks_like;
+} layers[] = {
+    {-14.0, "it counts layer 3, not layer 2"},
+    {4.0, "it counts the FCS"},
+    {-18.0, "it counts layer 3 of tagged frames"},
+    {-4.0, "it leaves out a VLAN tag"},
+    {18.0, "it counts the FCS and the Ethernet header twice, or is of layer 2 and not of layer 3"},
+};
+
+/* Says in 'text' that every packet of a source has 'offset' bytes too many. */
+static void describe_offset(double offset, char *text, size_t size) {
+    const char *looks_like = NULL;
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
+        if (fabs(offset - layers[i].offset) < 0.2) {
+            looks_like = layers[i].looks_like;
+        }
     }
-    double packets_ratio = (double)source->packets / (double)source->truth_packets;
-    double a_packet = (double)source->bytes / (double)source->packets -
-                      (double)source->truth_bytes / (double)source->truth_packets;
-    if (!source->sampled && packets_ratio != 1.0) {
-        return NULL;
+    snprintf(text, size, "its bytes are %.4g a packet too %s%s%s", fabs(offset),
+             offset < 0.0 ? "few" : "many", looks_like != NULL ? ": " : "",
+             looks_like != NULL ? looks_like : "");
+}
+
+/* Says in 'text' why the bytes of 'source', not sampled, differ while its packets are right.  Returns false
+ * when it looks like no layer. */
+static bool byte_layer_cause(const struct report_source *source, char *text, size_t size) {
+    if (source->sampled || source->truth_packets == 0 || source->packets != source->truth_packets) {
+        return false;
     }
-    if (about(a_packet, -14.0)) {
-        return "its bytes are 14 a packet too few: it counts layer 3, not layer 2";
+    double a_packet = ((double)source->bytes - (double)source->truth_bytes) / (double)source->truth_packets;
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
+        if (fabs(a_packet - layers[i].offset) < 0.2) {
+            describe_offset(a_packet, text, size);
+            return true;
+        }
     }
-    if (about(a_packet, 4.0)) {
-        return "its bytes are 4 a packet too many: it counts the FCS";
-    }
-    if (about(a_packet, -18.0)) {
-        return "its bytes are 18 a packet too few: it counts layer 3 of tagged frames";
-    }
-    return NULL;
+    return false;
 }
 
 /* Why 'source' says too little. */
@@ -66,9 +98,7 @@ static void cause_of_too_little(const struct report *report, const struct report
     }
     if (source->sampled && about(ratio, 1.0 / source->rate)) {
         snprintf(text, size, "its counts were not scaled by the sampling rate");
-    } else if (report_is_running(report)) {
-        snprintf(text, size, "the session still runs: its caches are not flushed");
-    } else if (source->sampled) {
+    } else if (source->sampled && isfinite(source->rate_test.effective_rate)) {
         snprintf(text, size, "it samples 1-in-%.1f, not 1-in-%.0f, or exports got lost unseen",
                  source->rate_test.effective_rate, source->rate);
     } else {
@@ -105,15 +135,15 @@ static void cause_of_too_much(const struct report *report, const struct report_s
     }
 }
 
-/* The likely cause why 'source' is off, for people. */
+/* The likely cause why the counts of 'source' are off, for people. */
 static void likely_cause(const struct report *report, const struct report_source *source, char *text,
                          size_t size) {
-    const char *layer = byte_layer_cause(source);
     bool over = source->over_packets > source->under_packets;
     bool level = source->over_packets == source->under_packets;
-    if (layer != NULL && (!source->sampled || source->packets_summary.plausible)) {
-        snprintf(text, size, "%s", layer);
-    } else if (over || (level && source->bytes > source->truth_bytes)) {
+    if (byte_layer_cause(source, text, size)) {
+        return;
+    }
+    if (over || (level && source->bytes > source->truth_bytes)) {
         cause_of_too_much(report, source, text, size);
     } else {
         cause_of_too_little(report, source, text, size);
@@ -129,21 +159,21 @@ static void describe_difference(const struct report_source *source, char *text, 
         snprintf(extra, sizeof extra, " and has %llu flow%s that the truth lacks",
                  (unsigned long long)source->extra_flows, source->extra_flows == 1 ? "" : "s");
     }
-    snprintf(text, size, "in %llu of %llu flows%s (%+lld packets, %+lld bytes)",
-             (unsigned long long)source->differing_flows, (unsigned long long)source->truth_flows, extra,
-             (long long)packets, (long long)bytes);
+    snprintf(text, size, "in %llu of %llu flow%s%s (%+lld packets, %+lld bytes)",
+             (unsigned long long)source->differing_flows, (unsigned long long)source->truth_flows,
+             plural(source->truth_flows), extra, (long long)packets, (long long)bytes);
 }
 
 static void judge_unsampled(const struct report *report, struct report_source *source) {
     if (source->differing_flows == 0 && source->extra_flows == 0) {
         source->ok = REPORT_YES;
         snprintf(source->finding, sizeof source->finding,
-                 "%s exact: all %llu flows to the packet and the byte", source->title,
-                 (unsigned long long)source->truth_flows);
+                 "%s exact: all %llu flow%s to the packet and the byte", source->title,
+                 (unsigned long long)source->truth_flows, plural(source->truth_flows));
         return;
     }
-    char where[160];
-    char cause[200];
+    char where[200];
+    char cause[280];
     describe_difference(source, where, sizeof where);
     if (report_doubt_explains_counts(report, source)) {
         source->ok = REPORT_UNKNOWN;
@@ -158,55 +188,185 @@ static void judge_unsampled(const struct report *report, struct report_source *s
 
 /* How far chance may have taken it is not known: nothing is right or wrong with it. */
 static void judge_unknown_rate(const struct report *report, struct report_source *source) {
+    char packets[FORMAT_SIZE];
+    char bytes[FORMAT_SIZE];
     bool imported = strcmp(report->session.kind, "import") == 0;
     source->ok = REPORT_UNKNOWN;
+    snprintf(source->finding, sizeof source->finding,
+             "%s can't be judged (packets %s, bytes %s): its counts arrived scaled and nobody said by "
+             "how much: %s its rate with --sampling N",
+             source->title, format_percent(source->packets_summary.bias, NULL, packets),
+             format_percent(source->bytes_summary.bias, NULL, bytes),
+             imported ? "import again and give" : "give");
+}
+
+/* What is found wrong with a sampled source; several things may be. */
+struct faults {
+    bool counts;   /* the packets */
+    bool phantoms; /* flows that no tap saw */
+    bool sizes;    /* the sampled packets are not as large as those of their flows */
+    bool total;    /* all bytes together */
+    bool doubtful; /* none of it is more than the truth itself is uncertain by */
+};
+
+static bool any_fault(const struct faults *faults) {
+    return faults->counts || faults->phantoms || faults->sizes || faults->total;
+}
+
+/* A frame that the truth may lack is a sample of at most one flow, and changes the size of no other: what is
+ * wrong in no more samples or flows than that proves nothing. */
+static struct faults find_faults(const struct report *report, const struct report_source *source) {
+    const struct stats_sizes *sizes = &source->sizes;
+    double lack = (double)report->truth_may_lack;
+    bool one_size = sizes->wrong > 0;
+    struct faults faults = {.counts = !source->packets_summary.plausible,
+                            .phantoms = source->phantom_flows > 0,
+                            .sizes = one_size || !stats_sizes_plausible(sizes),
+                            .total = !stats_bytes_test_ok(&source->bytes_test)};
+    bool doubtful_phantoms = source->phantom_samples <= lack || report->one_tap;
+    bool doubtful_sizes = report->truth_may_lack > 0 && (double)sizes->wrong <= lack;
+    bool doubtful_counts = report_doubt_explains_samples(report, (size_t)(source - report->sources));
+    faults.doubtful = (!faults.counts || doubtful_counts) && (!faults.phantoms || doubtful_phantoms) &&
+                      (!faults.sizes || doubtful_sizes) &&
+                      (!faults.total || doubtful_counts || faults.counts);
+    return faults;
+}
+
+/* Why the sampled packets of 'source' have other sizes than those of their flows. */
+static void cause_of_sizes(const struct report_source *source, char *text, size_t size) {
+    const struct stats_sizes *sizes = &source->sizes;
+    if (sizes->wrong == 0) {
+        snprintf(text, size, "its sampled packets are not of the sizes of their flows");
+    } else if (sizes->offset_high - sizes->offset_low < 0.5) {
+        describe_offset((sizes->offset_low + sizes->offset_high) / 2.0, text, size);
+    } else if (sizes->ratio_high - sizes->ratio_low < 0.02) {
+        snprintf(text, size, "its bytes are %.2f times what they are, in %llu flow%s of one size of frame",
+                 (sizes->ratio_low + sizes->ratio_high) / 2.0, (unsigned long long)sizes->wrong,
+                 plural(sizes->wrong));
+    } else {
+        snprintf(text, size,
+                 "its bytes are wrong in %llu of %llu flows whose frames have one size, by %+.4g to %+.4g a "
+                 "packet",
+                 (unsigned long long)sizes->wrong, (unsigned long long)sizes->exact, sizes->offset_low,
+                 sizes->offset_high);
+    }
+}
+
+static void cause_of_phantoms(const struct report_source *source, char *text, size_t size) {
+    uint64_t flows = source->phantom_flows;
+    snprintf(text, size, "it reports %llu flow%s that no tap saw (%.3g %% of its packets; %s%s)",
+             (unsigned long long)flows, plural(flows),
+             100.0 * (double)source->phantom_packets / (double)source->packets,
+             flows > 1 ? "the largest " : "", source->phantom);
+}
+
+/* Says in 'text' what of 'faults' has which cause. */
+static void cause_of_faults(const struct report *report, const struct report_source *source,
+                            const struct faults *faults, char *text, size_t size) {
+    char parts[3][280] = {"", "", ""};
+    if (faults->phantoms) {
+        cause_of_phantoms(source, parts[0], sizeof parts[0]);
+    }
+    if (faults->sizes) {
+        cause_of_sizes(source, parts[1], sizeof parts[1]);
+    }
+    if ((faults->counts && !faults->phantoms) || (faults->total && !faults->sizes && !faults->phantoms)) {
+        likely_cause(report, source, parts[2], sizeof parts[2]);
+    }
+    text[0] = '\0';
+    for (size_t i = 0; i < 3; i++) {
+        size_t used = strlen(text);
+        if (parts[i][0] != '\0') {
+            snprintf(text + used, size - used, "%s%s", used > 0 ? ", and " : "", parts[i]);
+        }
+    }
+}
+
+/* "total, sizes": which tests 'faults' failed. */
+static const char *failed_test(const struct stats_summary *summary, const struct faults *faults) {
+    return faults->phantoms           ? "flows"
+           : faults->sizes            ? "sizes"
+           : !faults->counts          ? "bytes"
+           : !summary->samples_ok     ? "total"
+           : !summary->chi_squared_ok ? "flow by flow"
+                                      : "coverage";
+}
+
+static void say_within(struct report_source *source) {
+    const struct stats_summary *summary = &source->packets_summary;
+    const char *test = !summary->samples_ok       ? ", but at its edge (total)"
+                       : !summary->chi_squared_ok ? ", but at its edge (flow by flow)"
+                       : !summary->coverage_ok    ? ", but at its edge (coverage)"
+                                                  : "";
+    char cells[4][FORMAT_SIZE];
+    source->ok = REPORT_YES;
     snprintf(
         source->finding, sizeof source->finding,
-        "%s can't be judged (packets %+.1f %%, bytes %+.1f %%): its counts arrived scaled and nobody said by "
-        "how much: %s its rate with --sampling N",
-        source->title, 100.0 * source->packets_summary.bias, 100.0 * source->bytes_summary.bias,
-        imported ? "import again and give" : "give");
+        "%s within sampling theory%s: packets %s, bytes %s, %s of intervals hold the truth (%s expected)",
+        source->title, test, format_percent(summary->bias, NULL, cells[0]),
+        format_percent(source->bytes_summary.bias, NULL, cells[1]), format_share(summary->coverage, cells[2]),
+        format_share(summary->expected_coverage, cells[3]));
 }
 
 static void judge_sampled(const struct report *report, struct report_source *source) {
     const struct stats_summary *summary = &source->packets_summary;
-    const char *layer = byte_layer_cause(source);
-    bool bytes_ok = layer == NULL || fabs(source->bytes_summary.bias) < fabs(summary->bias) * 1.5 + 0.005;
-    const char *test = !summary->samples_ok       ? "total"
-                       : !summary->chi_squared_ok ? "flow by flow"
-                       : !summary->coverage_ok    ? "coverage"
-                                                  : "bytes";
-    if (summary->plausible && bytes_ok) {
-        source->ok = REPORT_YES;
-        snprintf(source->finding, sizeof source->finding,
-                 "%s within sampling theory%s%s%s: packets %+.1f %%, bytes %+.1f %%, %.0f %% of intervals "
-                 "hold the truth "
-                 "(%.0f %% expected)",
-                 source->title, summary->failed > 0 ? ", but at its edge (" : "",
-                 summary->failed > 0 ? test : "", summary->failed > 0 ? ")" : "", 100.0 * summary->bias,
-                 100.0 * source->bytes_summary.bias, 100.0 * summary->coverage,
-                 100.0 * summary->expected_coverage);
+    const struct faults faults = find_faults(report, source);
+    if (!any_fault(&faults)) {
+        say_within(source);
         return;
     }
-    if (bytes_ok && report_doubt_explains_samples(report, (size_t)(source - report->sources))) {
+    char cause[480];
+    char packets[FORMAT_SIZE];
+    char bytes[FORMAT_SIZE];
+    if (faults.doubtful) {
+        snprintf(cause, sizeof cause,
+                 "the truth itself is uncertain enough to explain it (see the ledger), so no exporter is to "
+                 "blame");
+    } else {
+        cause_of_faults(report, source, &faults, cause, sizeof cause);
+    }
+    source->ok = faults.doubtful ? REPORT_UNKNOWN : REPORT_NO;
+    snprintf(source->finding, sizeof source->finding,
+             "%s is off by more than sampling theory allows (%s; packets %s, bytes %s): %s", source->title,
+             failed_test(summary, &faults), format_percent(summary->bias, NULL, packets),
+             format_percent(source->bytes_summary.bias, NULL, bytes), cause);
+}
+
+/* Rarer silence than this is none of chance. */
+#define SILENCE_CHANCE 0.001
+
+/* 'source' said nothing of any flow: as its rate and the truth allow, or not. */
+static void judge_silence(const struct report *report, struct report_source *source) {
+    uint64_t packets = source->seeable_packets;
+    double chance = exp((double)packets * log1p(-1.0 / fmax(source->rate, 1.0)));
+    char cause[240];
+    char share[FORMAT_SIZE];
+    known_losses(report, source, cause, sizeof cause);
+    if (isnan(source->rate) && source->exporters > 0) {
         source->ok = REPORT_UNKNOWN;
         snprintf(source->finding, sizeof source->finding,
-                 "%s is off by more than sampling theory allows (%s; packets %+.1f %%, bytes %+.1f %%), and "
-                 "the truth "
-                 "itself is uncertain enough to explain it (see the ledger): no exporter is to blame",
-                 source->title, test, 100.0 * summary->bias, 100.0 * source->bytes_summary.bias);
-        return;
+                 "%s said nothing of %llu packet%s, and nobody said 1-in-what it samples: give its rate with "
+                 "--sampling N",
+                 source->title, (unsigned long long)packets, plural(packets));
+    } else if (chance >= SILENCE_CHANCE && source->rate > 1.0) {
+        source->ok = REPORT_YES;
+        snprintf(source->finding, sizeof source->finding,
+                 "%s within sampling theory: no sample of %llu packet%s, which happens in %s of all cases",
+                 source->title, (unsigned long long)packets, plural(packets), format_share(chance, share));
+    } else if (source->exporters == 0) {
+        source->ok = REPORT_NO;
+        snprintf(source->finding, sizeof source->finding, "%s: no export of it arrived in this session",
+                 source->title);
+    } else {
+        source->ok = REPORT_NO;
+        snprintf(source->finding, sizeof source->finding, "%s said nothing of any flow%s%s", source->title,
+                 cause[0] != '\0' ? ": " : "", cause);
     }
-    char cause[240];
-    likely_cause(report, source, cause, sizeof cause);
-    source->ok = REPORT_NO;
-    snprintf(source->finding, sizeof source->finding,
-             "%s is off by more than sampling theory allows (%s; packets %+.1f %%, bytes %+.1f %%): %s",
-             source->title, test, 100.0 * summary->bias, 100.0 * source->bytes_summary.bias, cause);
 }
 
 static void judge_source(const struct report *report, struct report_source *source) {
-    if (source->exporters == 0) {
+    bool silent = source->exporters == 0 || (source->packets == 0 && source->unattributed == 0);
+    if (source->exporters == 0 && !report->has_truth) {
         source->ok = REPORT_NO;
         snprintf(source->finding, sizeof source->finding, "%s: no export of it arrived in this session",
                  source->title);
@@ -215,16 +375,12 @@ static void judge_source(const struct report *report, struct report_source *sour
         snprintf(source->finding, sizeof source->finding,
                  "%s: %llu packets, and no truth to hold against them", source->title,
                  (unsigned long long)source->packets);
-    } else if (source->truth_packets == 0) {
+    } else if (silent && source->seeable_packets == 0) {
         source->ok = REPORT_UNKNOWN;
         snprintf(source->finding, sizeof source->finding, "%s: there was no traffic that it can see",
                  source->title);
-    } else if (source->packets == 0 && source->packets_summary.expected_samples >= STATS_TESTED_SAMPLES) {
-        char cause[240];
-        known_losses(report, source, cause, sizeof cause);
-        source->ok = REPORT_NO;
-        snprintf(source->finding, sizeof source->finding, "%s said nothing of any flow%s%s", source->title,
-                 cause[0] != '\0' ? ": " : "", cause);
+    } else if (silent) {
+        judge_silence(report, source);
     } else if (source->rate_unknown) {
         judge_unknown_rate(report, source);
     } else if (source->sampled) {
@@ -234,11 +390,22 @@ static void judge_source(const struct report *report, struct report_source *sour
     }
 }
 
-/* While a session runs, exports are on their way: what is missing now is no fault yet. */
+/* While a session runs, exports are on their way, and the truth is a second or two late: what differs now is
+ * no fault yet, and has no cause. */
 static void be_patient(const struct report *report, struct report_source *source) {
-    if (report_is_running(report) && source->ok == REPORT_NO) {
-        source->ok = REPORT_UNKNOWN;
+    if (!report_is_running(report) || source->ok != REPORT_NO) {
+        return;
     }
+    char packets[FORMAT_SIZE];
+    source->ok = REPORT_UNKNOWN;
+    if (source->packets == 0) {
+        snprintf(source->finding, sizeof source->finding, "%s has said nothing of any flow yet",
+                 source->title);
+        return;
+    }
+    snprintf(source->finding, sizeof source->finding,
+             "%s differs so far (packets %s): its exports and the truth are of different moments",
+             source->title, format_percent(source->packets_summary.bias, NULL, packets));
 }
 
 static void append(struct report *report, const char *text) {
@@ -275,6 +442,8 @@ void report_make_verdict(struct report *report) {
     }
     if (report->source_count == 0) {
         append(report, "no exporter has sent anything in this session");
+    } else if (!report->has_truth && report_is_running(report) && report->capture_count > 0) {
+        append(report, "the captures have no frame in the database yet");
     } else if (!report->has_truth) {
         append(report, "the session has no truth, so the sources can only be compared with each other");
     }
