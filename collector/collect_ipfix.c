@@ -18,9 +18,21 @@ struct context {
     bool malformed;
 };
 
+static bool is_zero(const uint8_t *bytes, size_t size) {
+    size_t i = 0;
+    while (i < size && bytes[i] == 0) {
+        i++;
+    }
+    return i == size;
+}
+
 static void take_record(const struct flow_record *record, void *pointer) {
     struct context *context = pointer;
     struct exporter *exporter = context->exporter;
+    if (is_zero(record->bytes.bytes, record->bytes.size)) {
+        context->malformed = true; /* a zero-filled buffer: no flow is without addresses and packets */
+        return;
+    }
     if (exporter->key.protocol == EXPORT_IPFIX &&
         dialect_see_template(&exporter->dialect, record->template)) {
         collector_dialect_settled(context->collector, exporter); /* a template that was loaded */
@@ -254,16 +266,6 @@ static size_t take_message(struct collector *collector, const struct datagram *d
     return length;
 }
 
-/* What stands behind the last message of a datagram is padding if it is zero. */
-static bool is_padding(const uint8_t *bytes, size_t size) {
-    for (size_t i = 0; i < size; i++) {
-        if (bytes[i] != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 void collector_ipfix(struct collector *collector, const struct datagram *datagram,
                      enum export_protocol protocol) {
     const uint8_t *bytes = datagram->bytes;
@@ -271,7 +273,7 @@ void collector_ipfix(struct collector *collector, const struct datagram *datagra
     while (datagram->size - done >= IPFIX_HEADER_SIZE && bytes[done] == 0 && bytes[done + 1] == 10) {
         done += take_message(collector, datagram, protocol, bytes + done, datagram->size - done);
     }
-    if (!is_padding(bytes + done, datagram->size - done)) {
+    if (!is_zero(bytes + done, datagram->size - done)) { /* else it is padding */
         collector_malformed(collector, NULL, datagram, protocol);
     }
 }

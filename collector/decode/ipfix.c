@@ -174,9 +174,11 @@ size_t ipfix_decode(const uint8_t *bytes, size_t size, const struct export_heade
     memset(counts, 0, sizeof *counts);
     size_t header_size = header->version == 9 ? NETFLOW9_HEADER_SIZE : IPFIX_HEADER_SIZE;
     size_t length = size;
+    bool lies = false;
     if (header->version == 10) {
         if (header->count < IPFIX_HEADER_SIZE || header->count > size) {
             counts->malformed++;
+            lies = true;
         } else {
             length = header->count;
         }
@@ -190,6 +192,10 @@ size_t ipfix_decode(const uint8_t *bytes, size_t size, const struct export_heade
         uint16_t id = cursor_u16(&cursor);
         size_t left = cursor_left(&cursor) - 2;
         uint16_t set_size = cursor_u16(&cursor);
+        bool foreign = lies && id > 3 && id < SET_DATA_MIN; /* the next message, most likely */
+        if (foreign) {
+            return length;
+        }
         if (set_size < SET_HEADER_SIZE) {
             counts->malformed++;
             return length;

@@ -13,5 +13,6 @@ function(nsmon_golden_test NAME)
   endif()
 endfunction()
 
+nsmon_golden_test(broken)
 nsmon_golden_test(openvswitch)
 nsmon_golden_test(exports expected.c expected_sflowtool.c expected_tshark.c)
