@@ -2,7 +2,7 @@
  *
  * FOLDER/datagram gets one file a UDP payload, for fuzz_sflow5 and fuzz_netflow5; FOLDER/sequence one a
  * capture, for fuzz_ipfix and fuzz_collector (see fuzz.h); FOLDER/packet the sampled headers' frames, for
- * fuzz_packet. */
+ * fuzz_packet; FOLDER/filter a few filters, for fuzz_filter. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,8 +58,27 @@ static void write_datagram(const struct datagram *datagram, void *context) {
     }
 }
 
+static void write_filters(const char *folder) {
+    static const char *const filters[] = {
+        "src net 10.0.0.0/8 and dst port 443",
+        "not (udp portrange 1-1024 or icmp6) && ! host 2001:db8::1",
+        "tcp src or dst port 80 or 443 or 8080",
+        "net 172.16.0.0 mask 255.240.0.0 || net 10.1",
+        "in if 3 and out if > 4 and src as 64512 and vlan and vlan 5",
+        "bytes >= 10k and packets != 7 and tos 0x10 and flags SA",
+        "exporter 192.0.2.0/24 and icmp-type 8 and ether proto 0x88cc",
+        "ip6 proto \\tcp or ip proto gre or arp or lldp or sctp or proto 89",
+        "src and dst net 2001:db8::/32",
+    };
+    for (unsigned int i = 0; i < sizeof filters / sizeof *filters; i++) {
+        FILE *file = create(folder, "filter", i);
+        fputs(filters[i], file);
+        fclose(file);
+    }
+}
+
 int main(int argc, char **argv) {
-    static const char *const kinds[] = {"", "/datagram", "/sequence", "/packet"};
+    static const char *const kinds[] = {"", "/datagram", "/sequence", "/packet", "/filter"};
     if (argc < 3) {
         fprintf(stderr, "Usage: seeds FOLDER CAPTURE...\n");
         return 2;
@@ -69,6 +88,7 @@ int main(int argc, char **argv) {
         snprintf(path, sizeof path, "%s%s", argv[1], kinds[i]);
         mkdir(path, 0755);
     }
+    write_filters(argv[1]);
     struct writing writing = {.folder = argv[1]};
     for (int i = 2; i < argc; i++) {
         writing.sequence = create(argv[1], "sequence", (unsigned int)i);
