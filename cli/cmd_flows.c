@@ -207,6 +207,7 @@ static int read_and_write(const struct read_options *options, struct flows_reque
         return say_failed(&error);
     }
     struct flows_totals totals;
+    read_output_begin(out);
     int rc = flows_write(reader, request, out, &totals, &error);
     int close_rc = read_output_close(options, out, rc == 0 ? &error : NULL);
     if (rc == 0 && close_rc == 0) {

@@ -1,4 +1,5 @@
 /* nsmon: finds the subcommand in a table and runs it. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,6 +28,7 @@ static void print_help(FILE *out) {
 }
 
 int main(int argc, char *argv[]) {
+    signal(SIGCHLD, SIG_DFL); /* a caller that ignores it would have us never learn how a child ended */
     if (argc < 2) {
         print_help(stderr);
         return EXIT_USAGE;
