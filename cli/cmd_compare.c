@@ -33,7 +33,12 @@ static void print_help(void) {
 static int take_names(int argc, char *argv[], const char *names[], size_t *count, struct error *error) {
     *count = 0;
     for (int i = optind; i < argc; i++) {
-        if (strcmp(argv[i], "vs") == 0 && i > optind && i + 1 < argc) {
+        if (strcmp(argv[i], "vs") == 0) {
+            if (i == optind || i + 1 == argc) {
+                return error_set(error, -EINVAL,
+                                 "a source is missing %s 'vs': write 'nsmon compare sflow vs netflow'",
+                                 i == optind ? "before" : "after");
+            }
             continue;
         }
         if (!report_source_name(argv[i], NULL)) {
