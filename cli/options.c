@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cli/command.h"
@@ -133,6 +134,15 @@ int read_output_close(const struct read_options *options, FILE *out, struct erro
     return 0;
 }
 
+/* The columns of the terminal at standard output, at most what is easy to read; 0 if there is none. */
+static size_t terminal_columns(void) {
+    struct winsize size = {0};
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
+        return 0;
+    }
+    return size.ws_col < REPORT_COLUMNS ? size.ws_col : REPORT_COLUMNS;
+}
+
 /* Writes 'report' to 'out' as 'options' say. */
 static int write_report(const struct read_options *options, const struct report *report, bool whole_story,
                         FILE *out, struct error *error) {
@@ -140,6 +150,7 @@ static int write_report(const struct read_options *options, const struct report 
     const struct report_style style = {
         .colour = out == stdout && isatty(STDOUT_FILENO) && (no_colour == NULL || no_colour[0] == '\0'),
         .whole_story = whole_story,
+        .columns = out == stdout ? terminal_columns() : 0,
         .top = options->top != READ_TOP_DEFAULT                ? options->top
                : whole_story || options->format == REPORT_HTML ? 20
                                                                : 5,

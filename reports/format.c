@@ -107,6 +107,17 @@ const char *format_interval(const struct stats_interval *interval, char text[FOR
     return text;
 }
 
+const char *format_byte_interval(const struct stats_interval *interval, char text[FORMAT_SIZE]) {
+    char low[FORMAT_SIZE];
+    char high[FORMAT_SIZE];
+    format_interval(interval, text);
+    if (strlen(text) > FORMAT_INTERVAL_WIDTH && isfinite(interval->high) && interval->low != interval->high) {
+        snprintf(text, FORMAT_SIZE, "%.29s..%.29s", format_bytes(interval->low, low),
+                 format_bytes(interval->high, high));
+    }
+    return text;
+}
+
 double format_difference(uint64_t estimate, uint64_t truth) {
     return truth == 0 ? NAN : ((double)estimate - (double)truth) / (double)truth;
 }
@@ -119,18 +130,25 @@ const char *format_decade(const struct report_decade *decade, char text[FORMAT_S
     return text;
 }
 
+const char *format_decade_low(const struct report_decade *decade, char text[FORMAT_SIZE]) {
+    char low[FORMAT_SIZE];
+    snprintf(text, FORMAT_SIZE, "from %.29s", format_count((uint64_t)decade->low, low));
+    return text;
+}
+
 const char *format_answer(enum report_answer answer) {
     return answer == REPORT_YES ? "yes" : answer == REPORT_NO ? "no" : "unknown";
 }
 
 const char *format_no_truth(const struct report *report) {
+    bool running = strcmp(report->session.state, "running") == 0;
+    bool captured = strcmp(report->session.kind, "lab") == 0;
     for (size_t i = 0; i < report->capture_count; i++) {
-        if (report->captures[i].is_station) {
-            return strcmp(report->session.state, "running") == 0 ? "the captures have seen no frame yet"
-                                                                 : "the captures saw no frame";
-        }
+        captured = captured || report->captures[i].is_station;
     }
-    return "no capture at a tap";
+    return !captured ? "no capture at a tap"
+           : running ? "no frame in the database yet"
+                     : "the captures saw no frame";
 }
 
 const char *format_truth_rule(const struct report *report) {

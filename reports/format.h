@@ -36,11 +36,18 @@ const char *format_ms(double ns, char text[FORMAT_SIZE]);
 /* "1,234..5,678"; one number for a point; ".." without an end where nothing bounds it. */
 const char *format_interval(const struct stats_interval *interval, char text[FORMAT_SIZE]);
 
+/* The same of bytes; "123 MB..145 MB" where it would be wider than FORMAT_INTERVAL_WIDTH. */
+const char *format_byte_interval(const struct stats_interval *interval, char text[FORMAT_SIZE]);
+#define FORMAT_INTERVAL_WIDTH 22
+
 /* (estimate - truth) / truth, NAN when the truth is 0. */
 double format_difference(uint64_t estimate, uint64_t truth);
 
 /* "1 to 9", "10 to 99" ... */
 const char *format_decade(const struct report_decade *decade, char text[FORMAT_SIZE]);
+
+/* "from 1", "from 10" ..., where there is little room. */
+const char *format_decade_low(const struct report_decade *decade, char text[FORMAT_SIZE]);
 
 /* yes, no, unknown. */
 const char *format_answer(enum report_answer answer);

@@ -88,8 +88,9 @@ static void add_taps(struct report *report) {
 
 /* The endpoints' own counts, one a direction. */
 struct endpoints {
-    bool any;
-    uint64_t sent_packets, received_packets, sent_bytes, received_bytes;
+    bool udp, tcp;
+    uint64_t sent_packets, received_packets, sent_bytes, received_bytes; /* of UDP */
+    uint64_t tcp_sent_bytes, tcp_received_bytes;
     uint64_t tap_out, tap_in; /* frames of the same UDP flows */
 };
 
@@ -117,10 +118,14 @@ static int take_traffic(const struct read_traffic_flow *flow, void *context) {
     traffic->udp_reordered += known(flow->reordered);
     const struct report_flow *seen = report_flow_find(&pass->report->flows, flow->flow_id);
     struct endpoints *ends = &pass->of[seen != NULL && seen->station == 2];
-    ends->any = true;
-    ends->sent_bytes = report_add(ends->sent_bytes, known(flow->sent_bytes));
-    ends->received_bytes = report_add(ends->received_bytes, known(flow->received_bytes));
-    if (flow->sent_packets != READ_NULL) {
+    bool udp = flow->sent_packets != READ_NULL;
+    uint64_t *sent = udp ? &ends->sent_bytes : &ends->tcp_sent_bytes;
+    uint64_t *received = udp ? &ends->received_bytes : &ends->tcp_received_bytes;
+    *sent = report_add(*sent, known(flow->sent_bytes));
+    *received = report_add(*received, known(flow->received_bytes));
+    ends->udp = ends->udp || udp;
+    ends->tcp = ends->tcp || !udp;
+    if (udp) {
         ends->sent_packets += known(flow->sent_packets);
         ends->received_packets += known(flow->received_packets);
         ends->tap_out += seen == NULL ? 0 : seen->out_packets;
@@ -214,17 +219,23 @@ void report_find_losses(struct report_ledger *ledger) {
 }
 
 static void add_endpoints(struct report *report, const struct endpoint_pass *pass) {
-    static const char who[] = "nsmon's endpoints: UDP datagrams; payload of UDP and TCP";
+    static const char udp[] = "nsmon's endpoints: UDP datagrams and payload";
+    static const char tcp[] = "nsmon's endpoints: payload of TCP";
     for (int i = 0; i < 2; i++) {
         const struct endpoints *ends = &pass->of[i];
         const char *direction = direction_from(i + 1);
-        if (!ends->any) {
+        if (ends->tcp) {
+            add_stage(&report->ledger, "sent", direction, READ_NULL, signed_count(ends->tcp_sent_bytes), tcp);
+            add_stage(&report->ledger, "received", direction, READ_NULL,
+                      signed_count(ends->tcp_received_bytes), tcp);
+        }
+        if (!ends->udp) {
             continue;
         }
         add_stage(&report->ledger, "sent", direction, signed_count(ends->sent_packets),
-                  signed_count(ends->sent_bytes), who);
+                  signed_count(ends->sent_bytes), udp);
         add_stage(&report->ledger, "received", direction, signed_count(ends->received_packets),
-                  signed_count(ends->received_bytes), who);
+                  signed_count(ends->received_bytes), udp);
         if (report->capture_count > 0) {
             add_loss(&report->ledger, direction, "sent", "tap_out",
                      signed_count(ends->sent_packets) - signed_count(ends->tap_out),

@@ -11,9 +11,13 @@ enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_CSV, REPORT_HTML };
 /* The format 'name' (text, json, csv, html).  Returns false for another. */
 bool report_format_parse(const char *name, enum report_format *format);
 
+/* Where nobody says how wide. */
+#define REPORT_COLUMNS 100
+
 struct report_style {
     bool colour;      /* text: ANSI colours, for a terminal */
     bool whole_story; /* text: also exporters, captures, traffic and series, not the comparison alone */
+    size_t columns;   /* text: how wide, at least 80; 0: REPORT_COLUMNS */
     size_t top;       /* text, html: how many of the largest flows are listed */
 };
 

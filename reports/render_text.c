@@ -1,4 +1,4 @@
-/* The report for a terminal: short, aligned, at most 100 columns. */
+/* The report for a terminal: short, aligned, as wide as the style says. */
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
@@ -8,14 +8,16 @@
 #include "reports/render.h"
 #include "reports/source_table.h"
 
-#define COLUMNS      100
-#define LABEL_COLUMN 30
-#define CELL_COLUMN  22
+#define COLUMNS_LEAST 80
+#define LABEL_COLUMN  30
+#define CELL_COLUMN   22
+#define SOURCE_COLUMN 15
 
 struct page {
     const struct report *report;
     const struct report_style *style;
     FILE *out;
+    size_t columns;
 };
 
 /* Writes 'text', which may come from users or from the wire, without control characters. */
@@ -28,10 +30,11 @@ static void put_safe(FILE *out, const char *text) {
 
 /* Writes 'text' broken at blanks, every line after the first moved in by 'indent'; 'at' columns are used
  * already. */
-static void put_wrapped(FILE *out, const char *text, size_t indent, size_t at) {
+static void put_wrapped(const struct page *page, const char *text, size_t indent, size_t at) {
+    FILE *out = page->out;
     while (*text != '\0') {
         size_t word = strcspn(text, " ");
-        if (at > indent && at + 1 + word > COLUMNS) {
+        if (at > indent && at + 1 + word > page->columns) {
             fprintf(out, "\n%*s", (int)indent, "");
             at = indent;
         } else if (at > indent) {
@@ -59,7 +62,7 @@ static void put_notes(const struct page *page, const char *who, const struct rep
         char line[480];
         snprintf(line, sizeof line, "%s%s%s", who, who[0] != '\0' ? ": " : "", notes->notes[i].text);
         fputs("  - ", page->out);
-        put_wrapped(page->out, line, 4, 4);
+        put_wrapped(page, line, 4, 4);
     }
 }
 
@@ -92,7 +95,7 @@ static void put_verdict(const struct page *page) {
     const char *word = words[report->ok];
     fprintf(page->out, "\n%s%s%s  ", page->style->colour ? colours[report->ok] : "", word,
             page->style->colour ? "\033[0m" : "");
-    put_wrapped(page->out, report->verdict, strlen(word) + 2, strlen(word) + 2);
+    put_wrapped(page, report->verdict, strlen(word) + 2, strlen(word) + 2);
 }
 
 static void put_truth(const struct page *page) {
@@ -104,21 +107,24 @@ static void put_truth(const struct page *page) {
         fprintf(page->out, "\nTruth: none in this session (%s)\n", format_no_truth(report));
         return;
     }
-    fprintf(page->out, "\nTruth: %llu flows, %s packets, %s (%s bytes of layer 2), %s%s\n",
-            (unsigned long long)report->truth_flows, format_count(report->truth_packets, packets),
-            format_bytes((double)report->truth_bytes, bytes), format_count(report->truth_bytes, exact),
-            format_truth_rule(report),
-            !report->truth_complete   ? ", INCOMPLETE"
-            : report->truth_uncertain ? ", uncertain"
-                                      : "");
+    char line[320];
+    snprintf(line, sizeof line, "Truth: %llu flow%s, %s packets, %s (%s bytes of layer 2), %s%s",
+             (unsigned long long)report->truth_flows, report->truth_flows == 1 ? "" : "s",
+             format_count(report->truth_packets, packets), format_bytes((double)report->truth_bytes, bytes),
+             format_count(report->truth_bytes, exact), format_truth_rule(report),
+             !report->truth_complete   ? ", INCOMPLETE"
+             : report->truth_uncertain ? ", uncertain"
+                                       : "");
+    fputc('\n', page->out);
+    put_wrapped(page, line, 0, 0);
 }
 
 /* ---- the table of sources ---- */
 
-/* Up to three sources stand side by side; more go into another table. */
+/* As many sources as fit stand side by side; more go into another table. */
 static void put_sources(const struct page *page) {
     const struct report *report = page->report;
-    const size_t at_once = 3;
+    const size_t at_once = (page->columns - LABEL_COLUMN) / (CELL_COLUMN + 1);
     for (size_t first = 0; first < report->source_count; first += at_once) {
         size_t last = first + at_once < report->source_count ? first + at_once : report->source_count;
         fprintf(page->out, "\n%*s", LABEL_COLUMN, "");
@@ -163,7 +169,7 @@ static void put_pairs(const struct page *page) {
             snprintf(line + used, sizeof line - used, "; the intervals of %llu flows have nothing in common",
                      (unsigned long long)pair->apart);
         }
-        put_wrapped(page->out, line, 0, 0);
+        put_wrapped(page, line, 0, 0);
     }
 }
 
@@ -171,12 +177,14 @@ static void put_pairs(const struct page *page) {
 
 static void put_decades(const struct page *page) {
     const struct report *report = page->report;
+    const bool narrow = page->columns < 87;
+    const int size_column = narrow ? 14 : 22;
     if (!report->has_truth || report->source_count == 0) {
         return;
     }
     heading(page, "By true size of the flow, in packets");
-    fprintf(page->out, "%-22s %-20s %6s %6s %10s %10s %10s %9s\n", "size", "source", "flows", "seen",
-            "weighted", "ARE", "covered", "expected");
+    fprintf(page->out, "%-*s %-*s %6s %6s %8s %8s %8s %8s\n", size_column, "size", SOURCE_COLUMN, "source",
+            "flows", "seen", "weighted", "ARE", "covered", "expected");
     for (size_t decade = 0; decade < REPORT_DECADES; decade++) {
         bool first = true;
         for (size_t i = 0; i < report->source_count; i++) {
@@ -186,9 +194,12 @@ static void put_decades(const struct page *page) {
             if (row->flows == 0) {
                 continue;
             }
-            fprintf(page->out, "%-22s %-20.20s %6llu %6llu %10s %10s %10s %9s\n",
-                    first ? format_decade(row, size) : "", report->sources[i].title,
-                    (unsigned long long)row->flows, (unsigned long long)row->packets.seen,
+            fprintf(page->out, "%-*s %-*.*s %6llu %6llu %8s %8s %8s %8s\n", size_column,
+                    !first   ? ""
+                    : narrow ? format_decade_low(row, size)
+                             : format_decade(row, size),
+                    SOURCE_COLUMN, SOURCE_COLUMN, report->sources[i].title, (unsigned long long)row->flows,
+                    (unsigned long long)row->packets.seen,
                     format_share(row->packets.weighted_error, cells[0]),
                     format_share(row->packets.are, cells[1]), format_share(row->packets.coverage, cells[2]),
                     format_share(row->packets.expected_coverage, cells[3]));
@@ -197,27 +208,36 @@ static void put_decades(const struct page *page) {
     }
 }
 
+/* What one source says of packets or of bytes: estimate, error, interval, and whether the truth is in that.
+ */
+static void put_figure(const struct page *page, const char *who, const char *what, uint64_t estimate,
+                       uint64_t truth, const struct stats_interval *interval, const char *judged) {
+    char cells[3][FORMAT_SIZE];
+    bool known = page->report->has_truth;
+    fprintf(page->out, "  %-*.*s %-7s %14s %8s %21s %s\n", SOURCE_COLUMN, SOURCE_COLUMN, who, what,
+            format_count(estimate, cells[0]),
+            known ? format_percent(format_difference(estimate, truth), "exact", cells[1]) : "",
+            format_byte_interval(interval, cells[2]), judged);
+}
+
 static void put_estimate(const struct page *page, const struct report_flow *flow, size_t number) {
     const struct report *report = page->report;
     const struct report_estimate *estimate = &flow->estimates[number];
-    char cells[5][FORMAT_SIZE];
+    const char *title = report->sources[number].title;
     if (!estimate->visible) {
-        fprintf(page->out, "  %-18.18s %13s  can't see it\n", report->sources[number].title, "-");
+        fprintf(page->out, "  %-*.*s can't see it\n", SOURCE_COLUMN, SOURCE_COLUMN, title);
         return;
     }
-    bool truth = report->has_truth;
-    bool judged = truth && report_has_interval(estimate);
-    fprintf(
-        page->out, "  %-18.18s %13s %8s  %-19s %-7s %15s %8s\n", report->sources[number].title,
-        format_count(estimate->packets, cells[0]),
-        truth ? format_percent(format_difference(estimate->packets, flow->packets), "exact", cells[1]) : "",
-        format_interval(&estimate->packets_ci, cells[2]),
-        !judged            ? ""
-        : estimate->within ? "within"
-                           : "OUTSIDE",
-        format_count(estimate->bytes, cells[3]),
-        truth ? format_percent(format_difference(estimate->bytes, estimate->truth_bytes), "exact", cells[4])
-              : "");
+    bool judged = report->has_truth && report_has_interval(estimate);
+    bool claimed = !report->sources[number].sampled || estimate->samples >= STATS_BYTES_MIN_SAMPLES;
+    put_figure(page, title, "packets", estimate->packets, flow->packets, &estimate->packets_ci,
+               !judged            ? ""
+               : estimate->within ? "within"
+                                  : "OUTSIDE");
+    put_figure(page, "", "bytes", estimate->bytes, estimate->truth_bytes, &estimate->bytes_ci,
+               !judged || !claimed      ? ""
+               : estimate->bytes_within ? "within"
+                                        : "OUTSIDE");
 }
 
 static void put_flows(const struct page *page) {
@@ -229,17 +249,17 @@ static void put_flows(const struct page *page) {
     char line[FORMAT_SIZE];
     snprintf(line, sizeof line, "The %zu largest of %zu flows", shown, report->flows.count);
     heading(page, line);
-    fprintf(page->out, "  %-18s %13s %8s  %-19s %-7s %15s %8s\n", "", "packets", "error", "95 % interval",
-            "truth is", "bytes", "error");
+    fprintf(page->out, "  %-*s %-7s %14s %8s %21s %s\n", SOURCE_COLUMN, "", "", "estimate", "error",
+            "95 % interval", "truth is");
     for (size_t i = 0; i < shown; i++) {
         const struct report_flow *flow = &report->flows.flows[i];
         char key[FLOW_KEY_TEXT_SIZE];
         char packets[FORMAT_SIZE];
         char bytes[FORMAT_SIZE];
-        fprintf(page->out, "%s\n", flow_key_format(&flow->key, key));
+        put_wrapped(page, flow_key_format(&flow->key, key), 0, 0);
         if (report->has_truth) {
-            fprintf(page->out, "  %-18s %13s %8s  %-19s %-7s %15s\n", "truth",
-                    format_count(flow->packets, packets), "", "", "", format_count(flow->bytes, bytes));
+            fprintf(page->out, "  %-*s packets %14s, bytes %s\n", SOURCE_COLUMN, "truth",
+                    format_count(flow->packets, packets), format_count(flow->bytes, bytes));
         }
         for (size_t s = 0; s < report->source_count; s++) {
             put_estimate(page, flow, s);
@@ -256,19 +276,19 @@ static void put_ledger(const struct page *page) {
         return;
     }
     heading(page, "Ledger: what each stage counted");
-    fprintf(page->out, "%-10s %-16s %15s %19s  %s\n", "direction", "stage", "packets", "bytes", "counted by");
+    fprintf(page->out, "%-9s %-14s %11s %14s  %s\n", "direction", "stage", "packets", "bytes", "counted by");
     for (size_t i = 0; i < ledger->stage_count; i++) {
         const struct report_stage *stage = &ledger->stages[i];
         char packets[FORMAT_SIZE];
         char bytes[FORMAT_SIZE];
         bool first = i == 0 || strcmp(stage->direction, ledger->stages[i - 1].direction) != 0;
-        fprintf(page->out, "%-10.10s %-16.16s %15s %19s  ", first ? stage->direction : "", stage->stage,
+        fprintf(page->out, "%-9.9s %-14.14s %11s %14s  ", first ? stage->direction : "", stage->stage,
                 format_known(stage->packets, packets), format_known(stage->bytes, bytes));
-        put_wrapped(page->out, stage->source, 64, 64);
+        put_wrapped(page, stage->source, 53, 53);
     }
     for (size_t i = 0; i < ledger->loss_count; i++) {
         fputs("  - ", page->out);
-        put_wrapped(page->out, ledger->losses[i].text, 4, 4);
+        put_wrapped(page, ledger->losses[i].text, 4, 4);
     }
     if (ledger->loss_count == 0 && !running) {
         fputs("  - nothing was lost between two stages that were counted\n", page->out);
@@ -297,15 +317,17 @@ static void put_exporters(const struct page *page) {
             (long long)exporter->restarts, (long long)exporter->unknown_templates,
             (long long)exporter->malformed);
         fputs("  - ", page->out);
-        put_wrapped(page->out, line, 4, 4);
+        put_wrapped(page, line, 4, 4);
     }
     if (report->has_collector) {
-        fprintf(
-            page->out,
-            "  - collector: %lld datagrams, %lld dropped by the kernel, %lld rows by a full queue, %lld not "
-            "recognised\n",
-            (long long)report->collector.datagrams, (long long)report->collector.kernel_drops,
-            (long long)report->collector.queue_drops, (long long)report->collector.unrecognised);
+        char line[320];
+        snprintf(line, sizeof line,
+                 "collector: %lld datagrams, %lld dropped by the kernel, %lld rows by a full queue, %lld not "
+                 "recognised",
+                 (long long)report->collector.datagrams, (long long)report->collector.kernel_drops,
+                 (long long)report->collector.queue_drops, (long long)report->collector.unrecognised);
+        fputs("  - ", page->out);
+        put_wrapped(page, line, 4, 4);
     }
 }
 
@@ -324,19 +346,26 @@ static void put_captures(const struct page *page) {
     const struct report_traffic *traffic = &report->traffic;
     if (traffic->flows > 0) {
         heading(page, "Traffic of nsmon's own endpoints");
-        fprintf(
-            page->out,
-            "  - profile %s: %llu flows, %llu failed; UDP datagrams sent %llu, received %llu, lost %llu,\n"
-            "    duplicated %llu, reordered %llu\n",
-            traffic->profile, (unsigned long long)traffic->flows, (unsigned long long)traffic->failed,
-            (unsigned long long)traffic->udp_sent, (unsigned long long)traffic->udp_received,
-            (unsigned long long)traffic->udp_lost, (unsigned long long)traffic->udp_duplicated,
-            (unsigned long long)traffic->udp_reordered);
+        char line[480];
+        snprintf(line, sizeof line,
+                 "profile %s: %llu flows, %llu failed; UDP datagrams sent %llu, received %llu, lost %llu, "
+                 "duplicated %llu, reordered %llu",
+                 traffic->profile, (unsigned long long)traffic->flows, (unsigned long long)traffic->failed,
+                 (unsigned long long)traffic->udp_sent, (unsigned long long)traffic->udp_received,
+                 (unsigned long long)traffic->udp_lost, (unsigned long long)traffic->udp_duplicated,
+                 (unsigned long long)traffic->udp_reordered);
+        fputs("  - ", page->out);
+        put_wrapped(page, line, 4, 4);
     }
 }
 
 int report_render_text(const struct report *report, const struct report_style *style, FILE *out) {
-    const struct page page = {.report = report, .style = style, .out = out};
+    const struct page page = {.report = report,
+                              .style = style,
+                              .out = out,
+                              .columns = style->columns == 0              ? REPORT_COLUMNS
+                                         : style->columns < COLUMNS_LEAST ? COLUMNS_LEAST
+                                                                          : style->columns};
     put_head(&page);
     put_verdict(&page);
     put_truth(&page);
@@ -350,5 +379,7 @@ int report_render_text(const struct report *report, const struct report_style *s
         put_captures(&page);
     }
     put_notes(&page, "", &report->notes);
+    /* On a terminal the first lines are out of sight by now. */
+    put_verdict(&page);
     return 0;
 }

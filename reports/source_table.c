@@ -30,7 +30,7 @@ CELL(cell_bytes) {
 }
 CELL(cell_bytes_ci) {
     (void)report;
-    return format_interval(&source->bytes_ci, text);
+    return format_byte_interval(&source->bytes_ci, text);
 }
 CELL(cell_bias) {
     (void)report;
@@ -171,7 +171,7 @@ static const struct {
     {"sum of z^2 (99 % range)", cell_chi},
     {"samples (expected)", cell_samples},
     {"  z (-3 to 3)", cell_samples_z},
-    {"flows of one size of frame ok", cell_sizes},
+    {"flows of one frame size right", cell_sizes},
     {"flows seen (expected)", cell_seen},
     {"flows the truth lacks", cell_extra},
     {"first known after p50, p95", cell_detection},

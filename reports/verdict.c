@@ -428,7 +428,8 @@ static void note_confirmation(struct report *report) {
 }
 
 void report_make_verdict(struct report *report) {
-    report->ok = report->source_count == 0 ? REPORT_UNKNOWN : REPORT_YES;
+    size_t idle = 0;
+    report->ok = REPORT_YES;
     for (size_t i = 0; i < report->source_count; i++) {
         struct report_source *source = &report->sources[i];
         judge_source(report, source);
@@ -436,14 +437,19 @@ void report_make_verdict(struct report *report) {
         append(report, source->finding);
         if (source->ok == REPORT_NO) {
             report->ok = REPORT_NO;
+        } else if (report->has_truth && source->seeable_packets == 0 && source->packets == 0) {
+            idle++; /* it had nothing to see and said nothing: no doubt, and no proof */
         } else if (source->ok == REPORT_UNKNOWN && report->ok == REPORT_YES) {
             report->ok = REPORT_UNKNOWN;
         }
     }
+    if (report->ok == REPORT_YES && idle == report->source_count) {
+        report->ok = REPORT_UNKNOWN;
+    }
     if (report->source_count == 0) {
         append(report, "no exporter has sent anything in this session");
-    } else if (!report->has_truth && report_is_running(report) && report->capture_count > 0) {
-        append(report, "the captures have no frame in the database yet");
+    } else if (!report->has_truth && report_is_running(report)) {
+        append(report, "no frame of the captures is in the database yet");
     } else if (!report->has_truth) {
         append(report, "the session has no truth, so the sources can only be compared with each other");
     }

@@ -454,17 +454,58 @@ static void text_json_and_csv_are_the_golden_ones(void **state) {
     testing_release(report);
 }
 
-static void text_fits_100_columns(void **state) {
+static void text_fits_the_columns_that_there_are(void **state) {
     (void)state;
-    struct report *report =
-        testing_compare(&(struct fixture_settings){.label = "demo", .rate = 64, .switch_loss = 50});
+    struct report *report = testing_compare(
+        &(struct fixture_settings){.label = "demo", .rate = 64, .flow_scale = 9, .switch_loss = 50});
+    for (size_t columns = 80; columns <= 100; columns += 20) {
+        char *text = NULL;
+        size_t size = 0;
+        FILE *out = open_memstream(&text, &size);
+        assert_non_null(out);
+        const struct report_style style = {.top = 20, .whole_story = true, .columns = columns};
+        assert_int_equal(report_render(report, REPORT_TEXT, &style, out, NULL), 0);
+        fclose(out);
+        for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+            if (strlen(line) > columns) {
+                fail_msg("longer than %zu columns: %s", columns, line);
+            }
+        }
+        free(text);
+    }
+    testing_release(report);
+}
+
+static void text_ends_with_the_verdict(void **state) {
+    (void)state;
+    struct report *report = testing_compare(&(struct fixture_settings){.rate = 64});
     char *text = render(report, REPORT_TEXT);
-    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        if (strlen(line) > 100) {
-            fail_msg("longer than 100 columns: %s", line);
+    char *last = NULL;
+    for (char *at = text; (at = strstr(at, "\nOK  sFlow")) != NULL; at++) {
+        last = at;
+    }
+    assert_non_null(last);
+    assert_null(strstr(last, "\n\n"));
+    assert_true(last > text + strlen(text) / 2);
+    free(text);
+    testing_release(report);
+}
+
+static void what_endpoints_sent_by_udp_and_tcp_are_two_rows(void **state) {
+    (void)state;
+    struct report *report = testing_compare(&(struct fixture_settings){.rate = 64});
+    int64_t bytes = 0;
+    size_t rows = 0;
+    for (size_t i = 0; i < report->ledger.stage_count; i++) {
+        const struct report_stage *stage = &report->ledger.stages[i];
+        if (strcmp(stage->stage, "sent") == 0) {
+            rows++;
+            bytes += stage->bytes;
+            assert_true((stage->packets == READ_NULL) == (strstr(stage->source, "TCP") != NULL));
         }
     }
-    free(text);
+    assert_int_equal(rows, 4);
+    assert_int_equal(bytes, report->traffic.sent_bytes);
     testing_release(report);
 }
 
@@ -555,7 +596,9 @@ int main(void) {
         cmocka_unit_test(ledger_skips_stages_that_nobody_counted),
         cmocka_unit_test(more_than_went_in_is_not_called_a_loss),
         cmocka_unit_test(text_json_and_csv_are_the_golden_ones),
-        cmocka_unit_test(text_fits_100_columns),
+        cmocka_unit_test(text_fits_the_columns_that_there_are),
+        cmocka_unit_test(text_ends_with_the_verdict),
+        cmocka_unit_test(what_endpoints_sent_by_udp_and_tcp_are_two_rows),
         cmocka_unit_test(json_has_what_was_promised_and_no_nan),
         cmocka_unit_test(a_hostile_label_stays_text_in_every_format),
     };

@@ -115,6 +115,18 @@ static void silence_that_chance_does_not_allow_is_a_fault(void **state) {
     found_out(SHORT "DELETE FROM flow_record", NETFLOW, "said nothing of any flow");
 }
 
+static void a_source_without_traffic_to_see_leaves_the_others_their_verdict(void **state) {
+    (void)state;
+    struct report *report = compare_after(SETTINGS "DELETE FROM truth WHERE flow_id % 3 <> 0;"
+                                                   "DELETE FROM sflow_sample WHERE flow_id % 3 <> 0;"
+                                                   "DELETE FROM flow_record WHERE flow_id % 3 <> 0 OR "
+                                                   "exporter_id = 11; DELETE FROM stage");
+    testing_says(report->sources[NETFLOW].finding, "no traffic that it can see");
+    assert_int_equal(report->sources[SFLOW].ok, REPORT_YES);
+    assert_int_equal(report->ok, REPORT_YES);
+    testing_release(report);
+}
+
 static void silence_of_an_unknown_rate_is_undecided(void **state) {
     (void)state;
     judged("DELETE FROM sflow_sample; UPDATE exporter SET sampling_rate = NULL;", SFLOW, REPORT_UNKNOWN,
@@ -289,7 +301,7 @@ static void while_it_runs_no_cause_is_given(void **state) {
 static void in_its_first_second_a_session_has_captures(void **state) {
     (void)state;
     struct report *report = compare_after("UPDATE session SET state = 'running', window_end_ns = NULL;"
-                                          "DELETE FROM truth");
+                                          "DELETE FROM truth; DELETE FROM capture");
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
@@ -308,6 +320,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_short_session_without_samples_is_ok),
         cmocka_unit_test(silence_that_chance_does_not_allow_is_a_fault),
+        cmocka_unit_test(a_source_without_traffic_to_see_leaves_the_others_their_verdict),
         cmocka_unit_test(silence_of_an_unknown_rate_is_undecided),
         cmocka_unit_test(no_format_of_an_empty_session_has_a_nan),
         cmocka_unit_test(another_byte_layer_of_a_sampled_source_is_named),
