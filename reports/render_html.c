@@ -22,6 +22,9 @@ extern const unsigned long report_page_js_size;
 /* More points than this make a chart neither clearer nor faster. */
 #define CHART_FLOWS 2000
 
+/* So many bins of the rate over time stand on paper; report.css hides the others. */
+#define PAPER_BINS 60
+
 static void put_notes(FILE *out, const struct report_notes *notes) {
     if (notes->count == 0) {
         return;
@@ -130,7 +133,9 @@ static void put_sources(const struct report *report, FILE *out) {
     if (report->source_count == 0) {
         return;
     }
-    fputs("<h2>Each source against what it can see of the truth</h2>\n<table><thead><tr><th></th>", out);
+    fputs("<h2>Each source against what it can see of the truth</h2>\n<table "
+          "class=\"whole\"><thead><tr><th></th>",
+          out);
     for (size_t i = 0; i < report->source_count; i++) {
         fputs("<th>", out);
         html_text(out, report->sources[i].title);
@@ -173,50 +178,68 @@ static void end_pair(FILE *out) {
 
 /* ---- the tables ---- */
 
-static void put_estimate(const struct report *report, const struct report_flow *flow, size_t number,
-                         FILE *out) {
-    const struct report_estimate *estimate = &flow->estimates[number];
+/* What one source says of packets or of bytes; 'outside': the truth is not in the interval. */
+static void put_figure(const struct report *report, const char *who, const char *what, uint64_t estimate,
+                       uint64_t truth, const struct stats_interval *interval, bool outside, FILE *out) {
     char text[FORMAT_SIZE];
     fputs("<tr>", out);
-    html_cell(out, "sub", report->sources[number].title);
-    if (!estimate->visible) {
-        fputs("<td colspan=\"4\" class=\"soft\">can't see it</td></tr>\n", out);
-        return;
-    }
-    html_cell(out, NULL, format_count(estimate->packets, text));
-    html_cell(out, report->has_truth && report_has_interval(estimate) && !estimate->within ? "outside" : NULL,
-              report->has_truth
-                  ? format_percent(format_difference(estimate->packets, flow->packets), "exact", text)
-                  : "");
-    html_cell(out, NULL, format_interval(&estimate->packets_ci, text));
-    html_cell(out, NULL, format_count(estimate->bytes, text));
+    html_cell(out, "sub", who);
+    html_cell(out, "name", what);
+    html_cell(out, NULL, format_count(estimate, text));
+    html_cell(out, outside ? "outside" : NULL,
+              report->has_truth ? format_percent(format_difference(estimate, truth), "exact", text) : "");
+    html_cell(out, NULL, format_interval(interval, text));
     fputs("</tr>\n", out);
 }
 
+static void put_estimate(const struct report *report, const struct report_flow *flow, size_t number,
+                         FILE *out) {
+    const struct report_estimate *estimate = &flow->estimates[number];
+    const struct report_source *source = &report->sources[number];
+    if (!estimate->visible) {
+        fputs("<tr>", out);
+        html_cell(out, "sub", source->title);
+        fputs("<td colspan=\"4\" class=\"soft\">can't see it</td></tr>\n", out);
+        return;
+    }
+    bool judged = report->has_truth && report_has_interval(estimate);
+    bool claimed = !source->sampled || estimate->samples >= STATS_BYTES_MIN_SAMPLES;
+    put_figure(report, source->title, "packets", estimate->packets, flow->packets, &estimate->packets_ci,
+               judged && !estimate->within, out);
+    put_figure(report, "", "bytes", estimate->bytes, estimate->truth_bytes, &estimate->bytes_ci,
+               judged && claimed && !estimate->bytes_within, out);
+}
+
+static void put_true_figure(const char *who, const char *what, uint64_t value, FILE *out) {
+    char text[FORMAT_SIZE];
+    fputs("<tr>", out);
+    html_cell(out, "sub", who);
+    html_cell(out, "name", what);
+    html_cell(out, NULL, format_count(value, text));
+    fputs("<td></td><td></td></tr>\n", out);
+}
+
+/* A flow is a body of its own, so that no page ends within it. */
 static void put_flows(const struct report *report, size_t top, FILE *out) {
-    fputs("<table class=\"long\"><thead><tr><th>flow</th><th>packets</th><th>error</th><th>95 % "
-          "interval</th><th>bytes</th></tr></thead>"
-          "<tbody>\n",
+    fputs("<table class=\"flows\"><thead><tr><th>flow</th><th class=\"name\"></th><th>estimate</th>"
+          "<th>error</th><th>95 % interval</th></tr></thead>\n",
           out);
     for (size_t i = 0; i < report->flows.count && i < top; i++) {
         const struct report_flow *flow = &report->flows.flows[i];
         char key[FLOW_KEY_TEXT_SIZE];
-        char text[FORMAT_SIZE];
-        fputs("<tr class=\"flow\"><td colspan=\"5\">", out);
+        fputs("<tbody><tr class=\"flow\"><td colspan=\"5\">", out);
         html_text(out, flow_key_format(&flow->key, key));
         fputs("</td></tr>\n", out);
         if (report->has_truth) {
-            fputs("<tr><td class=\"sub\">truth</td>", out);
-            html_cell(out, NULL, format_count(flow->packets, text));
-            fputs("<td></td><td></td>", out);
-            html_cell(out, NULL, format_count(flow->bytes, text));
-            fputs("</tr>\n", out);
+            put_true_figure("truth", "packets", flow->packets, out);
+            put_true_figure("", "bytes", flow->bytes, out);
         }
         for (size_t s = 0; s < report->source_count; s++) {
             put_estimate(report, flow, s, out);
         }
+        fputs("</tbody>\n", out);
     }
-    fputs("</tbody></table>", out);
+    fputs("</table>", out);
 }
 
 static void put_series(const struct report *report, FILE *out) {
@@ -238,6 +261,10 @@ static void put_series(const struct report *report, FILE *out) {
         fputs("</tr>\n", out);
     }
     fputs("</tbody></table>", out);
+    if (series->count > PAPER_BINS) {
+        fprintf(out, "<p class=\"soft paper\">On paper: the first %d of %zu bins.</p>", PAPER_BINS,
+                series->count);
+    }
 }
 
 static void put_decade(const struct report_decade *decade, const char *title, FILE *out) {
@@ -327,7 +354,8 @@ static void put_charts(const struct report *report, const struct report_style *s
         begin_pair(out, "Error by size of the flow",
                    "Small flows are always wrong by much when packets are sampled: within the dashed lines "
                    "chance explains "
-                   "it. A flow that was not sampled at all is at &minus;100&nbsp;%.",
+                   "it. A flow that was not sampled at all is at &minus;100&nbsp;%; errors above +200&nbsp;% "
+                   "stand at the upper edge.",
                    "chart-error", "");
         put_decades(report, out);
         end_pair(out);
