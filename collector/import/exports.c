@@ -1,7 +1,10 @@
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #include "collector/import/fragments.h"
 #include "collector/import/link_layer.h"
+#include "collector/import/pcapng.h"
 #include "collector/import/reading.h"
 #include "common/clock.h"
 #include "common/cursor.h"
@@ -9,11 +12,16 @@
 /* Between two ticks of the collector, in the file's own time. */
 #define TICK_NS NS_PER_S
 
-/* What is being read. */
+/* What is being read: by libpcap, or, if it is pcapng, by ourselves. */
 struct reading {
     struct import *import;
+    const struct import_file *file;
     struct fragments *fragments;
-    int dlt;
+    pcap_t *pcap;
+    FILE *stream; /* of 'pcapng' */
+    struct pcapng *pcapng;
+    uint64_t unread; /* frames of a link type that is not read ... */
+    int link_type;   /* ... such as this */
 };
 
 /* The UDP datagram of 'key' whose header begins at 'bytes', of which 'size' bytes are there. */
@@ -62,74 +70,120 @@ static bool take_fragment(struct reading *reading, const struct packet *packet, 
 }
 
 /* Finds the UDP payload of a captured frame.  False when it holds none, or completes none. */
-static bool find_datagram(struct reading *reading, const struct pcap_pkthdr *header, const uint8_t *bytes,
+static bool find_datagram(struct reading *reading, const struct pcapng_frame *frame,
                           struct datagram *datagram) {
     enum packet_link link;
     size_t skip;
     struct packet packet;
-    if (link_layer_strip(reading->dlt, bytes, header->caplen, &link, &skip) != 0) {
+    int code = link_layer_strip(frame->link_type, frame->bytes, frame->size, &link, &skip);
+    if (code == -EPROTONOSUPPORT) {
+        reading->unread++;
+        reading->link_type = frame->link_type;
+    }
+    if (code != 0) {
         return false;
     }
-    bytes += skip;
-    size_t size = header->caplen - skip;
-    if (packet_parse(bytes, size, header->len - skip, link, &packet) != PACKET_OK) {
+    const uint8_t *bytes = frame->bytes + skip;
+    size_t size = frame->size - skip;
+    if (packet_parse(bytes, size, frame->wire - skip, link, &packet) != PACKET_OK) {
         return false;
     }
     bool found = packet.fragment ? take_fragment(reading, &packet, bytes, size, datagram)
                                  : whole_datagram(&packet, bytes, size, datagram);
-    datagram->recv_ns = import_stamp_ns(header);
+    datagram->recv_ns = frame->at_ns;
     return found;
 }
 
-/* Between two ticks the exporters' state is not written. */
-static int read_frames(struct reading *reading, pcap_t *pcap, const struct import_file *file,
-                       struct error *error) {
-    struct import *import = reading->import;
+/* The next frame.  Returns 1, 0 at the end of the file, or a negative errno with 'error' filled. */
+static int next_frame(struct reading *reading, struct pcapng_frame *frame, struct error *error) {
+    const char *path = reading->file->path;
+    if (reading->pcapng != NULL) {
+        int result = pcapng_next(reading->pcapng, frame, error);
+        return result < 0
+                   ? error_prefix(error, result, "'%s' is broken, and was read as far as it goes", path)
+                   : result;
+    }
     struct pcap_pkthdr *header;
     const u_char *bytes;
+    int result = pcap_next_ex(reading->pcap, &header, &bytes);
+    if (result != 1) {
+        return import_ended(reading->pcap, result, path, error);
+    }
+    *frame = (struct pcapng_frame){.link_type = pcap_datalink(reading->pcap),
+                                   .at_ns = import_stamp_ns(header),
+                                   .size = header->caplen,
+                                   .wire = header->len < header->caplen ? header->caplen : header->len,
+                                   .bytes = bytes};
+    return 1;
+}
+
+static int read_frames(struct reading *reading, struct error *error) {
+    struct import *import = reading->import;
+    struct pcapng_frame frame;
     int64_t next_tick_ns = 0;
     int result;
-    while ((result = pcap_next_ex(pcap, &header, &bytes)) == 1) {
+    while ((result = next_frame(reading, &frame, error)) == 1) {
         struct datagram datagram;
         import->result->export_frames++;
-        if (find_datagram(reading, header, bytes, &datagram)) {
+        if (find_datagram(reading, &frame, &datagram)) {
             collector_datagram(import->collector, &datagram);
         } else {
             import->result->others++;
         }
-        int64_t at_ns = import_stamp_ns(header);
-        if (at_ns >= next_tick_ns) {
-            collector_tick(import->collector, at_ns);
-            next_tick_ns = at_ns + TICK_NS;
+        if (frame.at_ns >= next_tick_ns) {
+            collector_tick(import->collector, frame.at_ns);
+            next_tick_ns = frame.at_ns + TICK_NS;
         }
-        import_advance(import, file->path, header);
+        import_advance(import, reading->file->path, frame.size);
     }
-    int code = import_ended(pcap, result, file->path, error);
     collector_finish(import->collector, next_tick_ns);
-    return code;
+    import->result->fragments += fragments_counts(reading->fragments).fragments;
+    import->result->reassembled += fragments_counts(reading->fragments).datagrams;
+    if (result == 0 && reading->unread != 0) {
+        const char *name = pcap_datalink_val_to_name(reading->link_type);
+        return error_set(
+            error, -EPROTONOSUPPORT,
+            "%" PRIu64 " frames of '%s' are of link type %s (%d), which nsmon does not read: capture at "
+            "another interface",
+            reading->unread, reading->file->path, name != NULL ? name : "unknown", reading->link_type);
+    }
+    return result;
+}
+
+/* Looks at the first bytes of the file, which may be a pipe: they are put back for libpcap. */
+static int open_file(struct reading *reading, struct error *error) {
+    uint8_t magic[4];
+    reading->stream = import_stream(reading->file, error);
+    if (reading->stream == NULL) {
+        return -EIO;
+    }
+    size_t size = fread(magic, 1, sizeof magic, reading->stream);
+    if (size == sizeof magic && pcapng_is(magic)) {
+        reading->pcapng = pcapng_open(reading->stream);
+        return reading->pcapng != NULL ? 0 : error_set(error, -ENOMEM, "out of memory");
+    }
+    while (size > 0) {
+        ungetc(magic[--size], reading->stream);
+    }
+    reading->pcap = import_open_stream(reading->file, reading->stream, error);
+    reading->stream = NULL; /* libpcap's, or closed */
+    return reading->pcap != NULL ? 0 : -EINVAL;
 }
 
 int exports_read(struct import *import, const struct import_file *file, struct error *error) {
-    pcap_t *pcap = import_open(file, error);
-    if (pcap == NULL) {
-        return -EINVAL;
-    }
-    struct reading reading = {.import = import, .fragments = fragments_create(), .dlt = pcap_datalink(pcap)};
-    int code;
-    if (reading.fragments == NULL) {
-        code = error_set(error, -ENOMEM, "out of memory");
-    } else if (!link_layer_known(reading.dlt)) {
-        code = error_set(
-            error, -EPROTONOSUPPORT,
-            "'%s' has frames of link type %s, which nsmon does not read: capture on another interface, "
-            "or export the UDP datagrams to a file of raw IP",
-            file->path, pcap_datalink_val_to_name(reading.dlt));
-    } else {
-        code = read_frames(&reading, pcap, file, error);
-        import->result->fragments += fragments_counts(reading.fragments).fragments;
-        import->result->reassembled += fragments_counts(reading.fragments).datagrams;
-    }
+    struct error unused; /* what a file that fails after another has to say */
+    error = error != NULL ? error : &unused;
+    struct reading reading = {.import = import, .file = file, .fragments = fragments_create()};
+    int code =
+        reading.fragments != NULL ? open_file(&reading, error) : error_set(error, -ENOMEM, "out of memory");
+    code = code == 0 ? read_frames(&reading, error) : code;
     fragments_destroy(reading.fragments);
-    pcap_close(pcap);
+    pcapng_close(reading.pcapng);
+    if (reading.stream != NULL) {
+        fclose(reading.stream);
+    }
+    if (reading.pcap != NULL) {
+        pcap_close(reading.pcap);
+    }
     return code;
 }

@@ -22,8 +22,7 @@ static bool is_seekable(const struct import_file *file) {
     return lseek(file->fd, 0, SEEK_CUR) >= 0;
 }
 
-pcap_t *import_open(const struct import_file *file, struct error *error) {
-    char text[PCAP_ERRBUF_SIZE] = "";
+FILE *import_stream(const struct import_file *file, struct error *error) {
     int fd = dup(file->fd);
     FILE *stream = fd >= 0 ? fdopen(fd, "rb") : NULL;
     if (stream == NULL) {
@@ -36,6 +35,16 @@ pcap_t *import_open(const struct import_file *file, struct error *error) {
         fclose(stream);
         return NULL;
     }
+    return stream;
+}
+
+pcap_t *import_open(const struct import_file *file, struct error *error) {
+    FILE *stream = import_stream(file, error);
+    return stream == NULL ? NULL : import_open_stream(file, stream, error);
+}
+
+pcap_t *import_open_stream(const struct import_file *file, FILE *stream, struct error *error) {
+    char text[PCAP_ERRBUF_SIZE] = "";
     pcap_t *pcap = pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO, text);
     if (pcap == NULL) {
         error_set(error, -EINVAL, "could not read '%s' as a capture file: %s", file->path, text);
@@ -44,9 +53,9 @@ pcap_t *import_open(const struct import_file *file, struct error *error) {
     return pcap;
 }
 
-void import_advance(struct import *import, const char *path, const struct pcap_pkthdr *header) {
+void import_advance(struct import *import, const char *path, uint32_t captured) {
     uint64_t before = import->done_bytes;
-    import->done_bytes += FRAME_HEADER_BYTES + header->caplen;
+    import->done_bytes += FRAME_HEADER_BYTES + captured;
     if (import->settings->progress != NULL &&
         before / PROGRESS_BYTES != import->done_bytes / PROGRESS_BYTES) {
         import->settings->progress(path, import->done_bytes, import->total_bytes, import->settings->context);

@@ -39,12 +39,6 @@ static int strip_ppp(struct cursor *cursor, const uint8_t *bytes, enum packet_li
     return !cursor->failed && (protocol == 0x0021 || protocol == 0x0057) ? 0 : -EBADMSG;
 }
 
-bool link_layer_known(int dlt) {
-    enum packet_link link;
-    size_t skip;
-    return link_layer_strip(dlt, NULL, 0, &link, &skip) != -EPROTONOSUPPORT;
-}
-
 int link_layer_strip(int dlt, const uint8_t *bytes, size_t size, enum packet_link *link, size_t *skip) {
     struct cursor cursor = cursor_over(bytes, size);
     *skip = 0;

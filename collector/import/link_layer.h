@@ -1,14 +1,10 @@
 /* What stands before the network layer in a capture file. */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "collector/decode/packet.h"
-
-/* True if frames of data link type 'dlt' (a DLT_ value) can be read. */
-bool link_layer_known(int dlt);
 
 /* Steps over the pseudo-header of data link type 'dlt' (a DLT_ value).  Sets '*link' to how the rest is to be
  * read and

@@ -50,7 +50,7 @@ static int read_frames(struct import *import, const struct stations *stations, c
     int result;
     while ((result = pcap_next_ex(pcap, &header, &bytes)) == 1) {
         meter_file(import, stations, file, header, bytes);
-        import_advance(import, file->file->path, header);
+        import_advance(import, file->file->path, header->caplen);
     }
     int code = import_ended(pcap, result, file->file->path, error);
     pcap_close(pcap);

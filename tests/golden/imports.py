@@ -161,9 +161,13 @@ def check_clothes(folder, path):
 def check_formats(folder, path, packets, want):
     same = (ETHERNET, 262144, None, lambda f: f)
     nano = (ETHERNET, 262144, 9, lambda f: f)
+    short = (ETHERNET, 65535, 6, lambda f: f)
+    raw = (RAW, 262144, 9, lambda f: f[14:])
     for name, write in {
             "big-endian nanoseconds": lambda out: write_pcap(out, ETHERNET, packets, 0xa1b23c4d, ">"),
-            "pcapng of two clocks": lambda out: write_pcapng(out, packets, [same, nano])}.items():
+            "pcapng of two clocks": lambda out: write_pcapng(out, packets, [same, nano]),
+            "pcapng of two snapshot lengths": lambda out: write_pcapng(out, packets, [same, short]),
+            "pcapng of two link types": lambda out: write_pcapng(out, packets, [nano, raw])}.items():
         out = folder + "/format"
         write(out)
         for database, source in ((f"{folder}/{name}.db", out), (f"{folder}/{name} pipe.db", "-")):
@@ -173,7 +177,23 @@ def check_formats(folder, path, packets, want):
             check(f"{path.stem} as {name} from {source}: the same rows", rows(database) == want, figures)
 
 
+def check_unreadable(folder):
+    """What can't be read ends with status 1 and says why."""
+    frame = next(iter(frames(EXPORTS / "nf5.pcap")))
+    write_pcap(folder + "/wifi.pcap", 105, [frame])
+    result = run_import(folder + "/unreadable.db", folder + "/wifi.pcap")
+    check("a link type that is not read", result["status"] == 1 and "IEEE802_11" in result["text"], result)
+    write_pcapng(folder + "/cut.pcapng", [frame] * 3, [(ETHERNET, 0, None, lambda f: f)])
+    data = pathlib.Path(folder + "/cut.pcapng").read_bytes()
+    for size in range(28, len(data), 97):
+        pathlib.Path(folder + "/cut.pcapng").write_bytes(data[:size])
+        result = run_import(folder + "/unreadable.db", folder + "/cut.pcapng")
+        check(f"pcapng cut at {size}", result["status"] in (0, 1), result)
+    check("pcapng that is cut off", result["status"] == 1 and "as far as it goes" in result["text"], result)
+
+
 with tempfile.TemporaryDirectory() as work:
+    check_unreadable(work)
     captures = sorted(EXPORTS.glob("*.pcap"))
     for capture in captures:
         count = len(list(frames(capture)))
