@@ -208,7 +208,7 @@ static bool take_zone(const char *at, bool *local, int64_t *offset_s) {
     const char *zone = at;
     at = take_digits(take_sign(at, "+-"), 2, 0, 23, &hours);
     at = take_digits(at != NULL && *at == ':' ? at + 1 : at, 2, 0, 59, &minutes);
-    *offset_s = (hours * 60 + minutes) * (*zone == '-' ? -60 : 60);
+    *offset_s = ((int64_t)hours * 60 + minutes) * (*zone == '-' ? -60 : 60);
     return at != NULL && *at == '\0';
 }
 

@@ -176,7 +176,7 @@ static int add_valued(struct filter_parser *parser, uint16_t *place) {
     if (rc == 0 && negated) {
         rc = add_not(parser, place);
     }
-    uint16_t protocol;
+    uint16_t protocol = 0;
     if (rc == 0 && parser->last_has_protocol) {
         rc = add_term(parser, &parser->last_protocol, &protocol);
         rc = rc == 0 ? add_pair(parser, READ_NODE_AND, protocol, *place, place) : rc;
@@ -295,6 +295,7 @@ static bool is_bare_value(const struct filter_parser *parser) {
 }
 
 static int parse_operand(struct filter_parser *parser, uint16_t *place) {
+    *place = 0;
     if (parser->nesting == NESTING_MAX) {
         return error_set(parser->error, -EINVAL, "in the filter, at column %zu: nested more than %d deep",
                          parser->word.at + 1, NESTING_MAX);
@@ -336,7 +337,7 @@ static int parse_expression(struct filter_parser *parser, uint16_t *place) {
             return 0;
         }
         filter_next(parser);
-        uint16_t right;
+        uint16_t right = 0;
         rc = parse_operand(parser, &right);
         rc = rc == 0 ? add_pair(parser, kind, *place, right, place) : rc;
     }

@@ -57,7 +57,10 @@ static const char *long_count(int64_t value, char text[FLOWS_CELL_SIZE]) {
         *to++ = digits[i];
     }
     *to = '\0';
-    return value == READ_NULL ? strcpy(text, "-") : text;
+    if (value == READ_NULL) {
+        snprintf(text, FLOWS_CELL_SIZE, "-");
+    }
+    return text;
 }
 
 static const char *flags_text(int64_t flags, char text[FLOWS_CELL_SIZE]) {

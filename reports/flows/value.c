@@ -4,7 +4,7 @@
 
 const char *flows_column_name(enum read_column column) {
     static const char *const names[] = {
-#define NAME(name, text) [READ_COLUMN_##name] = text,
+#define NAME(name, text) [READ_COLUMN_##name] = (text),
         READ_COLUMNS(NAME)
 #undef NAME
     };

@@ -248,7 +248,8 @@ static void write_order(struct flow_sql *sql, const struct read_flow_query *quer
 }
 
 int flow_sql_write(struct flow_sql *sql, const struct read_flow_query *query) {
-    static const struct flow_table *const tables[] = {&samples_table, &records_table, &truth_table};
+    enum { TABLES = 3 };
+    static const struct flow_table *const tables[TABLES] = {&samples_table, &records_table, &truth_table};
     memset(sql, 0, sizeof *sql);
     sql->out = open_memstream(&sql->text, &sql->text_size);
     if (sql->out == NULL) {
@@ -266,7 +267,7 @@ int flow_sql_write(struct flow_sql *sql, const struct read_flow_query *query) {
     write_key_names(sql, query);
     fputs(" FROM (", sql->out);
     const char *word = "";
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+    for (size_t i = 0; i < TABLES; i++) {
         if (is_wanted(query, tables[i])) {
             fputs(word, sql->out);
             write_table(sql, query, tables[i]);
