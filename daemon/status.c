@@ -34,6 +34,9 @@ static void add_exporter(const struct collector_exporter *exporter, void *contex
     json_object_set_new(json, "held", count(exporter->held));
     json_object_set_new(json, "malformed", count(exporter->malformed));
     json_object_set_new(json, "unknown_records", count(exporter->unknown_records));
+    json_object_set_new(json, "lost_samples", json_integer(exporter->lost_samples));
+    json_object_set_new(json, "lost_counters", json_integer(exporter->lost_counters));
+    json_object_set_new(json, "dropped_samples", json_integer(exporter->dropped_samples));
     json_object_set_new(json, "first_ns", json_integer(row->first_ns));
     json_object_set_new(json, "last_ns", json_integer(row->last_ns));
     json_object_set_new(json, "blind_since_ns",
