@@ -89,6 +89,11 @@ const char *format_ms(double ns, char text[FORMAT_SIZE]) {
     return text;
 }
 
+/* 'value' as a count: not below 0, not above what a count holds. */
+static uint64_t to_count(double value) {
+    return !(value > 0.0) ? 0 : value >= 18446744073709551615.0 ? UINT64_MAX : (uint64_t)value;
+}
+
 const char *format_interval(const struct stats_interval *interval, char text[FORMAT_SIZE]) {
     char low[FORMAT_SIZE];
     char high[FORMAT_SIZE];
@@ -96,13 +101,13 @@ const char *format_interval(const struct stats_interval *interval, char text[FOR
         snprintf(text, FORMAT_SIZE, "-");
         return text;
     }
-    format_count((uint64_t)interval->low, low);
+    format_count(to_count(interval->low), low);
     if (interval->low == interval->high) {
         snprintf(text, FORMAT_SIZE, "%s", low);
     } else if (!isfinite(interval->high) || interval->high >= 1.8e19) {
         snprintf(text, FORMAT_SIZE, "%s..", low);
     } else {
-        snprintf(text, FORMAT_SIZE, "%.29s..%.29s", low, format_count((uint64_t)ceil(interval->high), high));
+        snprintf(text, FORMAT_SIZE, "%.29s..%.29s", low, format_count(to_count(ceil(interval->high)), high));
     }
     return text;
 }
