@@ -44,7 +44,8 @@ static const char *const statements[ROW_KIND_COUNT] = {
         "role = excluded.role",
     [ROW_TRUTH] = "INSERT INTO truth VALUES (?,?,?,?,?,?,?,?,?,?)",
     [ROW_STAGE] = "INSERT OR REPLACE INTO stage VALUES (?,?,?,?,?,?)",
-    [ROW_EXPORTER_HEALTH] = "INSERT OR REPLACE INTO exporter_health VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [ROW_EXPORTER_HEALTH] =
+        "INSERT OR REPLACE INTO exporter_health VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [ROW_COLLECTOR_HEALTH] = "INSERT OR REPLACE INTO collector_health VALUES (?,?,?,?,?,?,?)",
     [ROW_TEMPLATE] = "INSERT OR REPLACE INTO template VALUES (?,?,?,?,?,?,?,?,?)",
     [ROW_TRAFFIC_RUN] = "INSERT INTO traffic_run VALUES (?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET "

@@ -186,15 +186,15 @@ static void insert_exporters(struct making *making) {
             "%lld)",
             making->first_exporter + i, making->session, protocols[i], i, i, i == 0 ? 6343 : 2055,
             i == 1 ? "NULL" : rate, i == 2, making->start_ns, making->start_ns + SECONDS * SECOND);
-        fixture_sql(
-            making->database,
-            "INSERT INTO exporter_health VALUES (%lld, %lld, %d, %d, %d, %d, '%s', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
-            making->first_exporter + i, making->start_ns + 10 * SECOND, 1, 1, 1, 0, "datagrams");
-        fixture_sql(
-            making->database,
-            "INSERT INTO exporter_health VALUES (%lld, %lld, %d, %d, %d, %d, '%s', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
-            making->first_exporter + i, making->start_ns + 20 * SECOND, 100 + i, 50000 + i, 400,
-            i == 1 && making->settings->lose_netflow ? 17 : 0, i == 0 ? "datagrams" : "records");
+        fixture_sql(making->database,
+                    "INSERT INTO exporter_health VALUES (%lld, %lld, %d, %d, %d, %d, '%s', 0, 0, 0, 0, 0, 0, "
+                    "0, 0, 0, 0)",
+                    making->first_exporter + i, making->start_ns + 10 * SECOND, 1, 1, 1, 0, "datagrams");
+        fixture_sql(making->database,
+                    "INSERT INTO exporter_health VALUES (%lld, %lld, %d, %d, %d, %d, '%s', 0, 0, 0, 0, 0, 0, "
+                    "0, 0, 0, 0)",
+                    making->first_exporter + i, making->start_ns + 20 * SECOND, 100 + i, 50000 + i, 400,
+                    i == 1 && making->settings->lose_netflow ? 17 : 0, i == 0 ? "datagrams" : "records");
     }
 }
 
