@@ -12,11 +12,6 @@ static const char *plural(uint64_t count) {
     return count == 1 ? "" : "s";
 }
 
-/* "was", "were". */
-static const char *were(int64_t count) {
-    return count == 1 ? "was" : "were";
-}
-
 /* What is known to have gone wrong with the exports of 'source', or "". */
 static void known_losses(const struct report *report, const struct report_source *source, char *text,
                          size_t size) {
@@ -25,19 +20,22 @@ static void known_losses(const struct report *report, const struct report_source
     const struct read_collector_health *collector = report->has_collector ? &report->collector : NULL;
     const struct {
         int64_t count;
-        const char *what, *happened;
+        const char *one, *many;
     } faults[] = {
-        {volume->lost_datagrams, "export datagram", "lost"},
-        {volume->lost_records, "exported record", "lost"},
-        {collector == NULL ? 0 : collector->kernel_drops, "datagram", "dropped by the collector's socket"},
-        {collector == NULL ? 0 : collector->queue_drops, "row", "not written: the collector had no time"},
-        {volume->unknown_templates, "data set", "without a template"},
-        {volume->malformed, "datagram", "malformed"},
+        {volume->lost_datagrams, "export datagram was lost", "export datagrams were lost"},
+        {volume->lost_records, "exported record was lost", "exported records were lost"},
+        {collector == NULL ? 0 : collector->kernel_drops, "datagram was dropped by the collector's socket",
+         "datagrams were dropped by the collector's socket"},
+        {collector == NULL ? 0 : collector->queue_drops, "row was not written: the collector had no time",
+         "rows were not written: the collector had no time"},
+        {volume->unknown_templates, "data set came without its template",
+         "data sets came without their template"},
+        {volume->malformed, "datagram was malformed", "datagrams were malformed"},
     };
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         if (faults[i].count > 0) {
-            snprintf(text, size, "%lld %s%s %s %s", (long long)faults[i].count, faults[i].what,
-                     plural((uint64_t)faults[i].count), were(faults[i].count), faults[i].happened);
+            snprintf(text, size, "%lld %s", (long long)faults[i].count,
+                     faults[i].count == 1 ? faults[i].one : faults[i].many);
             return;
         }
     }

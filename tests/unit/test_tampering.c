@@ -283,6 +283,21 @@ static void what_a_lone_tap_can_not_know_is_undecided(void **state) {
               NETFLOW, "differs in 1 of 40 flows");
 }
 
+/* ---- words ---- */
+
+#define LOSE                                                                                                 \
+    "DELETE FROM flow_record WHERE id = (SELECT min(id) FROM flow_record WHERE exporter_id = 11);"           \
+    "UPDATE exporter_health SET lost = %d WHERE exporter_id = 11"
+
+static void one_lost_record_was_and_two_were_lost(void **state) {
+    (void)state;
+    char sql[256];
+    snprintf(sql, sizeof sql, LOSE, 1);
+    found_out(sql, NETFLOW, "1 exported record was lost");
+    snprintf(sql, sizeof sql, LOSE, 2);
+    found_out(sql, NETFLOW, "2 exported records were lost");
+}
+
 /* ---- while it runs ---- */
 
 static void while_it_runs_no_cause_is_given(void **state) {
@@ -333,6 +348,7 @@ int main(void) {
         cmocka_unit_test(frames_that_the_truth_may_lack_may_be_of_a_flow_that_it_lacks),
         cmocka_unit_test(a_lone_tap_knows_both_directions),
         cmocka_unit_test(what_a_lone_tap_can_not_know_is_undecided),
+        cmocka_unit_test(one_lost_record_was_and_two_were_lost),
         cmocka_unit_test(while_it_runs_no_cause_is_given),
         cmocka_unit_test(in_its_first_second_a_session_has_captures),
     };
