@@ -315,6 +315,7 @@ case_errors() {
     refuse 1 "sudo nsmon stop" as_nobody "$nsmon" stop
     refuse 2 "no option '--bogus'" "$nsmon" start --bogus
     refuse 2 "needs an argument" "$nsmon" start --db
+    refuse 2 "missing after 'vs'" "$nsmon" compare sflow vs
     refuse 2 "no command 'strat'" "$nsmon" strat
     refuse 2 "whole number" "$nsmon" start --sampling 0
     refuse 2 "no profile" "$nsmon" traffic nosuch
