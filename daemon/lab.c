@@ -196,8 +196,8 @@ static int prepare_pcap_dir(const char *wanted, char *path, struct error *error)
 static int launch(struct supervisor_settings *settings, lab_progress_fn *progress, void *context,
                   struct lab_info *info, struct error *error) {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) {
-        return error_set(error, -errno, "could not make a pipe: %s", strerror(errno));
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+        return error_set(error, -errno, "could not make a connection to the supervisor: %s", strerror(errno));
     }
     pid_t child = fork();
     if (child < 0) {
@@ -211,6 +211,9 @@ static int launch(struct supervisor_settings *settings, lab_progress_fn *progres
     }
     close(ends[1]);
     int code = follow(ends[0], progress, context, info, error);
+    if (code == 0 && send(ends[0], "", 1, MSG_NOSIGNAL) != 1) { /* until now it would have undone itself */
+        code = error_set(error, -EPIPE, "the lab's supervisor has gone");
+    }
     close(ends[0]);
     if (code != 0) {
         waitpid(child, NULL, 0); /* so that all is undone when we say so */

@@ -21,6 +21,7 @@
 #include "daemon/remains.h"
 #include "daemon/worker.h"
 
+#define READY_ANSWER_MS  5000
 #define WORKER_START_MS  15000
 #define WORKER_FINISH_NS (30 * NS_PER_S)
 /* From the stations' last frame to its being sampled, exported and read; and from a flush to the last
@@ -64,6 +65,18 @@ static int still_wanted(const struct supervisor *s, struct error *error) {
     struct pollfd polled = {.fd = s->report_fd, .events = 0};
     bool gone = s->report_fd < 0 || (poll(&polled, 1, 0) > 0 && (polled.revents & (POLLERR | POLLHUP)) != 0);
     return gone ? error_set(error, -ECANCELED, "whoever started the lab has gone") : 0;
+}
+
+/* Tells that the lab is up, and waits to hear that somebody has learnt it. */
+static int tell_ready(struct supervisor *s, struct error *error) {
+    char byte;
+    report(s, 'r', topo_switch(s->topo)->why);
+    struct pollfd polled = {.fd = s->report_fd, .events = POLLIN};
+    if (s->report_fd < 0 || poll(&polled, 1, READY_ANSWER_MS) <= 0 ||
+        recv(s->report_fd, &byte, 1, MSG_DONTWAIT) != 1) {
+        return error_set(error, -ECANCELED, "whoever started the lab has gone");
+    }
+    return 0;
 }
 
 static int on_topo_step(const char *step, void *context) {
@@ -239,7 +252,7 @@ static int build(struct supervisor *s, struct error *error) {
         tell_worker(s, LINK_WINDOW_START, clock_real_ns());
         code = topo_links_up(s->topo, error);
     }
-    return code == 0 ? still_wanted(s, error) : code;
+    return code == 0 ? tell_ready(s, error) : code;
 }
 
 /* Forgets the runs of traffic that have ended: their connections are closed. */
@@ -482,7 +495,6 @@ int supervisor_main(const struct supervisor_settings *settings) {
         report(&s, 'f', error.text);
         return EXIT_FAILURE;
     }
-    report(&s, 'r', topo_switch(s.topo)->why);
     if (s.report_fd >= 0) {
         close(s.report_fd);
         s.report_fd = -1;

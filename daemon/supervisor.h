@@ -2,7 +2,7 @@
  * again.
  *
  * It parses nothing that comes off a network.  Its life: started by lab_start() as a child that leads a
- * session of its own, it reports each step through a pipe, then serves until it is told to stop through its
+ * session of its own, it reports each step to the command, then serves until it is told to stop through its
  * socket (or by SIGTERM). */
 #pragma once
 
@@ -11,7 +11,8 @@
 
 /* What goes through the pipe to the command, and later through the socket: lines of one letter and a text.
  *   s TEXT  a step that people want to see     d TEXT  a detail     i ID PATH  session and database
- *   r TEXT  ready (the switch, for people)     f TEXT  failed       e       ended, all is down */
+ *   r TEXT  ready (the switch, for people); a byte comes back, or the lab is taken down again
+ *       f TEXT  failed       e       ended, all is down */
 
 /* The first word of a connection to the supervisor's socket, its NUL included: whoever wants the lab stopped,
  * and then follows how that goes; or a run of traffic, which is told to stop by the same word, or by the
@@ -26,7 +27,7 @@ struct supervisor_settings {
     char pcap_dir[LAB_PATH_SIZE]; /* absolute, or "" */
     struct run_dir dir;
     int lock_fd;
-    int report_fd; /* the pipe's writing end */
+    int report_fd; /* to whoever starts the lab */
 };
 
 /* Runs the supervisor in the calling process, and returns its exit status. */

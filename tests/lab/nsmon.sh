@@ -218,11 +218,12 @@ case_interrupted() {
         kill -KILL %% 2>/dev/null
         wait %% 2>/dev/null
         for _ in $(seq 60); do
-            [ -e /run/nsmon/default.lock ] || break
+            [ -e /run/nsmon/default.lock ] || break # undone, and even the lock is gone
+            flock -n /run/nsmon/default.lock true && break # nobody lives any more
             grep -q "the lab is up" $out/last && break # it was, in time
             sleep 0.1
         done
-        grep -q "the lab is up" $out/last || [ ! -e /run/nsmon/default.lock ] || fail "a lab nobody waits for is up"
+        grep -q "the lab is up" $out/last || [ ! -e /run/nsmon/default/control ] || fail "a lab nobody waits for is up"
         "$nsmon" stop >$out/log 2>&1
         same "interrupted after $delay s"
     done
