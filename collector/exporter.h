@@ -53,13 +53,15 @@ struct exporter {
     struct exporter_key key;
     struct template_owner owner; /* of its templates: the same in every run */
     struct exporter_row row;     /* as it goes to the store */
+    int64_t configured_rate;     /* 0: none */
     bool row_changed;
     bool counts_changed;
-    int64_t configured_rate; /* 0: none */
-    bool rate_override;      /* it stands above what the exporter says */
+    bool rate_override; /* 'configured_rate' stands above what the exporter says */
+    bool has_uptime;
+    bool has_sequence;
+    bool own_options; /* it sent them itself */
     struct exporter_counts counts;
     struct dialect_state dialect;
-    bool has_uptime;
     uint32_t uptime_ms;
     struct sequence sequence[DIALECT_COUNT];
     struct {
@@ -67,14 +69,12 @@ struct exporter {
         uint64_t hash;
     } recent[EXPORTER_RECENT]; /* datagrams, to know a duplicate by */
     uint32_t recent_at;
-    bool has_sequence;
     uint32_t last_sequence;
     int64_t boot_ns; /* when it came up by its own clock; INT64_MIN: not said */
     int64_t init_ms; /* the same, as an IPFIX options record says it; 0: not said */
     struct exporter_rate samplers[EXPORTER_SAMPLERS];     /* said by options records */
     struct exporter_rate by_interface[EXPORTER_SAMPLERS]; /* said of one interface */
     uint32_t sampler_count, interface_count;
-    bool own_options;                         /* it sent them itself */
     uint64_t options_rate;                    /* said of all */
     uint64_t interfaces[EXPORTER_INTERFACES]; /* hashes of the interface rows that were written last */
     int64_t blind_since_ns;                   /* data without template since then; 0: not so */

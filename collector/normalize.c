@@ -55,7 +55,8 @@ static void fill_rate(const struct flow_record *record, const struct exporter *e
     }
     bool unsampled = record->header->version < 9 &&
                      (exporter->dialect.dialect == DIALECT_OPENVSWITCH || !exporter->dialect.settled);
-    if (exporter->rate_override && configured != 0 && !unsampled) {
+    bool nothing_said = rate == 0 && options == 0;
+    if (configured != 0 && !unsampled && (exporter->rate_override || nothing_said)) {
         row->sampling_rate = configured;
         row->rate_source = RATE_CONFIG;
     } else if (rate != 0) {
@@ -64,9 +65,6 @@ static void fill_rate(const struct flow_record *record, const struct exporter *e
     } else if (options != 0) {
         row->sampling_rate = store_count(options);
         row->rate_source = RATE_OPTIONS;
-    } else if (configured != 0 && !unsampled) {
-        row->sampling_rate = configured;
-        row->rate_source = RATE_CONFIG;
     }
 }
 

@@ -64,7 +64,7 @@ static bool whole_datagram(const struct packet *packet, const uint8_t *bytes, si
 /* A fragment: the datagram when it has become whole. */
 static bool take_fragment(struct reading *reading, const struct packet *packet, const uint8_t *bytes,
                           size_t size, struct datagram *datagram) {
-    size_t whole;
+    size_t whole = 0;
     const uint8_t *upper = fragments_take(reading->fragments, packet, bytes, size, &whole);
     return upper != NULL && udp_payload(&packet->key, upper, whole, datagram);
 }
@@ -119,7 +119,7 @@ static int next_frame(struct reading *reading, struct pcapng_frame *frame, struc
 
 static int read_frames(struct reading *reading, struct error *error) {
     struct import *import = reading->import;
-    struct pcapng_frame frame;
+    struct pcapng_frame frame = {0};
     int64_t next_tick_ns = 0;
     int result;
     while ((result = next_frame(reading, &frame, error)) == 1) {
