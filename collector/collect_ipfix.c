@@ -98,6 +98,8 @@ static void settle_sequence(struct context *context, struct exporter *exporter, 
         struct sequence_counts *counts = exporter->counts.sequence;
         sequence_settle(&exporter->sequence[DIALECT_GENERIC], (uint32_t)bytes, records,
                         &counts[DIALECT_GENERIC]);
+        sequence_settle(&exporter->sequence_by_end, (uint32_t)bytes, records,
+                        &exporter->counts.sequence_by_end);
         sequence_settle(session_sequence(context, exporter), (uint32_t)bytes, records,
                         &counts[DIALECT_OPENVSWITCH]);
     }
@@ -178,6 +180,16 @@ static void take_missing(uint16_t id, struct slice set, const struct export_head
     held_keep(context->collector->held, exporter->owner.address, id, &held);
 }
 
+/* The same by a rule that some exporters follow instead: the number is that behind the message's own data
+ * records, and records of options have none. */
+static void note_by_end(struct exporter *exporter, const struct export_header *header,
+                        const struct ipfix_counts *counts) {
+    uint32_t units = counts->records - counts->option_records;
+    enum sequence_verdict verdict = sequence_note(&exporter->sequence_by_end, header->sequence - units, units,
+                                                  false, &exporter->counts.sequence_by_end);
+    exporter->breaks_by_end += verdict != SEQUENCE_EXPECTED;
+}
+
 /* Checks the sequence number of a NetFlow v9 or IPFIX message of 'size' bytes.  NetFlow v9 counts datagrams
  * (RFC 3954, 5.1), IPFIX data records (RFC 7011, 3.1): of the domain, and Open vSwitch of the whole session.
  * What sets of an unknown template held is not known until it comes; a message of templates alone says
@@ -194,12 +206,16 @@ static void note_sequence(struct context *context, const struct export_header *h
         return;
     }
     struct sequence *session = session_sequence(context, exporter);
-    sequence_note(domain, header->sequence, units, back, &lost[DIALECT_GENERIC]);
+    enum sequence_verdict verdict =
+        sequence_note(domain, header->sequence, units, back, &lost[DIALECT_GENERIC]);
+    exporter->breaks += verdict != SEQUENCE_EXPECTED;
+    note_by_end(exporter, header, counts);
     sequence_note(session, header->sequence, units, back, &lost[DIALECT_OPENVSWITCH]);
     uint32_t most = counts->malformed != 0 ? (uint32_t)size : 0;
     most += counts->missing_bytes;
     if (header->version == 10 && most != 0) {
         sequence_unsure(domain, most);
+        sequence_unsure(&exporter->sequence_by_end, most);
         sequence_unsure(session, most);
     }
 }

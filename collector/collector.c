@@ -364,9 +364,16 @@ static int64_t at_least_zero(int64_t count) {
     return count < 0 ? 0 : count;
 }
 
+/* What is lost by the rule that the exporter's numbers follow. */
+static const struct sequence_counts *sequence_of(const struct exporter *exporter) {
+    bool by_end = exporter->key.protocol == EXPORT_IPFIX && exporter->dialect.dialect == DIALECT_GENERIC &&
+                  exporter->breaks > 2 * exporter->breaks_by_end;
+    return by_end ? &exporter->counts.sequence_by_end : &exporter->counts.sequence[exporter->dialect.dialect];
+}
+
 static struct collector_exporter describe(const struct exporter *exporter) {
     const struct exporter_counts *counts = &exporter->counts;
-    const struct sequence_counts *sequence = &counts->sequence[exporter->dialect.dialect];
+    const struct sequence_counts *sequence = sequence_of(exporter);
     return (struct collector_exporter){
         .row = &exporter->row,
         .datagrams = counts->datagrams,

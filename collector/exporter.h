@@ -35,6 +35,7 @@ struct exporter_counts {
     int64_t lost_counters;                          /* sFlow counter samples, likewise */
     int64_t dropped_samples;                        /* of both, those missing though no datagram was */
     struct sequence_counts sequence[DIALECT_COUNT]; /* by each dialect's rule */
+    struct sequence_counts sequence_by_end;
 };
 
 bool exporter_key_equal(const struct exporter_key *a, const struct exporter_key *b);
@@ -64,6 +65,10 @@ struct exporter {
     struct dialect_state dialect;
     uint32_t uptime_ms;
     struct sequence sequence[DIALECT_COUNT];
+    /* IPFIX whose messages are numbered by their end, options not counted, as softflowd does it: how often
+     * the numbers break this rule, and how often the standard's. */
+    struct sequence sequence_by_end;
+    uint32_t breaks_by_end, breaks;
     struct {
         uint32_t sequence;
         uint64_t hash;

@@ -653,9 +653,44 @@ static void json_text_stays_json_whatever_stands_in_it(void **state) {
     assert_string_equal(buffer, "{\"k\":\"a\\u0022\\u000a\xc3\xa9???\",\"n\":5}");
 }
 
+/* A message of 'records' records, of domain 9. */
+static void give_ipfix(struct collector *collector, uint32_t sequence, int records) {
+    struct maker maker = {0};
+    begin_ipfix(&maker, sequence, 9);
+    put_template(&maker);
+    for (int i = 0; i < records; i++) {
+        put_record(&maker, 1);
+    }
+    give(collector, &maker, 3000, 1);
+}
+
+static void ipfix_numbered_by_its_end_is_not_lost(void **state) {
+    (void)state;
+    struct collector *collector = start((struct collector_settings){0});
+    static const int records[] = {3, 7, 1, 5};
+    uint32_t sequence = 0;
+    for (size_t i = 0; i < 4; i++) {
+        sequence += (uint32_t)records[i];
+        give_ipfix(collector, sequence, records[i]);
+    }
+    assert_int_equal(newest_of(collector).lost, 0);
+    assert_int_equal(newest_of(collector).reordered, 0);
+    give_ipfix(collector, sequence + 6 + 2, 2); /* one message of 6 was lost before this one */
+    assert_int_equal(newest_of(collector).lost, 6);
+    stop(collector);
+    collector = start((struct collector_settings){0}); /* and one that follows the standard stays with it */
+    give_ipfix(collector, 0, 3);
+    give_ipfix(collector, 3, 7);
+    give_ipfix(collector, 15, 2);
+    give_ipfix(collector, 17, 4);
+    assert_int_equal(newest_of(collector).lost, 5);
+    stop(collector);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gap_is_lost_until_the_late_datagram_fills_it),
+        cmocka_unit_test(ipfix_numbered_by_its_end_is_not_lost),
         cmocka_unit_test(beginning_anew_is_a_restart_and_no_loss),
         cmocka_unit_test(ipfix_data_before_template_is_held_and_decoded),
         cmocka_unit_test(held_data_is_bounded_in_bytes_and_time),
