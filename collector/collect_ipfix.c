@@ -135,7 +135,9 @@ static bool release_set(const struct held_set *set, void *pointer) {
     ipfix_decode_set(set->bytes, &set->header, context->arrived, context->sink, &counts);
     settle_sequence(context, exporter, set->bytes.size, counts.records);
     exporter->counts.held++;
-    exporter->counts.unknown_templates--;
+    if (exporter->counts.unknown_templates > 0) { /* an exporter that was forgotten meanwhile counts from 0 */
+        exporter->counts.unknown_templates--;
+    }
     exporter->counts_changed = true;
     exporter->blind_since_ns = 0;
     context->malformed = context->malformed || counts.malformed != 0;

@@ -109,11 +109,18 @@ void json_text_string(struct json_text *json, const uint8_t *bytes, size_t size)
 }
 
 void json_text_hex(struct json_text *json, const uint8_t *bytes, size_t size) {
+    static const char digits[] = "0123456789abcdef";
+    char text[JSON_TEXT_HEX_MAX * 2];
+    size_t shown = size < JSON_TEXT_HEX_MAX ? size : JSON_TEXT_HEX_MAX;
+    for (size_t i = 0; i < shown; i++) {
+        text[2 * i] = digits[bytes[i] >> 4];
+        text[2 * i + 1] = digits[bytes[i] & 0xf];
+    }
     separate(json);
     put(json, "\"", 1);
-    for (size_t i = 0; i < size && !json->full; i++) {
-        char digits[4];
-        put(json, digits, (size_t)snprintf(digits, sizeof digits, "%02x", bytes[i]));
+    put(json, text, 2 * shown);
+    if (shown < size) {
+        put(json, "...", 3);
     }
     put(json, "\"", 1);
 }

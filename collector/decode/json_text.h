@@ -40,5 +40,7 @@ void json_text_double(struct json_text *json, double value); /* null unless fini
 /* A string; bytes that are no UTF-8 become "?". */
 void json_text_string(struct json_text *json, const uint8_t *bytes, size_t size);
 
-/* A string of hexadecimal digits. */
+/* A string of hexadecimal digits, of the first JSON_TEXT_HEX_MAX bytes at most; then "..." says that there
+ * were more. */
+#define JSON_TEXT_HEX_MAX 256
 void json_text_hex(struct json_text *json, const uint8_t *bytes, size_t size);
