@@ -8,7 +8,7 @@
 /* The bits of byte 'at' that count in a prefix of 'length' bits. */
 static uint8_t mask_of(uint8_t length, size_t at) {
     size_t bits = length > at * 8 ? length - at * 8 : 0;
-    return bits >= 8 ? 0xff : (uint8_t)(0xff00U >> bits);
+    return (uint8_t)(bits >= 8 ? 0xffU : 0xff00U >> bits);
 }
 
 int ip_prefix_parse(const char *text, struct ip_prefix *prefix, struct error *error) {

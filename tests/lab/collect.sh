@@ -23,7 +23,7 @@ start() {
 # Waits until what command $2 prints fits jq's expression $3.
 wait_for() {
     for _ in $(seq 100); do
-        $2 2>/dev/null | jq -e "$3" >/dev/null 2>&1 && return
+        $2 2>/dev/null | jq -e -s "length > 0 and (.[0] | $3)" >/dev/null 2>&1 && return
         sleep 0.1
     done
     cp $out/collect.log $out/last
