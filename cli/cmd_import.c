@@ -217,6 +217,10 @@ static int run(int argc, char *argv[]) {
     if (result.session_id != 0) {
         say_result(&result, path);
     }
+    if (result.broken_files > 0) {
+        fprintf(stderr, "    %zu broken file%s; the first: %s\n", result.broken_files,
+                result.broken_files == 1 ? "" : "s", result.broken.text);
+    }
     return code == 0 ? EXIT_DONE : say_failed(&error);
 }
 

@@ -63,6 +63,7 @@ static void take_flow(const struct sflow5_flow_sample *sample, const struct sflo
     uint32_t broken = 0;
     struct row *row = store_append(collector->settings.appender, ROW_SFLOW_SAMPLE);
     normalize_flow_sample(sample, context->exporter, context->datagram->recv_ns, &row->sflow_sample);
+    row->sflow_sample.discarded = sample->discarded;
     row->sflow_sample.extra = extra_of(collector, sample->others, sample->other_count, false, &broken);
     struct exporter *exporter = context->exporter;
     if (exporter->row.sampling_rate != row->sflow_sample.sampling_rate && !sample->discarded) {

@@ -18,12 +18,7 @@ static void write_unknown(const struct template_field *field, struct slice value
     struct json_text mark = json_text_mark(json);
     snprintf(name, sizeof name, "%u:%u", field->enterprise, field->id);
     json_text_name(json, name);
-    if (value.size <= 8) {
-        struct cursor cursor = cursor_over(value.bytes, value.size);
-        json_text_unsigned(json, cursor_unsigned(&cursor, value.size));
-    } else {
-        json_text_hex(json, value.bytes, value.size);
-    }
+    json_text_hex(json, value.bytes, value.size); /* of what type it is nobody has said */
     if (json->full) {
         json_text_return(json, &mark);
         json->full = true;

@@ -53,8 +53,9 @@ static void fill_rate(const struct flow_record *record, const struct exporter *e
     if (record->header->version == 5 && (record->header->sampling & 0x3fff) != 0) {
         rate = record->header->sampling & 0x3fff;
     }
-    bool unsampled = record->header->version < 9 &&
-                     (exporter->dialect.dialect == DIALECT_OPENVSWITCH || !exporter->dialect.settled);
+    bool unsampled =
+        record->header->version < 9 && (exporter->dialect.dialect == DIALECT_OPENVSWITCH ||
+                                        (!exporter->dialect.settled && !exporter->rate_override));
     bool nothing_said = rate == 0 && options == 0;
     if (configured != 0 && !unsampled && (exporter->rate_override || nothing_said)) {
         row->sampling_rate = configured;
@@ -163,6 +164,11 @@ static void fill_from_packet(const struct packet *packet, struct sflow_sample_ro
     }
     if (packet->key.protocol == PROTOCOL_TCP && packet->key.family != 0 && !packet->later_fragment) {
         row->tcp_flags = packet->tcp_flags;
+    }
+    if (packet->tunnel != TUNNEL_NONE) {
+        row->tunnel = packet_tunnel_name(packet->tunnel);
+        row->has_inner = packet->has_inner;
+        row->inner = packet->inner;
     }
     row->has_macs = packet->has_macs;
     memcpy(row->src_mac, packet->src_mac, sizeof row->src_mac);

@@ -91,6 +91,18 @@ static void add_records(const struct collector_exporter *exporter, void *context
     result->held += exporter->held;
 }
 
+/* A file that is cut off or damaged has given what it holds: that is counted, and is no failure.  Returns
+ * 'code' for any other. */
+static int forgive_broken(struct import *import, int code, const struct error *why) {
+    if (code != -EIO) {
+        return code;
+    }
+    if (import->result->broken_files++ == 0) {
+        import->result->broken = *why;
+    }
+    return 0;
+}
+
 static int read_exports(struct import *import, struct error *error) {
     const struct import_settings *settings = import->settings;
     struct collector_settings collector = {
@@ -108,8 +120,12 @@ static int read_exports(struct import *import, struct error *error) {
     }
     struct error first = {0};
     for (size_t i = 0; i < settings->export_count; i++) {
-        int read = exports_read(import, &settings->exports[i], code == 0 ? &first : NULL);
-        code = code == 0 ? read : code;
+        struct error why = {0};
+        int read = forgive_broken(import, exports_read(import, &settings->exports[i], &why), &why);
+        if (code == 0 && read != 0) {
+            code = read;
+            first = why;
+        }
     }
     struct collector_totals totals = collector_totals(import->collector);
     import->result->datagrams = totals.datagrams - totals.unrecognised;
@@ -124,7 +140,11 @@ static int read_exports(struct import *import, struct error *error) {
 static int read_truths(struct import *import, const struct stations *stations, struct error *error) {
     int code = 0;
     for (size_t i = 0; code == 0 && i < import->settings->truth_count; i++) {
-        code = truth_read(import, stations, i, error);
+        struct error why = {0};
+        code = forgive_broken(import, truth_read(import, stations, i, &why), &why);
+        if (code != 0) {
+            error_set(error, code, "%s", why.text);
+        }
     }
     return code;
 }

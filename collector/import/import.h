@@ -56,8 +56,10 @@ struct import_result {
     uint64_t reassembled; /* ... of which so many datagrams became whole */
     uint64_t records;     /* flow records and samples */
     uint64_t outcomes[OUTCOME_COUNT];
-    uint64_t held;      /* data sets decoded when their template came */
-    uint64_t malformed; /* datagrams that were not whole */
+    uint64_t held;       /* data sets decoded when their template came */
+    uint64_t malformed;  /* datagrams that were not whole */
+    size_t broken_files; /* read as far as they go */
+    struct error broken; /* what is wrong with the first of them */
 };
 
 /* Opens all files of 'settings'.  Returns 0, or a negative errno with 'error' filled: -ENOENT for a file that

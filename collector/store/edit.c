@@ -38,10 +38,11 @@ int store_label_session(const char *path, int64_t id, const char *label, struct 
 }
 
 static const char forget_flows[] =
-    "DELETE FROM flow WHERE ?1 = ?1 AND id NOT IN (SELECT flow_id FROM sflow_sample WHERE flow_id IS NOT "
-    "NULL "
-    "UNION SELECT flow_id FROM flow_record WHERE flow_id IS NOT NULL UNION SELECT flow_id FROM truth "
-    "UNION SELECT flow_id FROM traffic_flow)";
+    "DELETE FROM flow WHERE ?1 = ?1 AND id NOT IN ("
+    "SELECT flow_id FROM sflow_sample WHERE flow_id IS NOT NULL "
+    "UNION SELECT inner_flow_id FROM sflow_sample WHERE inner_flow_id IS NOT NULL "
+    "UNION SELECT flow_id FROM flow_record WHERE flow_id IS NOT NULL "
+    "UNION SELECT flow_id FROM truth UNION SELECT flow_id FROM traffic_flow)";
 
 /* Children first. */
 static const char *const deletions[] = {

@@ -27,7 +27,7 @@ static const char *const statements[ROW_KIND_COUNT] = {
         "sampling_rate = excluded.sampling_rate, sampling_source = excluded.sampling_source, "
         "scaled = excluded.scaled, last_ns = excluded.last_ns",
     [ROW_SFLOW_SAMPLE] =
-        "INSERT INTO sflow_sample VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        "INSERT INTO sflow_sample VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [ROW_FLOW_RECORD] =
         "INSERT INTO flow_record VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [ROW_COUNTER_SAMPLE] =
@@ -139,6 +139,9 @@ static void bind_sflow_sample(struct inserter *inserter, struct binder *b,
     }
     bind_mac(b, row->has_macs, row->src_mac);
     bind_mac(b, row->has_macs, row->dst_mac);
+    bind_int(b, row->discarded);
+    bind_text(b, row->tunnel);
+    bind_flow(inserter, b, row->has_inner, &row->inner);
     bind_text(b, row->extra);
 }
 

@@ -71,6 +71,10 @@ struct sflow_sample_row {
     int64_t stripped;
     int64_t header_bytes;
     int64_t vlan, tos, ttl, tcp_flags;
+    bool discarded;     /* a discarded packet's notice, not a sample */
+    const char *tunnel; /* a constant's text, or NULL; with it 'inner' may be known */
+    bool has_inner;
+    struct flow_key inner;
     bool has_macs;
     uint8_t src_mac[6], dst_mac[6];
     char *extra; /* JSON or NULL; malloc'ed, freed by the store */

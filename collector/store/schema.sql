@@ -89,6 +89,9 @@ CREATE TABLE sflow_sample (
     tcp_flags     INTEGER,
     src_mac       BLOB,
     dst_mac       BLOB,
+    discarded     INTEGER NOT NULL DEFAULT 0, -- 1: not a sample, but the notice of a packet that was discarded
+    tunnel        TEXT,                   -- what the packet is wrapped in: gre, vxlan, geneve, ipip, mpls, pppoe
+    inner_flow_id INTEGER,                -- the flow inside of that, as far as the header shows it
     extra         TEXT                    -- JSON of the other flow records (extended gateway, tunnels ...)
 );
 CREATE INDEX sflow_sample_by_session ON sflow_sample (session_id, flow_id);
@@ -307,8 +310,10 @@ CREATE VIEW v_sflow_sample AS
 SELECT s.id, s.session_id, s.exporter_id, s.flow_id, s.recv_ns, datetime(s.recv_ns / 1000000000, 'unixepoch') AS received,
        f.proto, f.src_text AS src, f.sport, f.dst_text AS dst, f.dport, s.sampling_rate, s.sample_pool, s.drops,
        s.frame_bytes, s.stripped, s.frame_bytes - s.stripped AS l2_bytes, s.input_kind, s.input, s.output_kind,
-       s.output, s.sequence, s.vlan, s.tos, s.ttl, s.tcp_flags, s.extra
-  FROM sflow_sample s LEFT JOIN flow f ON f.id = s.flow_id;
+       s.output, s.sequence, s.vlan, s.tos, s.ttl, s.tcp_flags, s.discarded, s.tunnel,
+       i.proto AS inner_proto, i.src_text AS inner_src, i.sport AS inner_sport, i.dst_text AS inner_dst,
+       i.dport AS inner_dport, s.extra
+  FROM sflow_sample s LEFT JOIN flow f ON f.id = s.flow_id LEFT JOIN flow i ON i.id = s.inner_flow_id;
 
 CREATE VIEW v_flow_record AS
 SELECT r.id, r.session_id, r.exporter_id, r.flow_id, e.protocol AS exporter_protocol, r.recv_ns,

@@ -7,7 +7,8 @@ void maker_put(struct maker *maker, uint64_t value, size_t size) {
         abort();
     }
     for (size_t i = 0; i < size; i++) {
-        maker->bytes[maker->size++] = size - 1 - i < 8 ? (uint8_t)(value >> (8 * (size - 1 - i))) : 0;
+        size_t left = size - 1 - i;
+        maker->bytes[maker->size++] = (uint8_t)(left < 8 ? value >> (8 * left) : 0);
     }
 }
 

@@ -42,7 +42,8 @@ static const struct flow_table records_table = {
 };
 
 static const struct flow_table samples_table = {
-    .from = "sflow_sample r JOIN exporter e ON e.id = r.exporter_id LEFT JOIN flow f ON f.id = r.flow_id",
+    .from = "sflow_sample r JOIN exporter e ON e.id = r.exporter_id AND r.discarded = 0 LEFT JOIN flow f ON "
+            "f.id = r.flow_id",
     .source = "e.protocol",
     .layer = "'l2'",
     .first = "r.recv_ns",

@@ -186,7 +186,7 @@ int reader_each_sample(struct reader *reader, int64_t session_id, read_sample_fn
     return each_row(
         reader,
         "SELECT exporter_id, recv_ns, flow_id, sampling_rate, frame_bytes - coalesce(stripped, 0) "
-        "FROM sflow_sample WHERE session_id = ?1",
+        "FROM sflow_sample WHERE session_id = ?1 AND discarded = 0",
         session_id, hand_over_sample, &fn, context, error);
 }
 
