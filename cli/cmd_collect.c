@@ -217,12 +217,15 @@ static int run(int argc, char *argv[]) {
     struct collect_settings *settings = calloc(1, sizeof *settings);
     struct error error = {0};
     int status = EXIT_FAILED;
-    int code = arguments.given == NULL || settings == NULL ? error_set(&error, -ENOMEM, "out of memory")
-                                                           : parse(argc, argv, &arguments, &error);
-    if (code == 0 && (code = take_options(&arguments, settings, &error)) == 0) {
-        status = collect(&arguments, settings);
+    if (arguments.given == NULL || settings == NULL) {
+        error_set(&error, -ENOMEM, "could not start: out of memory");
+        status = say_failed(&error);
     } else {
-        status = code > 0 ? EXIT_DONE : say_usage("collect", &error);
+        int code = parse(argc, argv, &arguments, &error);
+        code = code == 0 ? take_options(&arguments, settings, &error) : code;
+        status = code == 0  ? collect(&arguments, settings)
+                 : code > 0 ? EXIT_DONE
+                            : say_usage("collect", &error);
     }
     free(arguments.given);
     free(settings);

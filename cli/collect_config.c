@@ -19,15 +19,9 @@ struct config {
     bool seen[32]; /* fields */
 };
 
-/* "FILE:LINE:COLUMN: " and the text, at 'mark'. */
-__attribute__((format(printf, 4, 5))) static int fail(const struct config *config, yaml_mark_t mark,
-                                                      struct error *error, const char *format, ...) {
-    char text[sizeof error->text];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    return error_set(error, -EINVAL, "%s:%zu:%zu: %s", config->path, mark.line + 1, mark.column + 1, text);
+/* Puts "FILE:LINE:COLUMN: " of 'mark' before what 'error' says.  Returns 'code'. */
+static int at(const struct config *config, yaml_mark_t mark, struct error *error, int code) {
+    return error_prefix(error, code, "%s:%zu:%zu", config->path, mark.line + 1, mark.column + 1);
 }
 
 static const char *kind_of(const yaml_node_t *node) {
@@ -44,12 +38,14 @@ static const char *kind_of(const yaml_node_t *node) {
 static const char *text_of(const struct config *config, const yaml_node_t *node, const char *expected,
                            struct error *error) {
     if (node->type != YAML_SCALAR_NODE) {
-        fail(config, node->start_mark, error, "found %s, expected %s", kind_of(node), expected);
+        at(config, node->start_mark, error,
+           error_set(error, -EINVAL, "found %s, expected %s", kind_of(node), expected));
         return NULL;
     }
     const char *text = (const char *)node->data.scalar.value;
     if (strlen(text) != node->data.scalar.length || node->data.scalar.length == 0) {
-        fail(config, node->start_mark, error, "found nothing, expected %s", expected);
+        at(config, node->start_mark, error,
+           error_set(error, -EINVAL, "found nothing, expected %s", expected));
         return NULL;
     }
     return text;
@@ -64,7 +60,7 @@ static int take_scalar(struct config *config, const struct collect_field *field,
     }
     return field->take(config->settings, text, &why) == 0
                ? 0
-               : fail(config, node->start_mark, error, "%s", why.text);
+               : at(config, node->start_mark, error, error_set(error, -EINVAL, "%s", why.text));
 }
 
 /* "192.0.2.1: 1000" is another way to write "192.0.2.1=1000". */
@@ -82,7 +78,7 @@ static int take_pair(struct config *config, const struct collect_field *field, c
     snprintf(text, sizeof text, "%s=%s", left, right);
     return field->take(config->settings, text, &why) == 0
                ? 0
-               : fail(config, key->start_mark, error, "%s", why.text);
+               : at(config, key->start_mark, error, error_set(error, -EINVAL, "%s", why.text));
 }
 
 static int take_value(struct config *config, const struct collect_field *field, const yaml_node_t *node,
@@ -113,7 +109,8 @@ static int unknown_field(const struct config *config, const yaml_node_t *node, c
         size_t used = strlen(names);
         snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : ", ", collect_fields[i].name);
     }
-    return fail(config, node->start_mark, error, "found '%.64s', expected one of %s", name, names);
+    return at(config, node->start_mark, error,
+              error_set(error, -EINVAL, "found '%.64s', expected one of %s", name, names));
 }
 
 static int take_field(struct config *config, const yaml_node_pair_t *pair, struct error *error) {
@@ -125,7 +122,8 @@ static int take_field(struct config *config, const yaml_node_pair_t *pair, struc
     }
     bool *seen = &config->seen[field - collect_fields];
     if (*seen) {
-        return fail(config, key->start_mark, error, "found '%s' a second time", name);
+        return at(config, key->start_mark, error,
+                  error_set(error, -EINVAL, "found '%s' a second time", name));
     }
     *seen = true;
     return take_value(config, field, yaml_document_get_node(&config->document, pair->value), error);
@@ -138,8 +136,9 @@ static int take_document(struct config *config, struct error *error) {
         return 0; /* an empty file says nothing */
     }
     if (root->type != YAML_MAPPING_NODE) {
-        return fail(config, root->start_mark, error, "found %s, expected fields such as 'listen: udp/*:2055'",
-                    kind_of(root));
+        return at(config, root->start_mark, error,
+                  error_set(error, -EINVAL, "found %s, expected fields such as 'listen: udp/*:2055'",
+                            kind_of(root)));
     }
     for (const yaml_node_pair_t *pair = root->data.mapping.pairs.start;
          code == 0 && pair < root->data.mapping.pairs.top; pair++) {
@@ -181,7 +180,9 @@ int collect_config_read(const char *path, struct collect_settings *settings, str
     yaml_parser_set_input_string(&parser, bytes, size);
     if (yaml_parser_load(&parser, &config.document) == 0) {
         yaml_mark_t mark = parser.problem_mark;
-        code = fail(&config, mark, error, "found no YAML: %s", parser.problem != NULL ? parser.problem : "?");
+        code =
+            at(&config, mark, error,
+               error_set(error, -EINVAL, "found no YAML: %s", parser.problem != NULL ? parser.problem : "?"));
     } else {
         code = take_document(&config, error);
         yaml_document_delete(&config.document);

@@ -63,17 +63,22 @@ static int take_allow(struct collect_settings *settings, const char *value, stru
     return code;
 }
 
-/* An override for the network that stands before the '=' of 'value', '*rest' being what stands behind it. */
-static int start_override(struct collect_settings *settings, const char *value, const char *equals,
-                          struct collector_override **override, struct error *error) {
+/* The next override, for the network that is the 'size' characters at 'text'.  NULL with 'error' filled. */
+static struct collector_override *next_override(struct collect_settings *settings, const char *text,
+                                                size_t size, struct error *error) {
     char network[IP_TEXT_SIZE + 8];
+    struct collector_override *override = &settings->overrides[settings->override_count];
     if (settings->override_count == COLLECT_OVERRIDES_MAX) {
-        return error_set(error, -EINVAL, "at most %d rates and dialects can be given", COLLECT_OVERRIDES_MAX);
+        error_set(error, -EINVAL, "at most %d rates and dialects can be given", COLLECT_OVERRIDES_MAX);
+        return NULL;
     }
-    *override = &settings->overrides[settings->override_count];
-    **override = (struct collector_override){0};
-    snprintf(network, sizeof network, "%.*s", (int)(equals - value), value);
-    return ip_prefix_parse(network, &(*override)->exporters, error);
+    snprintf(network, sizeof network, "%.*s", (int)size, text);
+    *override = (struct collector_override){0};
+    if (ip_prefix_parse(network, &override->exporters, error) != 0) {
+        return NULL;
+    }
+    settings->override_count++;
+    return override;
 }
 
 static int take_sampling(struct collect_settings *settings, const char *value, struct error *error) {
@@ -88,37 +93,39 @@ static int take_sampling(struct collect_settings *settings, const char *value, s
         settings->sampling_rate = rate;
         return 0;
     }
-    struct collector_override *override;
-    int code = start_override(settings, value, equals, &override, error);
-    if (code == 0) {
-        override->sampling_rate = rate;
-        settings->override_count++;
+    struct collector_override *override = next_override(settings, value, (size_t)(equals - value), error);
+    if (override == NULL) {
+        return -EINVAL;
     }
-    return code;
+    override->sampling_rate = rate;
+    return 0;
+}
+
+static int set_dialect(struct collect_settings *settings, const char *network, size_t size,
+                       enum dialect dialect, struct error *error) {
+    struct collector_override *override = next_override(settings, network, size, error);
+    if (override == NULL) {
+        return -EINVAL;
+    }
+    override->has_dialect = true;
+    override->dialect = dialect;
+    return 0;
 }
 
 static int take_dialect(struct collect_settings *settings, const char *value, struct error *error) {
+    static const char all4[] = "0.0.0.0/0";
+    static const char all6[] = "::/0";
     const char *equals = strchr(value, '=');
     enum dialect dialect;
     if (!dialect_by_name(equals != NULL ? equals + 1 : value, &dialect)) {
         return error_set(error, -EINVAL,
                          "found '%s', expected openvswitch or generic, or 192.0.2.1=openvswitch", value);
     }
-    /* Without an address: of every address there is. */
-    static const char *const everybody[] = {"0.0.0.0/0", "::/0"};
-    int code = 0;
-    for (size_t i = 0; code == 0 && i < (equals != NULL ? 1 : 2); i++) {
-        const char *network = equals != NULL ? value : everybody[i];
-        struct collector_override *override;
-        code = start_override(settings, network, equals != NULL ? equals : network + strlen(network),
-                              &override, error);
-        if (code == 0) {
-            override->has_dialect = true;
-            override->dialect = dialect;
-            settings->override_count++;
-        }
+    if (equals != NULL) {
+        return set_dialect(settings, value, (size_t)(equals - value), dialect, error);
     }
-    return code;
+    int code = set_dialect(settings, all4, strlen(all4), dialect, error);
+    return code == 0 ? set_dialect(settings, all6, strlen(all6), dialect, error) : code;
 }
 
 static int take_db(struct collect_settings *settings, const char *value, struct error *error) {

@@ -23,7 +23,7 @@
 #include "daemon/status.h"
 
 /* Templates of exporters that were silent for longer are not taken for good any more. */
-#define TEMPLATE_LIFE_NS (24 * 3600 * NS_PER_S)
+#define TEMPLATE_LIFE_NS (INT64_C(24) * 3600 * NS_PER_S)
 #define STATUS_TICKS     10 /* how often the service manager gets a line for people */
 
 enum collect_signal { ON_INTERRUPT, ON_TERMINATE, ON_HANG_UP, SIGNALS };
@@ -93,9 +93,13 @@ static void reload(struct collect *collect) {
     struct error error = {0};
     struct collect_settings *wanted = calloc(1, sizeof *wanted);
     notify_send(&collect->notify, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_monotonic_ns() / NS_PER_US);
-    int code = wanted == NULL ? error_set(&error, -ENOMEM, "out of memory")
-                              : collect->hooks->reload(wanted, collect->hooks->context, &error);
-    if (code == 0) {
+    int code = -ENOMEM;
+    if (wanted == NULL) {
+        error_set(&error, code, "out of memory");
+    } else {
+        code = collect->hooks->reload(wanted, collect->hooks->context, &error);
+    }
+    if (wanted != NULL && code == 0) {
         take_settings(collect, wanted);
         size_t failed = collect_sockets_change(&collect->sockets, &collect->intake, &collect->settings);
         apply(collect);
