@@ -17,7 +17,7 @@ exporter=$3
 version=$4
 db=$out/x.db
 ipv4= # a condition, for exporters that know nothing else
-need python3 sqlite3 tcpdump iperf3 ping jq
+need sqlite3 tcpdump iperf3 ping jq sysctl
 case $exporter in
 softflowd) need softflowd ;;
 *) need pmacctd ;;
@@ -29,6 +29,7 @@ capture() {
     ip link add va netns a address 02:00:00:00:00:0a type veth peer name vb netns b address 02:00:00:00:00:0b
     for side in a b; do
         ip -n $side link set v$side gso_max_segs 1 # frames, not what becomes frames later
+        ip netns exec $side sysctl -qw net.ipv6.conf.v$side.router_solicitations=0
         ip -n $side link set lo up
         ip -n $side link set v$side up
     done
@@ -81,7 +82,8 @@ sfprobe_receiver: 127.0.0.1:2055
 END
     sed -i "/^$([ $exporter = nfprobe ] && echo sfprobe || echo nfprobe)/d" $out/pmacctd.conf
     [ $exporter = nfprobe ] || sed -i '/^aggregate/d' $out/pmacctd.conf
-    run timeout 30 pmacctd -f $out/pmacctd.conf
+    # At the end of the file its processes can end in an order that makes for another status than 0.
+    timeout 30 pmacctd -f $out/pmacctd.conf >$out/last 2>&1
 }
 
 # "protocol, source, port, destination, port, packets, bytes of layer 3" of each flow, by the SQL expressions $3 and $4
