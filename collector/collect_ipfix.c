@@ -192,6 +192,17 @@ static void note_by_end(struct exporter *exporter, const struct export_header *h
     exporter->breaks_by_end += verdict != SEQUENCE_EXPECTED;
 }
 
+/* IPFIX has no uptime.  A number that has gone back in a message that was sent later than all before, by more
+ * than two exporters' threads may differ, is no message that was overtaken: the exporter has begun anew. */
+#define ANEW_NS (2 * NS_PER_S)
+
+static bool begins_anew(const struct exporter *exporter, const struct export_header *header,
+                        const struct sequence *sequence) {
+    return header->version == 10 && sequence->started && exporter->newest_export_ns != 0 &&
+           (int32_t)(header->sequence - sequence->next) < 0 &&
+           header->export_ns > exporter->newest_export_ns + ANEW_NS;
+}
+
 /* Checks the sequence number of a NetFlow v9 or IPFIX message of 'size' bytes.  NetFlow v9 counts datagrams
  * (RFC 3954, 5.1), IPFIX data records (RFC 7011, 3.1): of the domain, and Open vSwitch of the whole session.
  * What sets of an unknown template held is not known until it comes; a message of templates alone says
@@ -208,11 +219,16 @@ static void note_sequence(struct context *context, const struct export_header *h
         return;
     }
     struct sequence *session = session_sequence(context, exporter);
+    bool domain_anew = back || begins_anew(exporter, header, domain);
+    bool session_anew = back || begins_anew(exporter, header, session);
+    if (header->export_ns > exporter->newest_export_ns) {
+        exporter->newest_export_ns = header->export_ns;
+    }
     enum sequence_verdict verdict =
-        sequence_note(domain, header->sequence, units, back, &lost[DIALECT_GENERIC]);
+        sequence_note(domain, header->sequence, units, domain_anew, &lost[DIALECT_GENERIC]);
     exporter->breaks += verdict != SEQUENCE_EXPECTED;
     note_by_end(exporter, header, counts);
-    sequence_note(session, header->sequence, units, back, &lost[DIALECT_OPENVSWITCH]);
+    sequence_note(session, header->sequence, units, session_anew, &lost[DIALECT_OPENVSWITCH]);
     uint32_t most = counts->malformed != 0 ? (uint32_t)size : 0;
     most += counts->missing_bytes;
     if (header->version == 10 && most != 0) {

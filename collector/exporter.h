@@ -64,6 +64,7 @@ struct exporter {
     struct exporter_counts counts;
     struct dialect_state dialect;
     uint32_t uptime_ms;
+    int64_t newest_export_ns; /* the latest moment at which a message says that it was sent */
     struct sequence sequence[DIALECT_COUNT];
     /* IPFIX whose messages are numbered by their end, options not counted, as softflowd does it: how often
      * the numbers break this rule, and how often the standard's. */

@@ -653,15 +653,39 @@ static void json_text_stays_json_whatever_stands_in_it(void **state) {
     assert_string_equal(buffer, "{\"k\":\"a\\u0022\\u000a\xc3\xa9???\",\"n\":5}");
 }
 
-/* A message of 'records' records, of domain 9. */
-static void give_ipfix(struct collector *collector, uint32_t sequence, int records) {
+/* A message of 'records' records, of domain 9, sent 'later' seconds after the others. */
+static void give_ipfix_later(struct collector *collector, uint32_t sequence, int records, uint16_t later) {
     struct maker maker = {0};
     begin_ipfix(&maker, sequence, 9);
+    patch16(&maker, 6, (1700000000 & 0xffff) + later);
     put_template(&maker);
     for (int i = 0; i < records; i++) {
         put_record(&maker, 1);
     }
     give(collector, &maker, 3000, 1);
+}
+
+static void give_ipfix(struct collector *collector, uint32_t sequence, int records) {
+    give_ipfix_later(collector, sequence, records, 0);
+}
+
+static void ipfix_that_goes_back_and_was_sent_later_has_begun_anew(void **state) {
+    (void)state;
+    struct collector *collector = start((struct collector_settings){0});
+    for (uint32_t i = 60; i < 70; i++) {
+        give_ipfix(collector, i, 1);
+    }
+    give_ipfix_later(collector, 72, 1, 3); /* 70 and 71 are still under way */
+    give_ipfix_later(collector, 70, 1, 2);
+    assert_int_equal(newest_of(collector).reordered, 1);
+    assert_int_equal(newest_of(collector).restarts, 0);
+    for (uint32_t i = 0; i < 10; i++) {
+        give_ipfix_later(collector, i, 1, (uint16_t)(300 + i));
+    }
+    assert_int_equal(newest_of(collector).restarts, 1);
+    assert_int_equal(newest_of(collector).reordered, 1);
+    assert_int_equal(newest_of(collector).lost, 1);
+    stop(collector);
 }
 
 static void ipfix_numbered_by_its_end_is_not_lost(void **state) {
@@ -691,6 +715,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gap_is_lost_until_the_late_datagram_fills_it),
         cmocka_unit_test(ipfix_numbered_by_its_end_is_not_lost),
+        cmocka_unit_test(ipfix_that_goes_back_and_was_sent_later_has_begun_anew),
         cmocka_unit_test(beginning_anew_is_a_restart_and_no_loss),
         cmocka_unit_test(ipfix_data_before_template_is_held_and_decoded),
         cmocka_unit_test(held_data_is_bounded_in_bytes_and_time),
