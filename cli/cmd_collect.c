@@ -150,8 +150,14 @@ static void say_progress_line(const struct intake *intake, int64_t elapsed_ns, v
     arguments->last_datagrams = totals.datagrams;
 }
 
+/* The summary shows so many, those that spoke last first. */
+enum { SUMMARY_EXPORTERS = 24 };
+
 static void say_exporter(const struct collector_exporter *exporter, void *context) {
-    (void)context;
+    size_t *said = context;
+    if ((*said)++ >= SUMMARY_EXPORTERS) {
+        return;
+    }
     char agent[IP_TEXT_SIZE];
     char rate[24] = "unknown";
     const struct exporter_row *row = exporter->row;
@@ -175,7 +181,11 @@ static void say_summary(const struct intake *intake, const char *database, void 
     if (totals.exporters > 0) {
         fprintf(stderr, "%-9s %-24s %10s %10s %10s %7s %9s %9s  %s\n", "exporter", "agent", "domain",
                 "datagrams", "records", "lost", "malformed", "rate", "dialect");
-        collector_each_exporter(intake->collector, say_exporter, NULL);
+        size_t said = 0;
+        collector_each_exporter(intake->collector, say_exporter, &said);
+        if (said > SUMMARY_EXPORTERS) {
+            fprintf(stderr, "... and %zu more: nsmon report\n", said - SUMMARY_EXPORTERS);
+        }
     }
     fprintf(stderr,
             "%" PRIu64 " datagrams, %" PRIu64 " no export, %" PRIu64

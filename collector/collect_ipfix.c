@@ -269,7 +269,10 @@ static void decode_message(struct context *context, const uint8_t *bytes, size_t
     ipfix_decode(bytes, size, header, context->collector->templates, exporter->owner, &sink, &counts);
     note_sequence(context, header, &counts, size);
     exporter->counts.unknown_records += counts.unknown_sets;
-    context->malformed = context->malformed || counts.malformed != 0;
+    /* Bytes that are no set at all, zeros say, where sets should be. */
+    bool nothing = counts.records + counts.templates + counts.missing_sets + counts.unknown_sets == 0 &&
+                   size > (header->version == 9 ? NETFLOW9_HEADER_SIZE : IPFIX_HEADER_SIZE);
+    context->malformed = context->malformed || counts.malformed != 0 || nothing;
 }
 
 /* Decodes one message of the datagram; returns its size. */

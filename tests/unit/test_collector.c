@@ -669,6 +669,19 @@ static void give_ipfix(struct collector *collector, uint32_t sequence, int recor
     give_ipfix_later(collector, sequence, records, 0);
 }
 
+static void zeros_where_sets_should_be_are_malformed(void **state) {
+    (void)state;
+    struct collector *collector = start((struct collector_settings){0});
+    struct maker maker = {0};
+    begin_ipfix(&maker, 1, 9);
+    for (int i = 0; i < 25; i++) {
+        put(&maker, 0, 8);
+    }
+    give(collector, &maker, 3000, 1);
+    assert_int_equal(newest_of(collector).malformed, 1);
+    stop(collector);
+}
+
 static void ipfix_that_goes_back_and_was_sent_later_has_begun_anew(void **state) {
     (void)state;
     struct collector *collector = start((struct collector_settings){0});
@@ -715,6 +728,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gap_is_lost_until_the_late_datagram_fills_it),
         cmocka_unit_test(ipfix_numbered_by_its_end_is_not_lost),
+        cmocka_unit_test(zeros_where_sets_should_be_are_malformed),
         cmocka_unit_test(ipfix_that_goes_back_and_was_sent_later_has_begun_anew),
         cmocka_unit_test(beginning_anew_is_a_restart_and_no_loss),
         cmocka_unit_test(ipfix_data_before_template_is_held_and_decoded),
