@@ -53,7 +53,11 @@ capture() {
     run ip netns exec a iperf3 -c fd00::2 -R -n 300K -b 20M
     run "$drive" /run/netns/a /run/netns/b 10.1.0.1 10.1.0.2 fd00::1 fd00::2 quick 2 1 1
     kill "$(tr -d '\0' <$out/iperf3.pid)"
-    # sfprobe keeps its last samples back until more come: let that be frames which nobody looks at.
+    # sfprobe keeps its last samples back until more come: let that be frames which nobody looks at, and none of IPv6's
+    # own (router solicitations, neighbour discovery) behind them.
+    ip netns exec a sysctl -qw net.ipv6.conf.va.disable_ipv6=1
+    ip netns exec b sysctl -qw net.ipv6.conf.vb.disable_ipv6=1
+    sleep 0.5
     for _ in $(seq 40); do
         ip netns exec a bash -c 'echo >/dev/udp/10.1.0.9/9'
     done
