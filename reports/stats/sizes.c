@@ -23,7 +23,7 @@ void stats_sizes_init(struct stats_sizes *sizes, double largest) {
 
 /* True if every frame of 'flow' has the same size. */
 static bool one_size(const struct stats_size_flow *flow) {
-    double size = (double)(flow->bytes / flow->packets);
+    double size = (double)flow->bytes / (double)flow->packets;
     double squares = (double)flow->packets * size * size;
     return flow->bytes % flow->packets == 0 && squares < EXACT_DOUBLE && flow->square_sum == squares;
 }
