@@ -5,7 +5,7 @@ nsmon_fuzz_target(sflow5 SOURCES ${FUZZ}/fuzz_sflow5.c ROOMS decode common SEEDS
 nsmon_fuzz_target(netflow5 SOURCES ${FUZZ}/fuzz_netflow5.c ROOMS decode common SEEDS datagram)
 nsmon_fuzz_target(ipfix SOURCES ${FUZZ}/fuzz_ipfix.c ${FUZZ}/datagrams.c ROOMS decode common SEEDS sequence)
 nsmon_fuzz_target(collector
-  SOURCES ${FUZZ}/fuzz_collector.c ${FUZZ}/datagrams.c
+  SOURCES ${FUZZ}/fuzz_collector.c ${FUZZ}/datagrams.c ${CMAKE_SOURCE_DIR}/tests/bench/forget_store.c
   ROOMS collector decode common
   SEEDS sequence)
 

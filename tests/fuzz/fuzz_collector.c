@@ -1,40 +1,9 @@
 /* The whole collector: a sequence of datagrams of any protocol, from a handful of sources. */
 #include <stdlib.h>
 
+#include "../bench/forget_store.h" /* a store that takes rows and forgets them */
 #include "collector/collector.h"
 #include "fuzz.h"
-
-/* A store that takes rows and forgets them. */
-static struct row row;
-static struct exporter_row exporter;
-static struct template_row template;
-
-static void forget(void) {
-    char *extra = row.kind == ROW_SFLOW_SAMPLE     ? row.sflow_sample.extra
-                  : row.kind == ROW_FLOW_RECORD    ? row.flow_record.extra
-                  : row.kind == ROW_COUNTER_SAMPLE ? row.counter_sample.extra
-                                                   : NULL;
-    free(extra);
-    row = (struct row){0};
-}
-
-struct row *store_append(struct store_appender *appender, enum row_kind kind) {
-    (void)appender;
-    forget();
-    row.kind = kind;
-    if (kind == ROW_EXPORTER) {
-        row.exporter = &exporter;
-    } else if (kind == ROW_TEMPLATE) {
-        row.template = &template;
-    }
-    return &row;
-}
-
-int64_t store_next_id(struct store *store) {
-    static int64_t id;
-    (void)store;
-    return ++id;
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct collector_settings settings = {
@@ -60,6 +29,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         collector_finish(collector, datagram.recv_ns);
     }
     collector_destroy(collector);
-    forget();
+    forget_store_end();
     return 0;
 }
