@@ -3,30 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/store/batch.h"
+
 static struct fake_rows kept;
 static int64_t next_id;
-
-static void free_row(struct row *row) {
-    switch (row->kind) {
-    case ROW_EXPORTER:
-        free(row->exporter);
-        break;
-    case ROW_TEMPLATE:
-        free(row->template);
-        break;
-    case ROW_SFLOW_SAMPLE:
-        free(row->sflow_sample.extra);
-        break;
-    case ROW_FLOW_RECORD:
-        free(row->flow_record.extra);
-        break;
-    case ROW_COUNTER_SAMPLE:
-        free(row->counter_sample.extra);
-        break;
-    default:
-        break;
-    }
-}
 
 int64_t store_next_id(struct store *store) {
     (void)store;
@@ -77,7 +57,7 @@ const struct exporter_row *fake_store_exporter(const char *protocol) {
 
 void fake_store_reset(void) {
     for (size_t i = 0; i < kept.count; i++) {
-        free_row(&kept.rows[i]);
+        row_release(&kept.rows[i]);
     }
     free(kept.rows);
     kept = (struct fake_rows){0};
