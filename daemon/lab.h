@@ -23,6 +23,9 @@ struct lab_settings {
     /* Where the collector listens; -1: the protocol's own port, or any free one if that is taken in the
      * system's namespace. */
     int sflow_port, netflow_port, ipfix_port;
+    unsigned hosts, addresses;                              /* as topo_settings; 0: 2 and 1 */
+    struct topo_impairment impairments[TOPO_HOSTS_MAX + 1]; /* by the host that the frames go to */
+    struct topo_openflow openflow;
 };
 
 /* The defaults of 'nsmon start'. */

@@ -16,6 +16,7 @@ enum link_kind {
     LINK_WINDOW_START, /* supervisor: the measurement window begins; 'at_ns' */
     LINK_WINDOW_END,   /* supervisor: it has ended; 'at_ns' */
     LINK_PORT,         /* supervisor: 'host' and 'port', once a second */
+    LINK_COUNT,        /* supervisor: 'count', a row of the ledger, once a second */
     LINK_FINISH,       /* supervisor: drain, write, close */
     LINK_FINISHED,     /* worker: done; 'text' says what failed, "" for nothing */
 };
@@ -26,6 +27,7 @@ struct link_message {
     int64_t at_ns;
     uint32_t host;
     struct topo_port_stats port;
+    struct topo_count count;
     char text[512];
 };
 

@@ -205,6 +205,17 @@ static void tell_ports(struct supervisor *s) {
     }
 }
 
+static void tell_count(const struct topo_count *count, void *context) {
+    struct supervisor *s = context;
+    struct link_message message = {.kind = LINK_COUNT, .count = *count};
+    link_offer(s->link_fd, &message);
+}
+
+static void tell_counts(struct supervisor *s) {
+    tell_ports(s);
+    topo_each_count(s->topo, tell_count, s, NULL);
+}
+
 /* --- the lab's life --- */
 
 static int configure_exports(struct supervisor *s, struct error *error) {
@@ -230,6 +241,10 @@ static int build(struct supervisor *s, struct error *error) {
         .datapath = settings->lab.datapath,
         .run_dir = settings->dir.path,
         .tag = s->session_tag,
+        .hosts = settings->lab.hosts,
+        .addresses = settings->lab.addresses,
+        .impairments = settings->lab.impairments,
+        .openflow = &settings->lab.openflow,
         .progress = on_topo_step,
         .progress_context = s,
     };
@@ -297,7 +312,7 @@ static int finish_measuring(struct supervisor *s, struct error *error) {
     int flushed = topo_flush(s->topo, &wait_ns, code == 0 ? &first : NULL);
     code = code == 0 ? flushed : code;
     clock_sleep_ns(wait_ns + SETTLE_NS);
-    tell_ports(s);
+    tell_counts(s);
     tell_worker(s, LINK_WINDOW_END, clock_real_ns());
     tell_worker(s, LINK_FINISH, 0);
     report(s, 's', "writing what was measured");
@@ -379,7 +394,7 @@ static int serve(struct supervisor *s) {
     for (;;) {
         int64_t now_ns = clock_monotonic_ns();
         if (now_ns >= next_ns) {
-            tell_ports(s);
+            tell_counts(s);
             forget_ended_traffic(s);
             next_ns = now_ns + NS_PER_S;
         }

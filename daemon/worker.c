@@ -69,6 +69,18 @@ static void take_port(struct worker *worker, const struct link_message *message)
     }
 }
 
+/* What the store has no column for is cut, and a count that makes no sense is none: the supervisor is
+ * trusted, the message is checked all the same. */
+static void take_count(struct worker *worker, const struct topo_count *count) {
+    struct stage_row *row = &store_append(worker->appender, ROW_STAGE)->stage;
+    snprintf(row->stage, sizeof row->stage, "%.*s", (int)sizeof count->stage - 1, count->stage);
+    snprintf(row->direction, sizeof row->direction, "%.*s", (int)sizeof count->direction - 1,
+             count->direction);
+    snprintf(row->source, sizeof row->source, "%.*s", (int)sizeof count->source - 1, count->source);
+    row->packets = count->packets < 0 ? STORE_NULL : count->packets;
+    row->bytes = count->bytes < 0 ? STORE_NULL : count->bytes;
+}
+
 static void end_loop(struct worker *worker, const char *state) {
     worker->end_state = state;
     event_base_loopbreak(worker->base);
@@ -90,6 +102,9 @@ static void on_link(evutil_socket_t fd, short what, void *context) {
             break;
         case LINK_PORT:
             take_port(worker, &message);
+            break;
+        case LINK_COUNT:
+            take_count(worker, &message.count);
             break;
         case LINK_FINISH:
             worker->told_to_finish = true;

@@ -32,6 +32,37 @@ enum topo_datapath {
     TOPO_DATAPATH_NETDEV, /* the userspace datapath, of the running Open vSwitch or of a private one */
 };
 
+/* What is done on purpose to the frames on their way to one host, between the switch and that host's
+ * application.  Chances are of 0 to 1; of "every n-th", 0 is never and 1 is each; both kinds add up. */
+struct topo_impairment {
+    double loss;
+    uint32_t loss_every;
+    double duplicate;
+    uint32_t duplicate_every;
+    double reorder; /* such a frame is held back until 'reorder_gap' later ones have passed it */
+    uint32_t reorder_every;
+    uint32_t reorder_gap; /* 0 is 1 */
+    int64_t delay_ns;
+    int64_t
+        jitter_ns; /* the delay is even over delay_ns - jitter_ns to delay_ns + jitter_ns; order is kept */
+    uint64_t rate_bps; /* of frames, layer 2 without FCS; 0: no limit */
+    uint64_t seed;     /* of what is random, where it can be set; 0: any */
+};
+
+#define TOPO_RULES_MAX 64
+#define TOPO_SETS_MAX  8
+
+/* OpenFlow of the bridge.  The strings are kept by the caller; none may hold a newline. */
+struct topo_openflow {
+    const char *rules[TOPO_RULES_MAX]; /* flows as ovs-ofctl(8) writes them, "priority=10,udp,actions=drop" */
+    size_t rule_count;                 /* 0: what a bridge does by itself, NORMAL; it stays below the rules */
+    const char *meters[TOPO_RULES_MAX]; /* "meter=1,kbps,band=type=drop,rate=1000" */
+    size_t meter_count;
+    uint32_t sets[TOPO_SETS_MAX]; /* ids of Flow_Sample_Collector_Set that the rules' sample actions name;
+                                   * each exports IPFIX to the collector's IPFIX port */
+    size_t set_count;
+};
+
 /* Told of each step before it is taken, "link tap1".  Returns 0 to go on, or a negative errno: then the call
  * undoes itself and returns that.  What it returns while something is being undone is not heeded. */
 typedef int topo_progress_fn(const char *step, void *context);
@@ -39,10 +70,14 @@ typedef int topo_progress_fn(const char *step, void *context);
 struct topo_settings {
     char prefix[TOPO_PREFIX_SIZE]; /* "" or up to 5 of a-z 0-9: "x" makes all names "x-..." */
     enum topo_datapath datapath;
-    const char *run_dir;        /* absolute, "/run/nsmon/default"; made if it is not there; root's alone */
-    const char *tag;            /* of the session: letters, digits and "-", up to 63 */
-    unsigned hosts;             /* 1 to TOPO_HOSTS_MAX; 0 is 2 */
-    topo_progress_fn *progress; /* or NULL */
+    const char *run_dir; /* absolute, "/run/nsmon/default"; made if it is not there; root's alone */
+    const char *tag;     /* of the session: letters, digits and "-", up to 63 */
+    unsigned hosts;      /* 1 to TOPO_HOSTS_MAX; 0 is 2 */
+    unsigned addresses;  /* of each host and IP version; 0 is 1 */
+    /* By the host that the frames go to, [1] to [hosts]; or NULL for none. */
+    const struct topo_impairment *impairments;
+    const struct topo_openflow *openflow; /* or NULL */
+    topo_progress_fn *progress;           /* or NULL */
     void *progress_context;
 };
 
@@ -167,6 +202,28 @@ struct topo_port_stats {
 /* Reads the counts of 'host'.  Cheap enough for once a second.  Returns 0 or a negative errno with 'error'
  * filled. */
 int topo_port_stats(struct topo *topo, unsigned host, struct topo_port_stats *stats, struct error *error);
+
+/* A count of the ledger, from the lab's beginning: frames and their bytes (layer 2 without FCS; -1 for what
+ * is not known) at 'stage' of the way.
+ *
+ * Stages, in the order in which a frame meets them: sent, tap_out, switch_in, switch_out, tap_in, received;
+ * "switch_in_drop" is what got lost behind switch_in, and "_impaired_loss", "_impaired_duplicate",
+ * "_impaired_reorder" and "_impaired_delay" are what was done on purpose there.  'direction' is "ns1>ns2" in
+ * a lab of two hosts, else "ns1>switch", "switch>ns2", or "switch" for what has no direction.  'source' says
+ * in words who counted. */
+struct topo_count {
+    char stage[24];
+    char direction[24];
+    int64_t packets, bytes;
+    char source[96];
+};
+
+typedef void topo_count_fn(const struct topo_count *count, void *context);
+
+/* Hands 'emit' the counts of impairments, of OpenFlow ports and of OpenFlow rules.  Cheap enough for once a
+ * second; the last ones are to be asked for before topo_destroy().  Returns 0 or the first failure, with
+ * 'error' filled, after which the others were still tried. */
+int topo_each_count(struct topo *topo, topo_count_fn *emit, void *context, struct error *error);
 
 /* Takes down all that topo_create() made, and nothing else, and stops the private switch.  It goes on over
  * failures and then returns the first, with 'error' filled; what could not be removed stays in the state

@@ -147,7 +147,7 @@ struct stage_row {
     char stage[24];
     char direction[24];
     int64_t packets, bytes;
-    char source[48];
+    char source[96];
 };
 
 struct exporter_health_row {

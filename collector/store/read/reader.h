@@ -173,7 +173,7 @@ struct read_stage {
     char stage[32];
     char direction[32];
     int64_t packets, bytes; /* or READ_NULL */
-    char source[64];
+    char source[96];
 };
 
 typedef int read_stage_fn(const struct read_stage *stage, void *context);
