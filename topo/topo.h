@@ -207,12 +207,12 @@ int topo_port_stats(struct topo *topo, unsigned host, struct topo_port_stats *st
  * is not known) at 'stage' of the way.
  *
  * Stages, in the order in which a frame meets them: sent, tap_out, switch_in, switch_out, tap_in, received;
- * "switch_in_drop" is what got lost behind switch_in, and "_impaired_loss", "_impaired_duplicate",
- * "_impaired_reorder" and "_impaired_delay" are what was done on purpose there.  'direction' is "ns1>ns2" in
+ * "switch_in_drop" is what got lost behind switch_in, and "tap_in_impaired_loss", "..._impaired_duplicate",
+ * "..._impaired_reorder" and "..._impaired_delay" are what was done on purpose behind that stage.  'direction' is "ns1>ns2" in
  * a lab of two hosts, else "ns1>switch", "switch>ns2", or "switch" for what has no direction.  'source' says
  * in words who counted. */
 struct topo_count {
-    char stage[24];
+    char stage[32];
     char direction[24];
     int64_t packets, bytes;
     char source[96];

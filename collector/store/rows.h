@@ -144,7 +144,7 @@ struct truth_row {
 };
 
 struct stage_row {
-    char stage[24];
+    char stage[32];
     char direction[24];
     int64_t packets, bytes;
     char source[96];
