@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "daemon/describe.h"
 #include "daemon/link.h"
 #include "daemon/privileged.h"
 #include "daemon/remains.h"
@@ -89,31 +89,11 @@ static int on_topo_step(const char *step, void *context) {
 
 /* What the session was told to do, as JSON.  The caller frees it. */
 static char *describe_session(const struct supervisor *s) {
-    const struct lab_settings *lab = &s->settings->lab;
-    json_t *json =
-        json_pack("{s:s, s:s, s:s, s:b}", "prefix", lab->prefix, "bridge", topo_bridge(s->topo), "switch",
-                  topo_switch(s->topo)->why, "kernel_datapath", topo_switch(s->topo)->kernel_datapath);
-    if (lab->sflow) {
-        json_object_set_new(json, "sflow",
-                            json_pack("{s:I, s:I, s:I, s:i}", "sampling", (json_int_t)lab->sflow_sampling,
-                                      "header_bytes", (json_int_t)lab->sflow_header_bytes, "polling_s",
-                                      (json_int_t)lab->sflow_polling_s, "port",
-                                      s->opened.ports[SOCKET_SFLOW]));
-    }
-    if (lab->netflow) {
-        json_object_set_new(json, "netflow",
-                            json_pack("{s:I, s:i}", "active_timeout_s", (json_int_t)lab->netflow_timeout_s,
-                                      "port", s->opened.ports[SOCKET_NETFLOW]));
-    }
-    if (lab->ipfix) {
-        json_object_set_new(json, "ipfix",
-                            json_pack("{s:I, s:I, s:i}", "sampling", (json_int_t)lab->ipfix_sampling,
-                                      "active_timeout_s", (json_int_t)lab->ipfix_timeout_s, "port",
-                                      s->opened.ports[SOCKET_IPFIX]));
-    }
-    char *text = json_dumps(json, JSON_COMPACT);
-    json_decref(json);
-    return text;
+    const struct describe_switch on = {.bridge = topo_bridge(s->topo),
+                                       .why = topo_switch(s->topo)->why,
+                                       .kernel_datapath = topo_switch(s->topo)->kernel_datapath,
+                                       .ports = s->opened.ports};
+    return describe_lab(&s->settings->lab, &on);
 }
 
 static int run_worker(struct supervisor *s, int link_fd, const char *description) {

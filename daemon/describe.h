@@ -1,0 +1,20 @@
+/* What a session was told to do, for its row in the database. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/lab.h"
+#include "daemon/worker.h"
+
+/* What is known of the switch. */
+struct describe_switch {
+    const char *bridge;
+    const char *why; /* for people: which switch it is */
+    bool kernel_datapath;
+    const uint16_t *ports; /* where the collector listens, by enum worker_socket; 0: that exporter is off */
+};
+
+/* Describes the lab of 'lab' as the JSON object that docs/database.md calls the session's settings.  Returns
+ * the text, to be freed by the caller, or NULL when memory is out. */
+char *describe_lab(const struct lab_settings *lab, const struct describe_switch *on);
