@@ -238,7 +238,8 @@ static int drive(const struct lab_traffic *settings, const struct traffic_plan *
 }
 
 int lab_traffic_run(const struct lab_traffic *settings, struct error *error) {
-    const struct traffic_profile *profile = traffic_profile_find(settings->profile);
+    const struct traffic_profile *profile =
+        settings->shape != NULL ? settings->shape : traffic_profile_find(settings->profile);
     if (profile == NULL) {
         return error_set(error, -EINVAL, "there is no profile '%s'; 'nsmon traffic --list' shows them",
                          settings->profile);
@@ -274,5 +275,13 @@ int lab_traffic_run(const struct lab_traffic *settings, struct error *error) {
     close(lab_fd);
     traffic_result_free(&result);
     traffic_plan_free(&plan);
+    return code;
+}
+
+int lab_traffic_run_all(const struct lab_traffic *runs, size_t count, struct error *error) {
+    int code = 0;
+    for (size_t i = 0; i < count && code == 0; i++) {
+        code = lab_traffic_run(&runs[i], error);
+    }
     return code;
 }

@@ -1,16 +1,23 @@
-/* Traffic through a running lab: from ns1 to ns2, shown as it goes, and handed to the lab's worker. */
+/* Traffic through a running lab: from one host to another, shown as it goes, and handed to the lab's worker.
+ */
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/error.h"
+#include "traffic/profile.h"
 
 struct lab_traffic {
     char prefix[6];
-    const char *profile;
-    int64_t duration_ns; /* 0: the profile's own */
-    double scale;        /* 0: 1 */
+    const char *profile;                 /* its name */
+    const struct traffic_profile *shape; /* what it is; NULL: the one of that name that nsmon knows */
+    unsigned from, to;                   /* hosts; 0: 1 and 2 */
+    int64_t start_ns;                    /* of several runs: after their common beginning */
+    int64_t duration_ns;                 /* 0: the profile's own */
+    double scale;                        /* 0: 1 */
+    size_t flows;                        /* in all; 0: the profile's own */
     uint64_t seed;
     bool per_flow; /* print every flow at the end */
     bool json;     /* print the result as JSON on standard output */
@@ -22,3 +29,8 @@ uint64_t lab_traffic_new_seed(void);
 
 /* Runs it.  Returns 0, also when it was stopped by Ctrl-C, or a negative errno with 'error' filled. */
 int lab_traffic_run(const struct lab_traffic *settings, struct error *error);
+
+/* Runs 'count' of them at the same time, each in a process of its own, and reports each.  They end together
+ * when they are stopped.  Returns 0, or the first failure with 'error' filled, after which the others still
+ * came to their end. */
+int lab_traffic_run_all(const struct lab_traffic *runs, size_t count, struct error *error);

@@ -7,17 +7,56 @@
 
 #include "common/error.h"
 
+/* How large the flows of a group are, in packets. */
+enum traffic_sizes {
+    TRAFFIC_SIZES_LOG,    /* evenly on a log scale from the smallest to the largest, ends included */
+    TRAFFIC_SIZES_PARETO, /* at random, Pareto of 'alpha' between the two: few large, many small */
+};
+
+/* When the flows of a group begin. */
+enum traffic_arrivals {
+    TRAFFIC_ARRIVALS_FIT,      /* at random, anywhere where the flow fits into the run */
+    TRAFFIC_ARRIVALS_EVEN,     /* at equal distances over the run */
+    TRAFFIC_ARRIVALS_POISSON,  /* as a Poisson process over the run, of which 'count' arrivals are known */
+    TRAFFIC_ARRIVALS_TOGETHER, /* all at the run's beginning, not in step: they are there at the same time */
+};
+
+/* The time from one packet of a flow to the next. */
+enum traffic_gaps {
+    TRAFFIC_GAPS_CONSTANT,
+    TRAFFIC_GAPS_EXPONENTIAL, /* at random: the packets are a Poisson process */
+};
+
 /* Flows that are alike.  Sizes are for a run of the profile's own duration at scale 1; a longer run has
- * larger flows, so that the rate stays. */
+ * larger flows, so that the rate stays.
+ *
+ * What is 0 is as if it were not there, so that the first eight say all that a plain group needs. */
 struct traffic_group {
-    uint8_t protocol;     /* PROTOCOL_TCP or PROTOCOL_UDP */
-    uint8_t family;       /* 4 or 6 */
-    uint16_t count;       /* of flows */
-    uint32_t packets_min; /* sizes of the flows: spaced evenly on a log scale, ends included; for TCP in */
-    uint32_t packets_max; /* full segments */
-    uint16_t payload_min; /* UDP: bytes of payload of a datagram; the flows take values in between */
-    uint16_t payload_max; /* evenly on a log scale */
+    uint8_t protocol; /* PROTOCOL_TCP or PROTOCOL_UDP */
+    uint8_t family;   /* 4 or 6 */
+    uint32_t count;   /* of flows; of pairs with 'both_ways' */
+    uint32_t
+        packets_min; /* sizes of the flows, see 'sizes'; for TCP in full segments.  Both 0 with a 'pps': */
+    uint32_t packets_max;     /* as many as there is time for, from the flow's start to the run's end */
+    uint16_t payload_min;     /* UDP: bytes of payload of a datagram; the flows take values in between */
+    uint16_t payload_max;     /* evenly on a log scale */
     uint8_t datagrams_differ; /* UDP: 1 if the datagrams of one flow differ in size, up to 'payload_max' */
+
+    uint8_t both_ways; /* UDP: 1 if each flow has a twin from the server's host to the client's: voice */
+    uint8_t sizes;     /* enum traffic_sizes */
+    uint8_t arrivals;  /* enum traffic_arrivals */
+    uint8_t gaps;      /* enum traffic_gaps */
+    double alpha;      /* of Pareto, above 0: 1.2 is the Internet's */
+    /* Packets/s of a flow while it lasts: isochronous with constant gaps.  A flow for which there is no time
+     * left in the run is cut short.  0: the packets are spread over the flow's share of the run. */
+    double pps;
+    /* On-off: packets of a burst, from one to the next of them, and from burst to burst (0: 'pps' or the
+     * flow's share of the run says so).  0 packets: no bursts. */
+    uint32_t burst_packets;
+    int64_t burst_gap_ns, burst_period_ns;
+    /* The flows spread over so many of the first addresses of the client's host and of the server's; 0, or
+     * more than there are: all. */
+    uint32_t sources, destinations;
 };
 
 /* What a TCP segment carries at an MTU of 1500 with timestamps: the most, and for an IP version of 'family'.
