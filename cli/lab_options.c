@@ -13,6 +13,7 @@ const char lab_options_help[] =
     "  --sampling N                  sample 1 packet in N, sFlow and IPFIX (default 64)\n"
     "  --datapath auto|system|netdev whose datapath: the kernel's of the running Open\n"
     "                                vSwitch, or the userspace one (default auto)\n"
+    "  --mtu BYTES                   of the lab's links, 1280 to 9000 (default 1500)\n"
     "  --pcap-dir DIR                keep what the captures see, a file per tap\n"
     "  --no-sflow, --no-netflow, --no-ipfix   leave that exporter out\n"
     "  --sflow-sampling N, --ipfix-sampling N   a rate of its own\n"
@@ -31,6 +32,7 @@ struct number_option {
 
 /* sFlow's header: above 600 bytes Open vSwitch drops samples; 64 is enough for any IPv4 key. */
 static const struct number_option number_options[] = {
+    {LAB_OPTION_MTU, "--mtu", TOPO_MTU_MIN, TOPO_MTU_MAX},
     {LAB_OPTION_SAMPLING, "--sampling", 1, 1000000},
     {LAB_OPTION_SFLOW_SAMPLING, "--sflow-sampling", 1, 1000000},
     {LAB_OPTION_SFLOW_HEADER, "--sflow-header", 64, 600},
@@ -45,6 +47,9 @@ static const struct number_option number_options[] = {
 
 static void set_number(int option, int64_t value, struct lab_settings *settings) {
     switch (option) {
+    case LAB_OPTION_MTU:
+        settings->mtu = (unsigned)value;
+        break;
     case LAB_OPTION_SAMPLING:
         settings->sflow_sampling = (uint32_t)value;
         settings->ipfix_sampling = (uint32_t)value;

@@ -10,6 +10,7 @@ enum lab_option {
     LAB_OPTION_FIRST = 256,
     LAB_OPTION_PREFIX = LAB_OPTION_FIRST,
     LAB_OPTION_DATAPATH,
+    LAB_OPTION_MTU,
     LAB_OPTION_DB,
     LAB_OPTION_LABEL,
     LAB_OPTION_PCAP_DIR,
@@ -33,7 +34,7 @@ enum lab_option {
 #define LAB_LONG_OPTIONS                                                                                     \
     {"prefix", required_argument, NULL, LAB_OPTION_PREFIX},                                                  \
         {"datapath", required_argument, NULL, LAB_OPTION_DATAPATH},                                          \
-        {"db", required_argument, NULL, LAB_OPTION_DB},                                                      \
+        {"mtu", required_argument, NULL, LAB_OPTION_MTU}, {"db", required_argument, NULL, LAB_OPTION_DB},    \
         {"label", required_argument, NULL, LAB_OPTION_LABEL},                                                \
         {"pcap-dir", required_argument, NULL, LAB_OPTION_PCAP_DIR},                                          \
         {"sampling", required_argument, NULL, LAB_OPTION_SAMPLING},                                          \

@@ -26,6 +26,9 @@ struct lab_settings {
     unsigned hosts, addresses;                              /* as topo_settings; 0: 2 and 1 */
     struct topo_impairment impairments[TOPO_HOSTS_MAX + 1]; /* by the host that the frames go to */
     struct topo_openflow openflow;
+    unsigned mtu; /* as topo_settings; 0: 1500 */
+    /* What 'nsmon run' was given to run, for the report; or NULL. */
+    const char *scenario_name, *scenario_text;
 };
 
 /* The defaults of 'nsmon start'. */

@@ -223,6 +223,7 @@ static int build(struct supervisor *s, struct error *error) {
         .tag = s->session_tag,
         .hosts = settings->lab.hosts,
         .addresses = settings->lab.addresses,
+        .mtu = settings->lab.mtu,
         .impairments = settings->lab.impairments,
         .openflow = &settings->lab.openflow,
         .progress = on_topo_step,

@@ -51,6 +51,7 @@ struct topo {
     char tag[LAB_TAG_SIZE];
     char run_dir[LAB_RUN_DIR_SIZE];
     unsigned hosts;
+    unsigned mtu;
     struct topo_switch sw;
     topo_progress_fn *progress;
     void *progress_context;

@@ -113,7 +113,8 @@ int link_get(struct nl_sock *sock, const char *name, struct link_info *info, str
     return 0;
 }
 
-int link_make_pair(struct nl_sock *sock, const char *name, const char *peer, struct error *error) {
+int link_make_pair(struct nl_sock *sock, const char *name, const char *peer, unsigned mtu,
+                   struct error *error) {
     struct rtnl_link *link = rtnl_link_veth_alloc();
     if (link == NULL) {
         return error_set(error, -ENOMEM, "no memory to make the links %s and %s", name, peer);
@@ -121,6 +122,8 @@ int link_make_pair(struct nl_sock *sock, const char *name, const char *peer, str
     rtnl_link_set_name(link, name);
     struct rtnl_link *other = rtnl_link_veth_get_peer(link);
     rtnl_link_set_name(other, peer);
+    rtnl_link_set_mtu(link, mtu);
+    rtnl_link_set_mtu(other, mtu);
     rtnl_link_put(other);
     int code = rtnl_link_add(sock, link, NLM_F_CREATE | NLM_F_EXCL);
     rtnl_link_veth_release(link);

@@ -32,8 +32,9 @@ void link_socket_close(struct nl_sock *sock);
 
 int link_get(struct nl_sock *sock, const char *name, struct link_info *info, struct error *error);
 
-/* Makes the veth pair 'name' and 'peer', both down.  -EEXIST if either name is taken. */
-int link_make_pair(struct nl_sock *sock, const char *name, const char *peer, struct error *error);
+/* Makes the veth pair 'name' and 'peer', both down, both of 'mtu' bytes.  -EEXIST if either name is taken. */
+int link_make_pair(struct nl_sock *sock, const char *name, const char *peer, unsigned mtu,
+                   struct error *error);
 
 int link_set_alias(struct nl_sock *sock, const char *name, const char *alias, struct error *error);
 int link_set_up(struct nl_sock *sock, const char *name, bool up, struct error *error);

@@ -52,10 +52,15 @@ static int take_settings(struct topo *topo, const struct topo_settings *settings
     if (settings->hosts > TOPO_HOSTS_MAX) {
         return error_set(error, -EINVAL, "a lab has up to %d hosts, not %u", TOPO_HOSTS_MAX, settings->hosts);
     }
+    if (settings->mtu != 0 && (settings->mtu < TOPO_MTU_MIN || settings->mtu > TOPO_MTU_MAX)) {
+        return error_set(error, -EINVAL, "a lab's links have an MTU of %d to %d, not %u", TOPO_MTU_MIN,
+                         TOPO_MTU_MAX, settings->mtu);
+    }
     snprintf(topo->prefix, sizeof topo->prefix, "%s", settings->prefix);
     snprintf(topo->run_dir, sizeof topo->run_dir, "%s", settings->run_dir);
     snprintf(topo->tag, sizeof topo->tag, "%s", settings->tag);
     topo->hosts = settings->hosts != 0 ? settings->hosts : 2;
+    topo->mtu = settings->mtu != 0 ? settings->mtu : TOPO_MTU_DEFAULT;
     topo->progress = settings->progress;
     topo->progress_context = settings->progress_context;
     return 0;
@@ -165,7 +170,7 @@ static int make_pair(struct topo *topo, struct topo_port *port, struct nl_sock *
     snprintf(alias, sizeof alias, "nsmon:%s", topo->tag);
     snprintf(ipv4, sizeof ipv4, "%s/24", port->ipv4);
     snprintf(ipv6, sizeof ipv6, "%s/64", port->ipv6);
-    int code = link_make_pair(inside, port->tap, port->ovs_tap, error);
+    int code = link_make_pair(inside, port->tap, port->ovs_tap, topo->mtu, error);
     code = code == 0 ? link_set_alias(inside, port->tap, alias, error) : code;
     code = code == 0 ? link_set_alias(inside, port->ovs_tap, alias, error) : code;
     code = code == 0 ? lab_step(topo, error, "turn offloads off at %s", port->tap) : code;

@@ -23,6 +23,9 @@
 #define TOPO_NAME_SIZE   16 /* of the name of a link, its NUL included */
 #define TOPO_PREFIX_SIZE 6
 #define TOPO_HOSTS_MAX   8
+#define TOPO_MTU_MIN     1280 /* of IPv6: RFC 8200, 5 */
+#define TOPO_MTU_MAX     9000
+#define TOPO_MTU_DEFAULT 1500
 /* In a host's place: the network namespace that the switch runs in, whence the exporters send. */
 #define TOPO_SWITCH 0
 
@@ -74,6 +77,7 @@ struct topo_settings {
     const char *tag;     /* of the session: letters, digits and "-", up to 63 */
     unsigned hosts;      /* 1 to TOPO_HOSTS_MAX; 0 is 2 */
     unsigned addresses;  /* of each host and IP version; 0 is 1 */
+    unsigned mtu;        /* of every link, TOPO_MTU_MIN to TOPO_MTU_MAX; 0 is 1500 */
     /* By the host that the frames go to, [1] to [hosts]; or NULL for none. */
     const struct topo_impairment *impairments;
     const struct topo_openflow *openflow; /* or NULL */

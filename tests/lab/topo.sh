@@ -181,6 +181,19 @@ case_hosts() {
     says 'error -22 a lab has up to 8 hosts'
 }
 
+# Frames as large as they may be cross the switch, and none that is larger.
+case_mtu() {
+    for mtu in 1280 9000; do
+        succeeds x mtu=$mtu create links \
+            run="ip netns exec x-ns1 ping -q -c1 -W1 -M do -s $((mtu - 28)) 10.0.0.2" \
+            run="! ip netns exec x-ns1 ping -q -c1 -W1 -M do -s $((mtu - 27)) 10.0.0.2" destroy
+    done
+    for mtu in 1279 9001; do
+        drive x mtu=$mtu create && fail "took an MTU of $mtu"
+        says "error -22 .*MTU of 1280 to 9000, not $mtu"
+    done
+}
+
 # A switch that died is not waited for, and what is left of it is cleared away.
 case_dead_switch() {
     snapshot before

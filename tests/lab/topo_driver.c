@@ -3,7 +3,7 @@
  *   create links listen export=RATE quiesce flush stats ports destroy recover  the calls of topo/topo.h
  *   fail=N  the N-th step that create announces fails     kill=N  ... kills this program
  *   allow_ipv6=LINK  of host 1
- *   datapath=auto|system|netdev  hosts=N  sleep=SECONDS  steps  how many steps were announced
+ *   datapath=auto|system|netdev  hosts=N  mtu=N  sleep=SECONDS  steps  how many steps were announced
  *   run=COMMAND  a shell command, whose failure fails; of the test, not of the room
  *
  * Prints what a test wants to know, "name value" a line, and on the first failure "error" and the text. */
@@ -140,6 +140,8 @@ static int act(struct driver *driver, const char *word, const char *value, struc
         driver->kill_at = (unsigned)number;
     } else if (strcmp(word, "steps") == 0) {
         printf("steps %u\n", driver->steps);
+    } else if (strcmp(word, "mtu") == 0) {
+        driver->settings.mtu = (unsigned)number;
     } else if (strcmp(word, "hosts") == 0) {
         driver->settings.hosts = (unsigned)number;
     } else if (strcmp(word, "allow_ipv6") == 0) {
