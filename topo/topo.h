@@ -212,9 +212,9 @@ int topo_port_stats(struct topo *topo, unsigned host, struct topo_port_stats *st
  *
  * Stages, in the order in which a frame meets them: sent, tap_out, switch_in, switch_out, tap_in, received;
  * "switch_in_drop" is what got lost behind switch_in, and "tap_in_impaired_loss", "..._impaired_duplicate",
- * "..._impaired_reorder" and "..._impaired_delay" are what was done on purpose behind that stage.  'direction' is "ns1>ns2" in
- * a lab of two hosts, else "ns1>switch", "switch>ns2", or "switch" for what has no direction.  'source' says
- * in words who counted. */
+ * "..._impaired_reorder" and "..._impaired_delay" are what was done on purpose behind that stage. 'direction'
+ * is "ns1>ns2" in a lab of two hosts, else "ns1>switch", "switch>ns2", or "switch" for what has no direction.
+ * 'source' says in words who counted. */
 struct topo_count {
     char stage[32];
     char direction[24];
