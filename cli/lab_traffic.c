@@ -228,7 +228,7 @@ static int drive(const struct lab_traffic *settings, const struct traffic_plan *
     };
     for (unsigned host = 1; code == 0 && host <= 2; host++) {
         struct ip_address *addresses = host == 1 ? traffic.client_address : traffic.server_address;
-        topo_host_addresses(host, &addresses[0], &addresses[1]);
+        topo_host_address(host, 0, &addresses[0], &addresses[1]);
     }
     struct traffic_load load = traffic_plan_load(plan);
     say_step("%s: %zu flows in %.0f s, about %.0f packets/s and %.1f Mbit/s (seed %" PRIu64 ")",

@@ -24,20 +24,12 @@ void lab_name_all(struct topo *topo) {
         struct ip_address ipv4;
         struct ip_address ipv6;
         char text[IP_TEXT_SIZE];
-        topo_host_addresses(host, &ipv4, &ipv6);
+        topo_host_address(host, 0, &ipv4, &ipv6);
         snprintf(port->ipv4, sizeof port->ipv4, "%s", ip_address_format(&ipv4, text));
         snprintf(port->ipv6, sizeof port->ipv6, "%s", ip_address_format(&ipv6, text));
         topo->netns_fd[host] = -1;
         topo->sockets[host].fd = -1;
     }
-}
-
-void topo_host_addresses(unsigned host, struct ip_address *ipv4, struct ip_address *ipv6) {
-    static const uint8_t ula[8] = {0xfd, 0x00, 0x6e, 0x73, 0x6d, 0x6f, 0x00, 0x6e};
-    *ipv4 = (struct ip_address){.family = 4, .bytes = {10, 0, 0, (uint8_t)host}};
-    *ipv6 = (struct ip_address){.family = 6};
-    memcpy(ipv6->bytes, ula, sizeof ula);
-    ipv6->bytes[15] = (uint8_t)host;
 }
 
 int lab_step(struct topo *topo, struct error *error, const char *format, ...) {

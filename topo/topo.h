@@ -26,6 +26,10 @@
 #define TOPO_MTU_MIN     1280 /* of IPv6: RFC 8200, 5 */
 #define TOPO_MTU_MAX     9000
 #define TOPO_MTU_DEFAULT 1500
+/* Of a host and IP version: as many as the host's IPv4 prefix has. */
+#define TOPO_ADDRESSES_MAX  65536
+#define TOPO_PREFIX_BITS_V4 16
+#define TOPO_PREFIX_BITS_V6 64
 /* In a host's place: the network namespace that the switch runs in, whence the exporters send. */
 #define TOPO_SWITCH 0
 
@@ -76,7 +80,7 @@ struct topo_settings {
     const char *run_dir; /* absolute, "/run/nsmon/default"; made if it is not there; root's alone */
     const char *tag;     /* of the session: letters, digits and "-", up to 63 */
     unsigned hosts;      /* 1 to TOPO_HOSTS_MAX; 0 is 2 */
-    unsigned addresses;  /* of each host and IP version; 0 is 1 */
+    unsigned addresses;  /* of each host and IP version, up to TOPO_ADDRESSES_MAX; 0 is 1 */
     unsigned mtu;        /* of every link, TOPO_MTU_MIN to TOPO_MTU_MAX; 0 is 1500 */
     /* By the host that the frames go to, [1] to [hosts]; or NULL for none. */
     const struct topo_impairment *impairments;
@@ -139,8 +143,14 @@ int topo_namespace_fd(const struct topo *topo, unsigned host);
  * Returns a descriptor, or a negative errno with 'error' filled: -ENOENT if no such lab is up. */
 int topo_namespace_open(const char *prefix, unsigned host, struct error *error);
 
-/* The addresses of the tap of 'host', the same in every lab. */
-void topo_host_addresses(unsigned host, struct ip_address *ipv4, struct ip_address *ipv6);
+/* The 'index'-th address of 'host' in each IP version, the same in every lab.  0 is the tap's
+ * own: 10.0.0.HOST and fd00:6e73:6d6f:6e::HOST.  The further ones, 1 to TOPO_ADDRESSES_MAX - 1, are of the
+ * host's prefix: 10.HOST.0.0 + index and fd00:6e73:6d6f:HOST:: + index.  In a lab of more than one address a
+ * socket of the host may bind any of them, and the others reach it there. */
+void topo_host_address(unsigned host, unsigned index, struct ip_address *ipv4, struct ip_address *ipv6);
+
+/* The prefix that the further addresses of 'host' are of: TOPO_PREFIX_BITS_V4 and _V6 long. */
+void topo_host_prefix(unsigned host, struct ip_address *ipv4, struct ip_address *ipv6);
 
 /* Makes a socket, as socket(2) does and close-on-exec, in the network namespace 'netns_fd'.  Returns a
  * descriptor, or a negative errno with 'error' filled. */
