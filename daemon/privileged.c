@@ -15,10 +15,9 @@
 
 static const uint16_t export_ports[SOCKET_COUNT] = {6343, 2055, 4739};
 
-static int open_export(struct privileged *opened, const struct topo *topo, enum worker_socket which,
+static int open_export(struct privileged *opened, const struct site_view *view, enum worker_socket which,
                        int wanted, struct error *error) {
-    int fd =
-        topo_socket_in(topo_namespace_fd(topo, TOPO_SWITCH), AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0, error);
+    int fd = topo_socket_in(view->switch_fd, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0, error);
     if (fd < 0) {
         return fd;
     }
@@ -37,14 +36,14 @@ static int open_export(struct privileged *opened, const struct topo *topo, enum 
     return 0;
 }
 
-static int open_exports(struct privileged *opened, const struct topo *topo, const struct lab_settings *lab,
-                        struct error *error) {
+static int open_exports(struct privileged *opened, const struct site_view *view,
+                        const struct lab_settings *lab, struct error *error) {
     const bool on[SOCKET_COUNT] = {lab->sflow, lab->netflow, lab->ipfix};
     const int wanted[SOCKET_COUNT] = {lab->sflow_port, lab->netflow_port, lab->ipfix_port};
     int code = 0;
     for (enum worker_socket i = 0; code == 0 && i < SOCKET_COUNT; i++) {
         if (on[i]) {
-            code = open_export(opened, topo, i, wanted[i], error);
+            code = open_export(opened, view, i, wanted[i], error);
         }
     }
     return code;
@@ -75,22 +74,22 @@ static int open_capture_file(const char *folder, const char *tap, int *fd, struc
                : error_set(error, -errno, "could not write the capture file '%s': %s", path, strerror(errno));
 }
 
-static int open_captures(struct privileged *opened, const struct topo *topo, const char *pcap_dir,
+static int open_captures(struct privileged *opened, const struct site_view *view, const char *pcap_dir,
                          struct error *error) {
     int code = 0;
-    for (unsigned host = 1; code == 0 && host <= topo_hosts(topo); host++) {
-        const struct topo_port *port = topo_port(topo, host);
+    for (size_t i = 0; code == 0 && i < view->point_count; i++) {
+        const struct site_point *point = &view->points[i];
         struct capture_request request = {
-            .settings = {.interface = port->tap,
-                         .station = host,
-                         .mac = port->tap_mac,
+            .settings = {.interface = point->port.tap,
+                         .station = point->station,
+                         .mac = point->port.tap_mac,
                          .file = pcap_dir[0] != '\0'},
-            .capture = &opened->captures[host - 1],
+            .capture = &opened->captures[i],
             .error = error,
         };
-        code = topo_call_in(topo_namespace_fd(topo, host), open_capture_here, &request, error);
+        code = topo_call_in(point->netns_fd, open_capture_here, &request, error);
         code =
-            code == 0 ? open_capture_file(pcap_dir, port->tap, &opened->capture_fds[host - 1], error) : code;
+            code == 0 ? open_capture_file(pcap_dir, point->port.tap, &opened->capture_fds[i], error) : code;
     }
     return code;
 }
@@ -114,16 +113,16 @@ struct privileged privileged_none(void) {
     for (size_t i = 0; i < SOCKET_COUNT; i++) {
         none.export_fds[i] = -1;
     }
-    for (size_t i = 0; i < TOPO_HOSTS_MAX; i++) {
+    for (size_t i = 0; i < SITE_POINTS_MAX; i++) {
         none.capture_fds[i] = -1;
     }
     return none;
 }
 
-int privileged_open(struct privileged *opened, const struct topo *topo, const struct lab_settings *lab,
+int privileged_open(struct privileged *opened, const struct site_view *view, const struct lab_settings *lab,
                     const char *control, const char *pcap_dir, struct error *error) {
-    int code = open_exports(opened, topo, lab, error);
-    code = code == 0 ? open_captures(opened, topo, pcap_dir, error) : code;
+    int code = open_exports(opened, view, lab, error);
+    code = code == 0 ? open_captures(opened, view, pcap_dir, error) : code;
     return code == 0 ? privileged_listen(control, 0666, &opened->control_fd, error) : code;
 }
 
@@ -139,7 +138,7 @@ void privileged_close(struct privileged *opened) {
     for (size_t i = 0; i < SOCKET_COUNT; i++) {
         close_fd(&opened->export_fds[i]);
     }
-    for (size_t i = 0; i < TOPO_HOSTS_MAX; i++) {
+    for (size_t i = 0; i < SITE_POINTS_MAX; i++) {
         close_fd(&opened->capture_fds[i]);
         capture_close(opened->captures[i]);
         opened->captures[i] = NULL;

@@ -1,24 +1,22 @@
 #include "daemon/supervisor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "daemon/describe.h"
+#include "daemon/background.h"
 #include "daemon/link.h"
 #include "daemon/privileged.h"
 #include "daemon/remains.h"
+#include "daemon/site.h"
 #include "daemon/worker.h"
 
 #define READY_ANSWER_MS  5000
@@ -34,7 +32,7 @@ enum { TRAFFIC_MAX = 64 };
 
 struct supervisor {
     const struct supervisor_settings *settings;
-    struct topo *topo;
+    struct site *site; /* NULL: nothing is built */
     struct identity identity;
     int report_fd; /* of whoever is told what happens: the starting command's pipe, then a stopping one's
                       socket */
@@ -70,7 +68,7 @@ static int still_wanted(const struct supervisor *s, struct error *error) {
 /* Tells that the lab is up, and waits to hear that somebody has learnt it. */
 static int tell_ready(struct supervisor *s, struct error *error) {
     char byte;
-    report(s, 'r', topo_switch(s->topo)->why);
+    report(s, 'r', s->site->view.switch_text);
     struct pollfd polled = {.fd = s->report_fd, .events = POLLIN};
     if (s->report_fd < 0 || poll(&polled, 1, READY_ANSWER_MS) <= 0 ||
         recv(s->report_fd, &byte, 1, MSG_DONTWAIT) != 1) {
@@ -87,15 +85,6 @@ static int on_topo_step(const char *step, void *context) {
 
 /* --- the worker --- */
 
-/* What the session was told to do, as JSON.  The caller frees it. */
-static char *describe_session(const struct supervisor *s) {
-    const struct describe_switch on = {.bridge = topo_bridge(s->topo),
-                                       .why = topo_switch(s->topo)->why,
-                                       .kernel_datapath = topo_switch(s->topo)->kernel_datapath,
-                                       .ports = s->opened.ports};
-    return describe_lab(&s->settings->lab, &on);
-}
-
 static int run_worker(struct supervisor *s, int link_fd, const char *description) {
     struct worker_settings worker = {
         .lab = &s->settings->lab,
@@ -106,19 +95,18 @@ static int run_worker(struct supervisor *s, int link_fd, const char *description
         .identity = s->identity,
         .link_fd = link_fd,
         .control_fd = s->opened.control_fd,
-        .capture_count = topo_hosts(s->topo),
+        .kind = s->site->kind->name,
+        .truth_rule = s->site->kind->truth_rule,
+        .capture_count = s->site->view.point_count,
     };
-    char switch_text[sizeof topo_switch(s->topo)->why];
-    char bridge[TOPO_NAME_SIZE];
-    snprintf(switch_text, sizeof switch_text, "%s", topo_switch(s->topo)->why);
-    snprintf(bridge, sizeof bridge, "%s", topo_bridge(s->topo));
-    worker.switch_text = switch_text;
-    worker.bridge = bridge;
+    const struct site_view view = s->site->view;
+    worker.switch_text = view.switch_text;
+    worker.bridge = view.bridge;
     memcpy(worker.export_fds, s->opened.export_fds, sizeof worker.export_fds);
-    for (unsigned i = 0; i < topo_hosts(s->topo); i++) {
+    for (size_t i = 0; i < view.point_count; i++) {
         worker.captures[i] = s->opened.captures[i];
         worker.capture_fds[i] = s->opened.capture_fds[i];
-        worker.ports[i] = *topo_port(s->topo, i + 1);
+        worker.ports[i] = view.points[i].port;
     }
     /* Root's descriptors are not the worker's. */
     close(s->link_fd);
@@ -128,7 +116,7 @@ static int run_worker(struct supervisor *s, int link_fd, const char *description
     if (s->report_fd >= 0) {
         close(s->report_fd);
     }
-    topo_close(s->topo);
+    s->site->kind->release(s->site);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -139,7 +127,7 @@ static int run_worker(struct supervisor *s, int link_fd, const char *description
 static int start_worker(struct supervisor *s, struct error *error) {
     int ends[2];
     int code = link_open(ends);
-    char *description = describe_session(s);
+    char *description = s->site->kind->describe(s->site, s->opened.ports);
     if (code != 0 || description == NULL) {
         free(description);
         return error_set(error, code != 0 ? code : -ENOMEM, "could not prepare the worker");
@@ -176,13 +164,10 @@ static void tell_worker(struct supervisor *s, enum link_kind kind, int64_t at_ns
     link_send(s->link_fd, &message);
 }
 
-static void tell_ports(struct supervisor *s) {
-    for (unsigned host = 1; host <= topo_hosts(s->topo); host++) {
-        struct link_message message = {.kind = LINK_PORT, .host = host};
-        if (topo_port_stats(s->topo, host, &message.port, NULL) == 0) {
-            link_offer(s->link_fd, &message);
-        }
-    }
+static void tell_port(unsigned host, const struct topo_port_stats *stats, void *context) {
+    struct supervisor *s = context;
+    struct link_message message = {.kind = LINK_PORT, .host = host, .port = *stats};
+    link_offer(s->link_fd, &message);
 }
 
 static void tell_count(const struct topo_count *count, void *context) {
@@ -192,61 +177,39 @@ static void tell_count(const struct topo_count *count, void *context) {
 }
 
 static void tell_counts(struct supervisor *s) {
-    tell_ports(s);
-    topo_each_count(s->topo, tell_count, s, NULL);
+    s->site->kind->each_port(s->site, tell_port, s);
+    s->site->kind->each_count(s->site, tell_count, s, NULL);
 }
 
 /* --- the lab's life --- */
 
-static int configure_exports(struct supervisor *s, struct error *error) {
-    const struct lab_settings *lab = &s->settings->lab;
-    struct topo_export export = {
-        .sflow = {.port = s->opened.ports[SOCKET_SFLOW],
-                  .sampling = lab->sflow_sampling,
-                  .header_bytes = lab->sflow_header_bytes,
-                  .polling_s = lab->sflow_polling_s},
-        .netflow = {.port = s->opened.ports[SOCKET_NETFLOW], .active_timeout_s = lab->netflow_timeout_s},
-        .ipfix = {.port = s->opened.ports[SOCKET_IPFIX],
-                  .sampling = lab->ipfix_sampling,
-                  .cache_active_timeout_s = lab->ipfix_timeout_s,
-                  .domain = 1,
-                  .point = 1},
-    };
-    return topo_export(s->topo, &export, error);
-}
-
 static int build(struct supervisor *s, struct error *error) {
     const struct supervisor_settings *settings = s->settings;
-    struct topo_settings topo = {
-        .datapath = settings->lab.datapath,
+    const struct site_kind *kind = &site_lab;
+    struct site_order order = {
+        .lab = &settings->lab,
         .run_dir = settings->dir.path,
         .tag = s->session_tag,
-        .hosts = settings->lab.hosts,
-        .addresses = settings->lab.addresses,
-        .mtu = settings->lab.mtu,
-        .impairments = settings->lab.impairments,
-        .openflow = &settings->lab.openflow,
         .progress = on_topo_step,
         .progress_context = s,
     };
-    memcpy(topo.prefix, settings->lab.prefix, sizeof topo.prefix);
-    report(s, 's', "building the network");
-    int code = topo_create(&topo, &s->topo, error);
+    report(s, 's', kind->building);
+    int code = kind->build(&order, &s->site, error);
     if (code == 0) {
         report(s, 's', "starting collector and captures");
-        code = privileged_open(&s->opened, s->topo, &settings->lab, settings->dir.control, settings->pcap_dir,
-                               error);
+        code = privileged_open(&s->opened, &s->site->view, &settings->lab, settings->dir.control,
+                               settings->pcap_dir, error);
     }
     code = code == 0 ? privileged_listen(settings->dir.supervisor, 0600, &s->socket_fd, error) : code;
     code = code == 0 ? start_worker(s, error) : code;
     code = code == 0 ? await_worker(s, error) : code;
     if (code == 0) {
-        report(s, 's', "pointing the exporters at the collector");
-        code = configure_exports(s, error);
+        report(s, 's', kind->exporting);
+        code = kind->export_to(s->site, s->opened.ports, error);
     }
     if (code == 0) {
         tell_worker(s, LINK_WINDOW_START, clock_real_ns());
-        code = topo_links_up(s->topo, error);
+        code = kind->links_up(s->site, error);
     }
     return code == 0 ? tell_ready(s, error) : code;
 }
@@ -286,11 +249,11 @@ static void end_traffic(struct supervisor *s) {
 static int finish_measuring(struct supervisor *s, struct error *error) {
     struct error first = {0};
     end_traffic(s);
-    int code = topo_quiesce(s->topo, &first);
+    int code = s->site->kind->quiesce(s->site, &first);
     clock_sleep_ns(SETTLE_NS);
     int64_t wait_ns = 0;
     report(s, 's', "flushing the exporters' caches");
-    int flushed = topo_flush(s->topo, &wait_ns, code == 0 ? &first : NULL);
+    int flushed = s->site->kind->flush(s->site, &wait_ns, code == 0 ? &first : NULL);
     code = code == 0 ? flushed : code;
     clock_sleep_ns(wait_ns + SETTLE_NS);
     tell_counts(s);
@@ -337,11 +300,11 @@ static int take_down(struct supervisor *s, struct error *error) {
     end_worker(s);
     privileged_close(&s->opened);
     int code = 0;
-    if (s->topo != NULL) {
-        report(s, 's', "taking the network down");
-        code = topo_destroy(s->topo, error);
-        topo_close(s->topo);
-        s->topo = NULL;
+    if (s->site != NULL) {
+        report(s, 's', s->site->kind->leaving);
+        code = s->site->kind->take_down(s->site, error);
+        s->site->kind->release(s->site);
+        s->site = NULL;
     }
     while (waitpid(-1, NULL, WNOHANG) > 0) {
     }
@@ -401,48 +364,6 @@ static int serve(struct supervisor *s) {
     }
 }
 
-/* The caller's own files and locks are not to live as long as the lab. */
-static void close_others(const struct supervisor *s) {
-    int low = s->report_fd < s->settings->lock_fd ? s->report_fd : s->settings->lock_fd;
-    int high = s->report_fd < s->settings->lock_fd ? s->settings->lock_fd : s->report_fd;
-    unsigned int ranges[3][2] = {{STDERR_FILENO + 1, (unsigned int)low - 1},
-                                 {(unsigned int)low + 1, (unsigned int)high - 1},
-                                 {(unsigned int)high + 1, ~0U}};
-    for (size_t i = 0; i < 3; i++) {
-        if (ranges[i][0] <= ranges[i][1]) {
-            close_range(ranges[i][0], ranges[i][1], 0);
-        }
-    }
-}
-
-static void prepare_process(struct supervisor *s) {
-    close_others(s);
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    s->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    umask(022);
-    prctl(PR_SET_NAME, "nsmon-super");
-    prctl(PR_SET_CHILD_SUBREAPER, 1); /* the switch's daemons are ours to bury */
-    if (chdir("/") != 0) {
-        return;
-    }
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    int log =
-        open(s->settings->dir.log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (null >= 0) {
-        dup2(null, STDIN_FILENO);
-    }
-    if (log >= 0) {
-        dup2(log, STDOUT_FILENO);
-        dup2(log, STDERR_FILENO);
-    }
-}
-
 static int finish(struct supervisor *s, int served, struct error *error) {
     int code = served == 0 ? finish_measuring(s, error) : served;
     if (served != 0) {
@@ -476,7 +397,7 @@ int supervisor_main(const struct supervisor_settings *settings) {
                            .socket_fd = -1,
                            .link_fd = -1,
                            .opened = privileged_none()};
-    prepare_process(&s);
+    s.signal_fd = background_begin(settings->dir.log, settings->report_fd, settings->lock_fd);
     snprintf(s.session_tag, sizeof s.session_tag, "%llx-%x", (unsigned long long)clock_real_ns(),
              (unsigned int)getpid());
     struct error error = {0};

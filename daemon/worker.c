@@ -127,7 +127,7 @@ static void on_link(evutil_socket_t fd, short what, void *context) {
 static char *give_status(void *context) {
     struct worker *worker = context;
     struct status_source source = {
-        .kind = "lab",
+        .kind = worker->settings->kind,
         .label = worker->settings->lab->label,
         .prefix = worker->settings->lab->prefix,
         .database = worker->settings->database,
@@ -145,9 +145,9 @@ static int open_store(struct worker *worker, struct error *error) {
     const struct worker_settings *settings = worker->settings;
     struct session_settings session = {
         .label = settings->lab->label,
-        .kind = "lab",
+        .kind = settings->kind,
         .prefix = settings->lab->prefix,
-        .truth_rule = "delivered",
+        .truth_rule = settings->truth_rule,
         .settings = settings->settings,
         .started_ns = worker->started_ns,
     };

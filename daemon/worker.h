@@ -12,6 +12,9 @@
 #include "daemon/lab.h"
 #include "topo/topo.h"
 
+/* As many places can be captured at once. */
+#define SITE_POINTS_MAX 16
+
 enum worker_socket { SOCKET_SFLOW, SOCKET_NETFLOW, SOCKET_IPFIX, SOCKET_COUNT };
 
 struct worker_settings {
@@ -19,16 +22,18 @@ struct worker_settings {
     const char *database;
     bool brokered;        /* see database_check() */
     const char *pcap_dir; /* "" for none */
+    const char *kind;     /* of the session: lab, attach */
+    const char *truth_rule;
     const char *settings; /* JSON of the session */
     struct identity identity;
     int link_fd;                  /* to the supervisor */
     int control_fd;               /* listening */
     int export_fds[SOCKET_COUNT]; /* bound; -1 for an exporter that is off */
-    struct capture *captures[TOPO_HOSTS_MAX];
-    int capture_fds[TOPO_HOSTS_MAX]; /* of their files, or -1: the worker opens them in pcap_dir */
+    struct capture *captures[SITE_POINTS_MAX];
+    int capture_fds[SITE_POINTS_MAX]; /* of their files, or -1: the worker opens them in pcap_dir */
     size_t capture_count;
-    struct topo_port ports[TOPO_HOSTS_MAX]; /* of host i + 1 */
-    const char *switch_text;                /* for people */
+    struct topo_port ports[SITE_POINTS_MAX]; /* of host i + 1, where capture i is */
+    const char *switch_text;                 /* for people */
     const char *bridge;
 };
 

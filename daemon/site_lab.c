@@ -1,0 +1,145 @@
+/* The lab as a site: two or more stations around a bridge of our own. */
+#include "daemon/site.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/describe.h"
+
+struct lab_site {
+    struct site site;
+    const struct lab_settings *lab;
+    struct topo *topo;
+};
+
+static struct lab_site *lab_of(struct site *site) {
+    return (struct lab_site *)site;
+}
+
+static void fill_view(struct lab_site *made) {
+    struct site_view *view = &made->site.view;
+    snprintf(view->bridge, sizeof view->bridge, "%s", topo_bridge(made->topo));
+    snprintf(view->switch_text, sizeof view->switch_text, "%s", topo_switch(made->topo)->why);
+    view->switch_fd = topo_namespace_fd(made->topo, TOPO_SWITCH);
+    for (unsigned host = 1; host <= topo_hosts(made->topo); host++) {
+        view->points[view->point_count++] = (struct site_point){
+            .port = *topo_port(made->topo, host),
+            .station = host,
+            .netns_fd = topo_namespace_fd(made->topo, host),
+        };
+    }
+}
+
+static int build(const struct site_order *order, struct site **site, struct error *error) {
+    const struct lab_settings *lab = order->lab;
+    struct topo_settings topo = {
+        .datapath = lab->datapath,
+        .run_dir = order->run_dir,
+        .tag = order->tag,
+        .hosts = lab->hosts,
+        .addresses = lab->addresses,
+        .mtu = lab->mtu,
+        .impairments = lab->impairments,
+        .openflow = &lab->openflow,
+        .progress = order->progress,
+        .progress_context = order->progress_context,
+    };
+    memcpy(topo.prefix, lab->prefix, sizeof topo.prefix);
+    struct lab_site *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return error_set(error, -ENOMEM, "no memory for a lab");
+    }
+    made->site.kind = &site_lab;
+    made->lab = lab;
+    int code = topo_create(&topo, &made->topo, error);
+    if (code != 0) {
+        free(made);
+        return code;
+    }
+    fill_view(made);
+    *site = &made->site;
+    return 0;
+}
+
+static int export_to(struct site *site, const uint16_t ports[SOCKET_COUNT], struct error *error) {
+    const struct lab_settings *lab = lab_of(site)->lab;
+    struct topo_export export = {
+        .sflow = {.port = ports[SOCKET_SFLOW],
+                  .sampling = lab->sflow_sampling,
+                  .header_bytes = lab->sflow_header_bytes,
+                  .polling_s = lab->sflow_polling_s},
+        .netflow = {.port = ports[SOCKET_NETFLOW], .active_timeout_s = lab->netflow_timeout_s},
+        .ipfix = {.port = ports[SOCKET_IPFIX],
+                  .sampling = lab->ipfix_sampling,
+                  .cache_active_timeout_s = lab->ipfix_timeout_s,
+                  .domain = 1,
+                  .point = 1},
+    };
+    return topo_export(lab_of(site)->topo, &export, error);
+}
+
+static int links_up(struct site *site, struct error *error) {
+    return topo_links_up(lab_of(site)->topo, error);
+}
+
+static int quiesce(struct site *site, struct error *error) {
+    return topo_quiesce(lab_of(site)->topo, error);
+}
+
+static int flush(struct site *site, int64_t *wait_ns, struct error *error) {
+    return topo_flush(lab_of(site)->topo, wait_ns, error);
+}
+
+static void each_port(struct site *site, site_port_fn *emit, void *context) {
+    struct topo *topo = lab_of(site)->topo;
+    for (unsigned host = 1; host <= topo_hosts(topo); host++) {
+        struct topo_port_stats stats;
+        if (topo_port_stats(topo, host, &stats, NULL) == 0) {
+            emit(host, &stats, context);
+        }
+    }
+}
+
+static int each_count(struct site *site, topo_count_fn *emit, void *context, struct error *error) {
+    return topo_each_count(lab_of(site)->topo, emit, context, error);
+}
+
+static char *describe(const struct site *site, const uint16_t ports[SOCKET_COUNT]) {
+    const struct lab_site *made = (const struct lab_site *)site;
+    const struct describe_switch on = {.bridge = site->view.bridge,
+                                       .why = site->view.switch_text,
+                                       .kernel_datapath = topo_switch(made->topo)->kernel_datapath,
+                                       .ports = ports};
+    return describe_lab(made->lab, &on);
+}
+
+static int take_down(struct site *site, struct error *error) {
+    return topo_destroy(lab_of(site)->topo, error);
+}
+
+static void release(struct site *site) {
+    if (site != NULL) {
+        topo_close(lab_of(site)->topo);
+        free(site);
+    }
+}
+
+const struct site_kind site_lab = {
+    .name = "lab",
+    .truth_rule = "delivered",
+    .building = "building the network",
+    .exporting = "pointing the exporters at the collector",
+    .leaving = "taking the network down",
+    .build = build,
+    .export_to = export_to,
+    .links_up = links_up,
+    .quiesce = quiesce,
+    .flush = flush,
+    .each_port = each_port,
+    .each_count = each_count,
+    .describe = describe,
+    .take_down = take_down,
+    .release = release,
+};
