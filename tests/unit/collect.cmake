@@ -8,5 +8,4 @@ nsmon_unit_test(collect_config
   ROOMS daemon common)
 if(TARGET test_collect_config)
   target_include_directories(test_collect_config PRIVATE ${CMAKE_BINARY_DIR}/rooms/cli)
-  target_link_libraries(test_collect_config PRIVATE PkgConfig::YAML)
 endif()

@@ -101,12 +101,13 @@ static void a_mistake_is_named_with_its_line_and_column(void **state) {
         {"dialect: [cisco]\n", ":1:11: found 'cisco', expected openvswitch or generic"},
         {"db: [a]\n", ":1:5: found a list, expected the name of a file"},
         {"label: a\nlabel: b\n", ":2:1: found 'label' a second time"},
-        {"label: \"a\\0b\"\n", ":1:8: found nothing, expected 1 to 64 characters"},
+        {"label: \"a\\0b\"\n", ":1:8: found a NUL"},
+        {"label:\n", ":1:7: found nothing, expected 1 to 64 characters"},
         {"keep-unknown: perhaps\n", ":1:15: found 'perhaps', expected true or false"},
         {"duration: -1\n", ":1:11: found '-1', expected a time"},
         {"- listen\n", ":1:1: found a list, expected fields"},
         {"listen: [a\n", ":2:1: found no YAML"},
-        {"a: &x [*x]\n", "found"},
+        {"allow: &x [*x]\n", ":1:8: found an anchor"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_not_equal(read_text(cases[i].text), 0);
