@@ -10,6 +10,8 @@ const char lab_options_help[] =
     "                                side by side (up to 5 of a-z, 0-9)\n"
     "  --db FILE                     database (default /var/lib/nsmon/nsmon.db)\n"
     "  --label TEXT                  a name for the session, to find it again\n"
+    "  --hosts N                     ns1 to nsN, 1 to 8 (default 2)\n"
+    "  --addresses N                 of each host and IP version, up to 65536 (default 1)\n"
     "  --sampling N                  sample 1 packet in N, sFlow and IPFIX (default 64)\n"
     "  --datapath auto|system|netdev whose datapath: the kernel's of the running Open\n"
     "                                vSwitch, or the userspace one (default auto)\n"
@@ -33,6 +35,8 @@ struct number_option {
 /* sFlow's header: above 600 bytes Open vSwitch drops samples; 64 is enough for any IPv4 key. */
 static const struct number_option number_options[] = {
     {LAB_OPTION_MTU, "--mtu", TOPO_MTU_MIN, TOPO_MTU_MAX},
+    {LAB_OPTION_HOSTS, "--hosts", 1, TOPO_HOSTS_MAX},
+    {LAB_OPTION_ADDRESSES, "--addresses", 1, TOPO_ADDRESSES_MAX},
     {LAB_OPTION_SAMPLING, "--sampling", 1, 1000000},
     {LAB_OPTION_SFLOW_SAMPLING, "--sflow-sampling", 1, 1000000},
     {LAB_OPTION_SFLOW_HEADER, "--sflow-header", 64, 600},
@@ -53,6 +57,12 @@ static void set_number(int option, int64_t value, struct lab_settings *settings)
     case LAB_OPTION_SAMPLING:
         settings->sflow_sampling = (uint32_t)value;
         settings->ipfix_sampling = (uint32_t)value;
+        break;
+    case LAB_OPTION_HOSTS:
+        settings->hosts = (unsigned)value;
+        break;
+    case LAB_OPTION_ADDRESSES:
+        settings->addresses = (unsigned)value;
         break;
     case LAB_OPTION_SFLOW_SAMPLING:
         settings->sflow_sampling = (uint32_t)value;

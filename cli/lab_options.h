@@ -13,6 +13,8 @@ enum lab_option {
     LAB_OPTION_MTU,
     LAB_OPTION_DB,
     LAB_OPTION_LABEL,
+    LAB_OPTION_HOSTS,
+    LAB_OPTION_ADDRESSES,
     LAB_OPTION_PCAP_DIR,
     LAB_OPTION_SAMPLING,
     LAB_OPTION_NO_SFLOW,
@@ -36,6 +38,8 @@ enum lab_option {
         {"datapath", required_argument, NULL, LAB_OPTION_DATAPATH},                                          \
         {"mtu", required_argument, NULL, LAB_OPTION_MTU}, {"db", required_argument, NULL, LAB_OPTION_DB},    \
         {"label", required_argument, NULL, LAB_OPTION_LABEL},                                                \
+        {"hosts", required_argument, NULL, LAB_OPTION_HOSTS},                                                \
+        {"addresses", required_argument, NULL, LAB_OPTION_ADDRESSES},                                        \
         {"pcap-dir", required_argument, NULL, LAB_OPTION_PCAP_DIR},                                          \
         {"sampling", required_argument, NULL, LAB_OPTION_SAMPLING},                                          \
         {"no-sflow", no_argument, NULL, LAB_OPTION_NO_SFLOW},                                                \

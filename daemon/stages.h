@@ -10,6 +10,8 @@ struct stages {
     bool known[TOPO_HOSTS_MAX + 1];
 };
 
-/* Appends a row for each stage of the two-host lab that 'stages' can tell: switch_in and switch_out in both
- * directions, and what was dropped on the way (switch_in_drop, tap_out_drop, switch_out_drop). */
-void stages_write(const struct stages *stages, struct store_appender *appender);
+/* Appends a row for each stage of a lab of 'hosts' hosts that 'stages' can tell, once all of them are known:
+ * switch_in and switch_out, and what was dropped on the way (switch_in_drop, tap_out_drop, switch_out_drop).
+ * Directions are "ns1>ns2" where there are two hosts; else a port at a time, "ns1>switch" and "switch>ns1".
+ */
+void stages_write(const struct stages *stages, unsigned hosts, struct store_appender *appender);

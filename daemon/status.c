@@ -133,6 +133,8 @@ static void add_lab(const struct status_source *source, json_t *json) {
     json_object_set_new(json, "switch", json_string(source->worker->switch_text));
     json_object_set_new(json, "window_start_ns",
                         source->window_start_ns == 0 ? json_null() : json_integer(source->window_start_ns));
+    unsigned addresses = source->worker->lab->addresses;
+    json_object_set_new(json, "addresses", json_integer(addresses != 0 ? addresses : 1));
     json_object_set_new(json, "captures", captures_json(source->worker));
     json_object_set_new(json, "ports", ports_json(source));
 }

@@ -44,7 +44,7 @@ static void log_to_stderr(enum log_level level, const char *message, void *conte
 }
 
 static void tick(struct worker *worker) {
-    stages_write(&worker->stages, worker->appender);
+    stages_write(&worker->stages, (unsigned)worker->settings->capture_count, worker->appender);
     intake_tick(&worker->intake, clock_real_ns());
 }
 
@@ -240,7 +240,7 @@ static int finish(struct worker *worker, struct error *error) {
     bool file_failed = false;
     capture_stop(worker->captures);
     if (worker->intake.collector != NULL) {
-        stages_write(&worker->stages, worker->appender);
+        stages_write(&worker->stages, (unsigned)worker->settings->capture_count, worker->appender);
         intake_finish(&worker->intake);
     }
     control_server_destroy(worker->control);

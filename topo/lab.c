@@ -11,6 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "topo/link.h"
+#include "topo/netns.h"
+
 void lab_name_all(struct topo *topo) {
     const char *prefix = topo->prefix;
     const char *dash = prefix[0] != '\0' ? "-" : "";
@@ -71,6 +74,27 @@ int lab_begin(struct topo *topo, enum lab_kind kind, const char *name, struct er
     snprintf(item->name, sizeof item->name, "%s", name);
     int code = state_write(topo, error);
     return code == 0 ? lab_step_item(topo, kind == LAB_DAEMON ? "start" : "make", item, error) : code;
+}
+
+int lab_taken(struct error *error, const char *what, const char *name) {
+    return error_set(
+        error, -EEXIST,
+        "there is already a %s %s, and it is not this lab's; remove it, or choose other names with "
+        "--prefix",
+        what, name);
+}
+
+int lab_make_netns(struct topo *topo, unsigned host, const char *name, struct error *error) {
+    char alias[LINK_ALIAS_SIZE];
+    snprintf(alias, sizeof alias, "nsmon:%s", topo->tag);
+    int code = lab_begin(topo, LAB_NETNS, name, error);
+    int fd = code == 0 ? netns_make(name, alias, error) : code;
+    if (fd == -EEXIST) {
+        topo->item_count--; /* what it names is somebody else's */
+        return lab_taken(error, "network namespace", name);
+    }
+    topo->netns_fd[host] = fd >= 0 ? fd : -1;
+    return fd >= 0 ? 0 : fd;
 }
 
 int lab_lock(const char *run_dir, struct error *error) {

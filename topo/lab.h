@@ -51,6 +51,7 @@ struct topo {
     char tag[LAB_TAG_SIZE];
     char run_dir[LAB_RUN_DIR_SIZE];
     unsigned hosts;
+    unsigned addresses;
     unsigned mtu;
     struct topo_switch sw;
     topo_progress_fn *progress;
@@ -82,6 +83,13 @@ int lab_step_item(struct topo *topo, const char *verb, const struct lab_item *it
 /* As lab_step(), and first writes down that 'name' of 'kind' is about to be made.  Returns 0, or a negative
  * errno with 'error' filled. */
 int lab_begin(struct topo *topo, enum lab_kind kind, const char *name, struct error *error);
+
+/* Says that there is already a 'what' called 'name'.  Returns -EEXIST with 'error' filled. */
+int lab_taken(struct error *error, const char *what, const char *name);
+
+/* Makes the namespace 'name' under the record and keeps its descriptor as that of 'host'.  Returns 0 or a
+ * negative errno with 'error' filled: -EEXIST, and no record, if the name is taken. */
+int lab_make_netns(struct topo *topo, unsigned host, const char *name, struct error *error);
 
 /* Locks the folder 'run_dir' for as long as the descriptor that it returns is open, and makes sure that
  * nobody else can have written a record there.  Returns a negative errno with 'error' filled: -ENOENT if

@@ -8,9 +8,9 @@
 
 /* The arguments of one transaction under construction. */
 struct ovs_transaction {
-    const char *argv[128];
+    const char *argv[256];
     size_t count;
-    char text[8192]; /* of the arguments, one behind the other */
+    char text[16384]; /* of the arguments, one behind the other */
     size_t used;
     bool full; /* something did not fit: ovs_commit() will fail */
 };

@@ -12,6 +12,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "topo/host.h"
 #include "topo/lab.h"
 #include "topo/link.h"
 #include "topo/netns.h"
@@ -21,11 +22,6 @@
 #include "topo/vswitch.h"
 
 #define CARRIER_LIMIT_NS (5 * NS_PER_S)
-
-/* Takes the last item back, because what it names turned out to be somebody else's. */
-static void take_back(struct topo *topo) {
-    topo->item_count--;
-}
 
 static bool all_of(const char *text, const char *more) {
     for (; *text != '\0'; text++) {
@@ -52,6 +48,10 @@ static int take_settings(struct topo *topo, const struct topo_settings *settings
     if (settings->hosts > TOPO_HOSTS_MAX) {
         return error_set(error, -EINVAL, "a lab has up to %d hosts, not %u", TOPO_HOSTS_MAX, settings->hosts);
     }
+    if (settings->addresses > TOPO_ADDRESSES_MAX) {
+        return error_set(error, -EINVAL, "a host has up to %d addresses, not %u", TOPO_ADDRESSES_MAX,
+                         settings->addresses);
+    }
     if (settings->mtu != 0 && (settings->mtu < TOPO_MTU_MIN || settings->mtu > TOPO_MTU_MAX)) {
         return error_set(error, -EINVAL, "a lab's links have an MTU of %d to %d, not %u", TOPO_MTU_MIN,
                          TOPO_MTU_MAX, settings->mtu);
@@ -60,18 +60,11 @@ static int take_settings(struct topo *topo, const struct topo_settings *settings
     snprintf(topo->run_dir, sizeof topo->run_dir, "%s", settings->run_dir);
     snprintf(topo->tag, sizeof topo->tag, "%s", settings->tag);
     topo->hosts = settings->hosts != 0 ? settings->hosts : 2;
+    topo->addresses = settings->addresses != 0 ? settings->addresses : 1;
     topo->mtu = settings->mtu != 0 ? settings->mtu : TOPO_MTU_DEFAULT;
     topo->progress = settings->progress;
     topo->progress_context = settings->progress_context;
     return 0;
-}
-
-static int taken(struct error *error, const char *what, const char *name) {
-    return error_set(
-        error, -EEXIST,
-        "there is already a %s %s, and it is not this lab's; remove it, or choose other names with "
-        "--prefix",
-        what, name);
 }
 
 /* Looks whether all names are free, before anything is made. */
@@ -79,24 +72,24 @@ static int check_names(const struct topo *topo, struct error *error) {
     struct nl_sock *sock = NULL;
     struct link_info info;
     if (topo->sw.private_ovs && netns_exists(topo->switch_netns)) {
-        return taken(error, "network namespace", topo->switch_netns);
+        return lab_taken(error, "network namespace", topo->switch_netns);
     }
     for (unsigned host = 1; host <= topo->hosts; host++) {
         if (netns_exists(topo->ports[host].netns)) {
-            return taken(error, "network namespace", topo->ports[host].netns);
+            return lab_taken(error, "network namespace", topo->ports[host].netns);
         }
     }
     if (topo->sw.private_ovs) {
         return 0; /* its links and bridge live where nobody else does */
     }
-    int code = ovs_has_bridge(topo, topo->bridge) ? taken(error, "bridge", topo->bridge) : 0;
+    int code = ovs_has_bridge(topo, topo->bridge) ? lab_taken(error, "bridge", topo->bridge) : 0;
     code = code == 0 ? link_socket(-1, &sock, error) : code;
     if (code == 0 && link_get(sock, topo->bridge, &info, NULL) == 0) {
-        code = taken(error, "link", topo->bridge);
+        code = lab_taken(error, "link", topo->bridge);
     }
     for (unsigned host = 1; code == 0 && host <= topo->hosts; host++) {
         if (link_get(sock, topo->ports[host].ovs_tap, &info, NULL) == 0) {
-            code = taken(error, "link", topo->ports[host].ovs_tap);
+            code = lab_taken(error, "link", topo->ports[host].ovs_tap);
         }
     }
     link_socket_close(sock);
@@ -127,20 +120,6 @@ static int make_run_dir(struct topo *topo, struct error *error) {
     }
 }
 
-/* Makes the namespace 'name' under the record; 'host' says whose it is. */
-static int make_netns(struct topo *topo, unsigned host, const char *name, struct error *error) {
-    char alias[LINK_ALIAS_SIZE];
-    snprintf(alias, sizeof alias, "nsmon:%s", topo->tag);
-    int code = lab_begin(topo, LAB_NETNS, name, error);
-    int fd = code == 0 ? netns_make(name, alias, error) : code;
-    if (fd == -EEXIST) {
-        take_back(topo);
-        return taken(error, "network namespace", name);
-    }
-    topo->netns_fd[host] = fd >= 0 ? fd : -1;
-    return fd >= 0 ? 0 : fd;
-}
-
 /* Makes the namespace that the switch runs in, or opens the one that it does run in, and starts it if it is
  * ours. */
 static int make_switch(struct topo *topo, struct error *error) {
@@ -156,69 +135,8 @@ static int make_switch(struct topo *topo, struct error *error) {
                    : error_set(error, -errno, "could not open the own network namespace: %s",
                                strerror(errno));
     }
-    code = code == 0 ? make_netns(topo, TOPO_SWITCH, topo->switch_netns, error) : code;
+    code = code == 0 ? lab_make_netns(topo, TOPO_SWITCH, topo->switch_netns, error) : code;
     return code == 0 ? vswitch_start(topo, error) : code;
-}
-
-/* The pair is born in the host's namespace, where no name can clash, and is dressed before it is seen
- * elsewhere. */
-static int make_pair(struct topo *topo, struct topo_port *port, struct nl_sock *inside, int host_fd,
-                     struct error *error) {
-    char alias[LINK_ALIAS_SIZE];
-    char ipv4[sizeof port->ipv4 + 4];
-    char ipv6[sizeof port->ipv6 + 4];
-    snprintf(alias, sizeof alias, "nsmon:%s", topo->tag);
-    snprintf(ipv4, sizeof ipv4, "%s/24", port->ipv4);
-    snprintf(ipv6, sizeof ipv6, "%s/64", port->ipv6);
-    int code = link_make_pair(inside, port->tap, port->ovs_tap, topo->mtu, error);
-    code = code == 0 ? link_set_alias(inside, port->tap, alias, error) : code;
-    code = code == 0 ? link_set_alias(inside, port->ovs_tap, alias, error) : code;
-    code = code == 0 ? lab_step(topo, error, "turn offloads off at %s", port->tap) : code;
-    code = code == 0 ? offload_disable(host_fd, port->tap, error) : code;
-    code = code == 0 ? offload_disable(host_fd, port->ovs_tap, error) : code;
-    code = code == 0 ? link_add_address(inside, port->tap, ipv4, error) : code;
-    if (code == 0 && link_allow_ipv6(host_fd, port->tap, error) == -EAFNOSUPPORT) {
-        log_warning("this kernel does without IPv6, and so does the lab");
-        port->ipv6[0] = '\0';
-        return 0;
-    }
-    return code == 0 ? link_add_address(inside, port->tap, ipv6, error) : code;
-}
-
-/* Moves the switch's end to where the switch is and brings the host's end up. */
-static int place_pair(struct topo *topo, struct topo_port *port, struct nl_sock *inside,
-                      struct nl_sock *outside, struct error *error) {
-    struct link_info info = {.ifindex = 0};
-    int code = lab_step(topo, error, "move %s", port->ovs_tap);
-    code = code == 0 ? link_move(inside, port->ovs_tap, topo->netns_fd[TOPO_SWITCH], error) : code;
-    code = code == -EEXIST ? taken(error, "link", port->ovs_tap) : code;
-    code = code == 0 ? link_no_own_addresses(outside, port->ovs_tap, error) : code;
-    code = code == 0 ? link_get(outside, port->ovs_tap, &info, error) : code;
-    port->ifindex = info.ifindex;
-    code = code == 0 ? link_set_up(inside, port->tap, true, error) : code;
-    code = code == 0 ? link_get(inside, port->tap, &info, error) : code;
-    if (code == 0) {
-        port->tap_ifindex = info.ifindex;
-        memcpy(port->tap_mac, info.mac, sizeof port->tap_mac);
-    }
-    return code;
-}
-
-static int make_host(struct topo *topo, unsigned host, struct error *error) {
-    struct topo_port *port = &topo->ports[host];
-    struct nl_sock *inside = NULL;
-    struct nl_sock *outside = NULL;
-    char number[12];
-    snprintf(number, sizeof number, "%u", host);
-    int code = make_netns(topo, host, port->netns, error);
-    code = code == 0 ? lab_begin(topo, LAB_LINK, number, error) : code;
-    code = code == 0 ? link_socket(topo->netns_fd[host], &inside, error) : code;
-    code = code == 0 ? link_socket(topo->netns_fd[TOPO_SWITCH], &outside, error) : code;
-    code = code == 0 ? make_pair(topo, port, inside, topo->netns_fd[host], error) : code;
-    code = code == 0 ? place_pair(topo, port, inside, outside, error) : code;
-    link_socket_close(inside);
-    link_socket_close(outside);
-    return code;
 }
 
 /* The bridge, and its own link, which stays down and silent. */
@@ -251,7 +169,7 @@ static int build(struct topo *topo, struct error *error) {
     bool nothing_made = code != 0;
     code = code == 0 ? make_switch(topo, error) : code;
     for (unsigned host = 1; code == 0 && host <= topo->hosts; host++) {
-        code = make_host(topo, host, error);
+        code = host_make(topo, host, error);
     }
     code = code == 0 ? make_bridge(topo, error) : code;
     if (code != 0 && nothing_made) {
@@ -349,6 +267,10 @@ int topo_links_up(struct topo *topo, struct error *error) {
 
 unsigned topo_hosts(const struct topo *topo) {
     return topo->hosts;
+}
+
+unsigned topo_addresses(const struct topo *topo) {
+    return topo->addresses;
 }
 
 const struct topo_switch *topo_switch(const struct topo *topo) {

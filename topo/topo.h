@@ -129,6 +129,7 @@ struct topo_port {
 };
 
 unsigned topo_hosts(const struct topo *topo);
+unsigned topo_addresses(const struct topo *topo); /* of each host and IP version */
 const struct topo_switch *topo_switch(const struct topo *topo);
 const char *topo_bridge(const struct topo *topo);
 

@@ -144,6 +144,8 @@ static int act(struct driver *driver, const char *word, const char *value, struc
         driver->settings.mtu = (unsigned)number;
     } else if (strcmp(word, "hosts") == 0) {
         driver->settings.hosts = (unsigned)number;
+    } else if (strcmp(word, "addresses") == 0) {
+        driver->settings.addresses = (unsigned)number;
     } else if (strcmp(word, "allow_ipv6") == 0) {
         return link_allow_ipv6(topo_namespace_fd(driver->topo, 1), value, error);
     } else if (strcmp(word, "sleep") == 0) {
