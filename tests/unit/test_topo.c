@@ -151,8 +151,8 @@ static void a_transaction_that_does_not_fit_is_not_run(void **state) {
     struct topo topo = {.hosts = 2};
     struct error error = {.text = ""};
     ovs_begin(&transaction, &topo);
-    for (int i = 0; i < 200; i++) {
-        ovs_add(&transaction, "word%d", i);
+    for (size_t i = 0; i < sizeof transaction.argv / sizeof *transaction.argv; i++) {
+        ovs_add(&transaction, "word%zu", i);
     }
     assert_int_equal(ovs_commit(&transaction, NULL, 0, &error), -E2BIG);
 }
