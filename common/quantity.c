@@ -112,8 +112,9 @@ const char *quantity_time_format(int64_t value_ns, char text[QUANTITY_TEXT_SIZE]
     static const struct {
         const char *name;
         int64_t ns;
-    } units[] = {{"s", NS_PER_S}, {"ms", NS_PER_MS}, {"us", NS_PER_US}, {"ns", 1}};
-    size_t i = 0;
+    } units[] = {{"h", 3600 * NS_PER_S}, {"min", 60 * NS_PER_S}, {"s", NS_PER_S},
+                 {"ms", NS_PER_MS},      {"us", NS_PER_US},      {"ns", 1}};
+    size_t i = value_ns == 0 ? 2 : 0;
     while (value_ns % units[i].ns != 0) {
         i++;
     }

@@ -24,6 +24,6 @@ int quantity_whole(const char *text, int64_t *value);
 /* Room for the text of quantity_time_format(), its NUL included. */
 #define QUANTITY_TEXT_SIZE 32
 
-/* Writes 'value_ns' in the largest unit of ns, us, ms and s that needs no fraction: "1500ms".  Returns
+/* Writes 'value_ns' in the largest unit of ns, us, ms, s, min and h that needs no fraction: "1500ms". Returns
  * 'text'. */
 const char *quantity_time_format(int64_t value_ns, char text[QUANTITY_TEXT_SIZE]);

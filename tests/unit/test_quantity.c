@@ -87,6 +87,7 @@ static void times_are_written_without_a_fraction(void **state) {
     assert_string_equal(quantity_time_format(1500000000, text), "1500ms");
     assert_string_equal(quantity_time_format(1, text), "1ns");
     assert_string_equal(quantity_time_format(0, text), "0s");
+    assert_string_equal(quantity_time_format(INT64_C(5400000000000), text), "90min");
 }
 
 int main(void) {

@@ -1,0 +1,129 @@
+/* Does one part of a scenario fit the other? */
+#include <stdio.h>
+#include <string.h>
+
+#include "scenario/field.h"
+
+#define SAMPLING_DEFAULT 64
+
+static unsigned hosts_of(const struct scenario *scenario) {
+    return scenario->lab.hosts != 0 ? scenario->lab.hosts : 2;
+}
+
+/* The first item of the list 'name' of the file, or NULL. */
+static const struct config_node *items_of(const struct scenario *scenario, const char *name) {
+    const struct config_node *list = config_get(scenario->file.root, name);
+    return list != NULL ? list->first : NULL;
+}
+
+/* Refuses a host that the lab does not have; 'node' may be NULL. */
+static int check_host(const struct scenario *scenario, const struct config_node *node, struct error *error) {
+    unsigned number = 0;
+    if (node == NULL || (sscanf(node->text, "ns%u", &number) == 1 && number <= hosts_of(scenario))) {
+        return 0;
+    }
+    return config_error(&scenario->file, node, error, "found '%s', expected a host of this lab, ns1 to ns%u",
+                        node->text, hosts_of(scenario));
+}
+
+static int check_impairments(const struct scenario *scenario, struct error *error) {
+    int code = 0;
+    const struct config_node *first = items_of(scenario, "impairments");
+    for (const struct config_node *item = first; code == 0 && item != NULL; item = item->next) {
+        const struct config_node *to = config_get(item, "to");
+        code = check_host(scenario, to, error);
+        for (const struct config_node *other = first; code == 0 && other != item; other = other->next) {
+            if (strcmp(config_get(other, "to")->text, to->text) == 0) {
+                code = config_error(&scenario->file, to, error,
+                                    "found a second impairment of the way to '%s', expected one with all "
+                                    "that is done there; the first is in line %zu",
+                                    to->text, other->line);
+            }
+        }
+    }
+    return code;
+}
+
+/* The MTU has to have room for the group's largest datagram, and the hosts for its addresses. */
+static int check_group(const struct scenario *scenario, const struct traffic_group *group,
+                       const struct config_node *node, struct error *error) {
+    unsigned mtu = scenario->lab.mtu != 0 ? scenario->lab.mtu : TOPO_MTU_DEFAULT;
+    unsigned addresses = scenario->lab.addresses != 0 ? scenario->lab.addresses : 1;
+    unsigned largest = mtu - (group->family == 6 ? 40 : 20) - 8;
+    if (group->payload_max > largest) {
+        return config_error(&scenario->file, config_get(node, "payload"), error,
+                            "found a payload of %u bytes, expected at most %u, for a frame of an MTU of %u",
+                            group->payload_max, largest, mtu);
+    }
+    const char *names[] = {"sources", "destinations"};
+    const uint32_t counts[] = {group->sources, group->destinations};
+    for (size_t i = 0; i < 2; i++) {
+        if (counts[i] > addresses) {
+            return config_error(&scenario->file, config_get(node, names[i]), error,
+                                "found %u %s, expected at most %u, the lab's addresses", counts[i], names[i],
+                                addresses);
+        }
+    }
+    return 0;
+}
+
+static int check_groups(const struct scenario *scenario, const struct scenario_run *run,
+                        const struct config_node *node, struct error *error) {
+    int code = 0;
+    const struct config_node *groups = config_get(node, "groups");
+    const struct config_node *item = groups != NULL ? groups->first : NULL;
+    if (item != NULL && run->shape.duration_ns == 0) {
+        return config_error(&scenario->file, groups->key, error,
+                            "found groups without a time that their sizes are for, expected the field "
+                            "'duration' in the scenario or in this run");
+    }
+    for (size_t i = 0; code == 0 && item != NULL; item = item->next) {
+        code = check_group(scenario, &run->shape.groups[i++], item, error);
+    }
+    return code;
+}
+
+static int settle_runs(struct scenario *scenario, struct error *error) {
+    int code = 0;
+    const struct config_node *item = items_of(scenario, "traffic");
+    for (size_t i = 0; code == 0 && item != NULL; i++, item = item->next) {
+        struct scenario_run *run = &scenario->runs[i];
+        const struct config_node *from = config_get(item, "from");
+        const struct config_node *to = config_get(item, "to");
+        run->profile = run->profile != NULL ? run->profile : scenario->name;
+        run->shape.name = run->profile;
+        run->shape.summary = scenario->summary;
+        run->shape.duration_ns = run->duration_ns != 0 ? run->duration_ns : scenario->duration_ns;
+        code = check_host(scenario, from, error);
+        code = code == 0 ? check_host(scenario, to, error) : code;
+        if (code == 0 && run->from == run->to) {
+            code = config_error(&scenario->file, to != NULL ? to : from, error,
+                                "found traffic from 'ns%u' to itself, expected two hosts", run->from);
+        }
+        code = code == 0 ? check_groups(scenario, run, item, error) : code;
+    }
+    return code;
+}
+
+static int check_name(const struct scenario *scenario, struct error *error) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    const struct config_node *name = config_get(scenario->file.root, "name");
+    return name == NULL || strspn(name->text, letters) == strlen(name->text)
+               ? 0
+               : config_error(&scenario->file, name, error,
+                              "found '%s', expected a name of letters, digits, '.', '_' and '-'", name->text);
+}
+
+int scenario_settle(struct scenario_reading *reading, struct error *error) {
+    struct scenario *scenario = reading->scenario;
+    struct lab_settings *lab = &scenario->lab;
+    uint32_t sampling = scenario->sampling != 0 ? scenario->sampling : SAMPLING_DEFAULT;
+    lab->sflow_sampling = lab->sflow_sampling != 0 ? lab->sflow_sampling : sampling;
+    lab->ipfix_sampling = lab->ipfix_sampling != 0 ? lab->ipfix_sampling : sampling;
+    lab->scenario_name = scenario->name;
+    lab->scenario_text = scenario_text(scenario);
+    int code = check_name(scenario, error);
+    code = code == 0 ? check_impairments(scenario, error) : code;
+    code = code == 0 ? settle_runs(scenario, error) : code;
+    return code;
+}

@@ -1,0 +1,291 @@
+/* A scenario is taken as it was meant, and what is wrong with one is said where it stands. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/flow_key.h"
+#include "scenario/scenario.h"
+
+static struct error error;
+
+static struct scenario *parse(const char *text) {
+    struct scenario *scenario = NULL;
+    error.text[0] = '\0';
+    int code = scenario_parse("x.yaml", text, strlen(text), &scenario, &error);
+    assert_true((code == 0) == (scenario != NULL));
+    return scenario;
+}
+
+static struct scenario *parse_well(const char *text) {
+    struct scenario *scenario = parse(text);
+    if (scenario == NULL) {
+        fail_msg("%s", error.text);
+    }
+    return scenario;
+}
+
+static void every_field_gets_where_it_belongs(void **state) {
+    (void)state;
+    struct scenario *scenario = parse_well(
+        "name: all-of-it\nsummary: one line\ndescription: |\n  two\n  lines\n"
+        "duration: 1.5s\nscale: 0.5\nseed: 7\nrepetitions: 3\n"
+        "lab:\n  hosts: 3\n  addresses: 100\n  mtu: 9000\n  datapath: netdev\n"
+        "  sflow: {sampling: 10, header: 200, polling: 0, port: 7000}\n"
+        "  netflow: off\n"
+        "  ipfix: {sampling: 20, active-timeout: 1min, port: 7001}\n"
+        "impairments:\n"
+        "  - {to: ns2, loss: 1%, duplicate: every 10, reorder: 0.5%, reorder-gap: 3, delay: 20ms, jitter: "
+        "2ms,\n"
+        "     rate: 1.5mbit, seed: 9}\n"
+        "  - {to: ns3, loss: every 7}\n"
+        "traffic:\n"
+        "  - {profile: quick, from: ns3, to: ns1, start: 500ms, duration: 2s, flows: 20, scale: 2}\n"
+        "  - groups:\n"
+        "      - {protocol: tcp, ip: 6, count: 3, packets: 4..400}\n"
+        "      - {protocol: udp, count: 5, pps: 50, payload: 172..200, vary: true, both-ways: yes,\n"
+        "         sizes: pareto, alpha: 1.2, arrivals: poisson, gaps: exponential, sources: 100,\n"
+        "         destinations: 2, burst: {packets: 10, gap: 20us, period: 100ms}}\n");
+    assert_string_equal(scenario->name, "all-of-it");
+    assert_string_equal(scenario->summary, "one line");
+    assert_string_equal(scenario->description, "two\nlines\n");
+    assert_true(scenario->duration_ns == 1500000000);
+    assert_true(scenario->scale == 0.5 && scenario->has_seed && scenario->seed == 7);
+    assert_int_equal(scenario->repetitions, 3);
+    const struct lab_settings *lab = &scenario->lab;
+    assert_int_equal(lab->hosts, 3);
+    assert_int_equal(lab->addresses, 100);
+    assert_int_equal(lab->mtu, 9000);
+    assert_int_equal(lab->datapath, TOPO_DATAPATH_NETDEV);
+    assert_true(lab->sflow && !lab->netflow && lab->ipfix);
+    assert_int_equal(lab->sflow_sampling, 10);
+    assert_int_equal(lab->sflow_header_bytes, 200);
+    assert_int_equal(lab->sflow_polling_s, 0);
+    assert_int_equal(lab->sflow_port, 7000);
+    assert_int_equal(lab->netflow_port, -1);
+    assert_int_equal(lab->ipfix_sampling, 20);
+    assert_int_equal(lab->ipfix_timeout_s, 60);
+    assert_string_equal(lab->scenario_name, "all-of-it");
+    assert_non_null(strstr(lab->scenario_text, "repetitions: 3"));
+    const struct topo_impairment *impairment = &lab->impairments[2];
+    assert_true(impairment->loss == 0.01 && impairment->duplicate_every == 10);
+    assert_true(impairment->reorder_gap == 3 && impairment->delay_ns == 20000000);
+    assert_true(impairment->jitter_ns == 2000000 && impairment->rate_bps == 1500000);
+    assert_int_equal(impairment->seed, 9);
+    assert_int_equal(lab->impairments[3].loss_every, 7);
+    assert_int_equal(scenario->run_count, 2);
+    const struct scenario_run *run = &scenario->runs[0];
+    assert_true(run->from == 3 && run->to == 1 && run->start_ns == 500000000 && run->scale == 2);
+    assert_true(run->duration_ns == 2000000000 && run->flows == 20);
+    run = &scenario->runs[1];
+    assert_string_equal(run->profile, "all-of-it");
+    assert_true(run->from == 1 && run->to == 2 && run->shape.duration_ns == 1500000000);
+    assert_int_equal(run->shape.group_count, 2);
+    const struct traffic_group *group = &run->shape.groups[0];
+    assert_true(group->protocol == PROTOCOL_TCP && group->family == 6 && group->count == 3);
+    assert_true(group->packets_min == 4 && group->packets_max == 400);
+    group = &run->shape.groups[1];
+    assert_true(group->protocol == PROTOCOL_UDP && group->family == 4 && group->pps == 50);
+    assert_true(group->payload_min == 172 && group->payload_max == 200 && group->datagrams_differ == 1);
+    assert_true(group->both_ways == 1 && group->sizes == TRAFFIC_SIZES_PARETO && group->alpha == 1.2);
+    assert_true(group->arrivals == TRAFFIC_ARRIVALS_POISSON && group->gaps == TRAFFIC_GAPS_EXPONENTIAL);
+    assert_true(group->sources == 100 && group->destinations == 2 && group->burst_packets == 10);
+    assert_true(group->burst_gap_ns == 20000 && group->burst_period_ns == 100000000);
+    scenario_free(scenario);
+}
+
+static void what_is_not_said_is_as_nsmon_start_has_it(void **state) {
+    (void)state;
+    struct scenario *scenario = parse_well("traffic:\n  - profile: mixed\n");
+    struct lab_settings usual = lab_settings_default();
+    assert_string_equal(scenario->name, "x");
+    assert_int_equal(scenario->lab.sflow_sampling, usual.sflow_sampling);
+    assert_int_equal(scenario->lab.ipfix_sampling, usual.ipfix_sampling);
+    assert_int_equal(scenario->lab.netflow_timeout_s, usual.netflow_timeout_s);
+    assert_true(scenario->lab.sflow && scenario->lab.netflow && scenario->lab.ipfix);
+    assert_true(scenario->repetitions == 1 && !scenario->has_seed);
+    scenario_free(scenario);
+    scenario = parse_well("lab: {ipfix: {sampling: 5}, sampling: 10}\ntraffic: [{profile: mixed}]\n");
+    assert_int_equal(scenario->lab.sflow_sampling, 10);
+    assert_int_equal(scenario->lab.ipfix_sampling, 5);
+    scenario_free(scenario);
+}
+
+#define TRAFFIC "traffic: [{profile: quick}]\n"
+#define GROUP   "duration: 2s\ntraffic:\n  - groups:\n      - "
+
+/* What is said of each broken file; the part behind "x.yaml:". */
+static const struct {
+    const char *text, *wanted;
+} mistakes[] = {
+    /* no YAML at all */
+    {"lab: {mtu: 1500\n", "2:1: found no YAML: did not find expected ',' or '}'"},
+    {"lab:\n\tmtu: 1500\n", "2:1: found no YAML: found character that cannot start any token"},
+    {"a\xff", "1:2: found no YAML: invalid leading UTF-8 octet"},
+    {"name: a\n---\nname: b\n", "2:1: found a second document, expected one"},
+    /* empty files */
+    {"", "1:1: found nothing, expected a mapping with fields such as 'name:'"},
+    {"# nothing\n", "1:1: found nothing, expected a mapping"},
+    {"- name\n", "1:1: found a list, expected a mapping"},
+    {"mixed\n", "1:1: found 'mixed', expected a mapping"},
+    /* unknown fields */
+    {"lab:\n  mtuu: 1500\n" TRAFFIC,
+     "2:3: found 'mtuu', expected a field of this place: did you mean 'mtu'?"},
+    {"traffic:\n  - proflie: mixed\n", "2:5: found 'proflie', expected a field of this place: did you mean "
+                                       "'profile'?"},
+    {"lab: {colour: red}\n" TRAFFIC, "1:7: found 'colour', expected one of hosts, addresses, mtu, datapath"},
+    /* wrong types */
+    {"lab:\n  mtu: [1500]\n" TRAFFIC, "2:8: found a list, expected a whole number from 1280 to 9000"},
+    {"lab: 5\n" TRAFFIC, "1:6: found '5', expected a mapping"},
+    {"traffic: mixed\n", "1:10: found 'mixed', expected a list of 1 to 16 mappings"},
+    {"traffic: [mixed]\n", "1:11: found 'mixed', expected a mapping with fields such as 'from:'"},
+    {"lab:\n  hosts:\n" TRAFFIC, "2:9: found nothing, expected a whole number from 2 to 8"},
+    {"? [a]\n: b\n", "1:3: found a list, expected a name"},
+    /* numbers out of range, and what is no number */
+    {"lab:\n  mtu: 9001\n" TRAFFIC, "2:8: found '9001', expected a whole number from 1280 to 9000"},
+    {"lab:\n  sflow:\n    sampling: 0\n" TRAFFIC,
+     "3:15: found '0', expected a whole number from 1 to 1000000"},
+    {"lab: {hosts: -2}\n" TRAFFIC, "1:14: found '-2', expected a whole number from 2 to 8"},
+    {"repetitions: 1.5\n" TRAFFIC, "1:14: found '1.5', expected a whole number from 1 to 100"},
+    {"scale: 1e3\n" TRAFFIC, "1:8: found '1e3', expected a number from 0.001 to 1000"},
+    {"duration: 10ms\n" TRAFFIC, "1:11: found '10ms', expected a time from 100ms to 168h, such as 10s"},
+    {"lab: {netflow: {active-timeout: 1500ms}}\n" TRAFFIC,
+     "1:33: found '1500ms', expected whole seconds from 1s to 1h, such as 5s"},
+    /* bad units */
+    {"duration: 10 parsecs\n" TRAFFIC, "1:11: found '10 parsecs', expected a time from 100ms to 168h"},
+    {"duration: 10\n" TRAFFIC, "1:11: found '10', expected a time"},
+    {"impairments:\n  - to: ns2\n    delay: 20\n" TRAFFIC,
+     "3:12: found '20', expected a time up to 5s, such as 20ms"},
+    {"impairments:\n  - to: ns2\n    rate: 10 apples\n" TRAFFIC,
+     "3:11: found '10 apples', expected a rate from 10kbit to 10gbit, such as 10mbit"},
+    {"impairments:\n  - to: ns2\n    loss: every second\n" TRAFFIC,
+     "3:11: found 'every second', expected a share such as 1%, or 'every 10'"},
+    /* fields that are there twice, or not at all */
+    {"lab:\n  mtu: 1500\n  mtu: 1500\n" TRAFFIC, "3:3: found 'mtu' a second time, expected it once"},
+    {"name: x\n", "1:1: found no 'traffic' here, expected it to be a list of 1 to 16 mappings"},
+    {"impairments:\n  - loss: 1%\n" TRAFFIC, "2:5: found no 'to' here, expected it to be a host such as ns2"},
+    {"traffic:\n  - from: ns1\n", "2:5: found no 'profile' here, expected it, or 'groups' of flows"},
+    {GROUP "{count: 1, packets: 5, payload: 64}\n",
+     "4:9: found no 'protocol' here, expected it to be udp or tcp"},
+    {GROUP "{protocol: udp, count: 1, packets: 5}\n", "4:9: found no 'payload' here"},
+    {GROUP "{protocol: tcp, count: 1}\n", "4:9: found no 'packets' here, expected them or 'pps'"},
+    {"traffic:\n  - groups:\n      - {protocol: tcp, count: 1, packets: 5}\n",
+     "2:5: found groups without a time that their sizes are for, expected the field 'duration'"},
+    /* hosts that the lab does not have */
+    {"impairments:\n  - {to: ns9, loss: 1%}\n" TRAFFIC,
+     "2:10: found 'ns9', expected a host of this lab, ns1 to ns2"},
+    {"traffic:\n  - profile: quick\n    to: ns3\n",
+     "3:9: found 'ns3', expected a host of this lab, ns1 to ns2"},
+    {"traffic:\n  - {profile: quick, from: 10.0.0.1}\n",
+     "2:28: found '10.0.0.1', expected a host such as ns2"},
+    {"traffic:\n  - {profile: quick, from: ns2}\n", "2:28: found traffic from 'ns2' to itself"},
+    /* contradictions */
+    {"impairments:\n  - {to: ns2, loss: 1%}\n  - {to: ns2, delay: 1ms}\n" TRAFFIC,
+     "3:10: found a second impairment of the way to 'ns2', expected one with all that is done there; the "
+     "first "
+     "is in line 2"},
+    {"impairments:\n  - to: ns2\n    delay: 1ms\n    jitter: 2ms\n" TRAFFIC,
+     "4:13: found a contradiction: jitter is around the delay"},
+    {"impairments:\n  - to: ns2\n" TRAFFIC, "2:5: found nothing that is done to the frames, expected loss"},
+    {"traffic:\n  - profile: quick\n    groups: []\n", "3:13: found a list, expected a list of 1 to 128"},
+    {"traffic:\n  - profile: quick\n    groups: [{protocol: tcp, count: 1, packets: 5}]\n",
+     "3:5: found 'groups' beside 'profile', expected one of them"},
+    {GROUP "{protocol: udp, count: 1, packets: 5, payload: 1473}\n",
+     "4:56: found a payload of 1473 bytes, expected at most 1472, for a frame of an MTU of 1500"},
+    {GROUP "{protocol: tcp, count: 1, packets: 5, payload: 100}\n",
+     "4:56: found a payload with protocol tcp"},
+    {GROUP "{protocol: tcp, count: 1, packets: 5, sources: 2}\n",
+     "4:56: found 2 sources, expected at most 1, the lab's addresses"},
+    {GROUP "{protocol: udp, count: 1, packets: 9..5, payload: 64}\n", "4:44: found '9..5', expected a whole"},
+    {GROUP "{protocol: udp, count: 1, packets: 9, payload: 64, sizes: pareto}\n",
+     "4:9: found no 'alpha' here, expected it"},
+    /* profiles and names */
+    {"traffic:\n  - profile: mixd\n", "2:14: found 'mixd', expected a profile: mixed"},
+    {"name: a b\n" TRAFFIC, "1:7: found 'a b', expected a name of letters, digits"},
+    {"name: \"\"\n" TRAFFIC, "1:7: found nothing, expected text of 1 to 40 bytes"},
+    {"summary: \"a\\nb\"\n" TRAFFIC, "1:10: found 'a b', expected text of 1 to 100 bytes in one line"},
+    /* what is meant to hurt */
+    {"name: &a x\n" TRAFFIC, "1:7: found an anchor (&), expected values without anchors and aliases"},
+    {"traffic: [*a]\n", "1:11: found an alias (*), expected what it stands for, written out"},
+    {"name: \"a\\0b\"\n" TRAFFIC, "1:7: found a NUL, expected text"},
+    {"a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[\n", "1:19: found lists and mappings nested too deep"},
+};
+
+static void a_mistake_is_named_with_its_line_and_column(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+        char wanted[400];
+        if (parse(mistakes[i].text) != NULL) {
+            fail_msg("took '%s'", mistakes[i].text);
+        }
+        snprintf(wanted, sizeof wanted, "x.yaml:%s", mistakes[i].wanted);
+        if (strncmp(error.text, wanted, strlen(wanted)) != 0 || strchr(error.text, '\n') != NULL) {
+            fail_msg("of '%s' it says\n'%s', not\n'%s'", mistakes[i].text, error.text, wanted);
+        }
+    }
+}
+
+static void a_nul_is_found_where_it_is(void **state) {
+    (void)state;
+    static const char text[] = "name: x\nlab:\0\n";
+    struct scenario *scenario = NULL;
+    assert_int_equal(scenario_parse("x.yaml", text, sizeof text - 1, &scenario, &error), -EINVAL);
+    assert_null(scenario);
+    assert_non_null(strstr(error.text, "x.yaml:2:5: found a NUL, expected text in UTF-8"));
+}
+
+static void a_file_has_an_end(void **state) {
+    (void)state;
+    size_t size = SCENARIO_SIZE_MAX + 1;
+    char *text = malloc(size);
+    struct scenario *scenario = NULL;
+    assert_non_null(text);
+    memset(text, '#', size);
+    assert_int_equal(scenario_parse("x.yaml", text, size, &scenario, &error), -EFBIG);
+    assert_non_null(strstr(error.text, "x.yaml: found more than 256 KiB"));
+    /* As many values as fit into a file of that size. */
+    memset(text, ',', size);
+    memcpy(text, "a: [", 4);
+    for (size_t i = 4; i + 1 < size; i += 2) {
+        text[i] = 'x';
+    }
+    assert_int_equal(scenario_parse("x.yaml", text, size - 1, &scenario, &error), -EINVAL);
+    assert_non_null(strstr(error.text, "found more than anybody writes"));
+    free(text);
+    assert_int_equal(scenario_read("/nonexistent/x.yaml", &scenario, &error), -ENOENT);
+    assert_non_null(strstr(error.text, "could not read '/nonexistent/x.yaml': No such file"));
+    assert_int_equal(scenario_read("/tmp", &scenario, &error), -EIO);
+}
+
+static void the_shipped_scenarios_are_sound(void **state) {
+    (void)state;
+    size_t count = 0;
+    const struct scenario_shipped *all = scenario_shipped(&count);
+    assert_true(count >= 8);
+    for (size_t i = 0; i < count; i++) {
+        struct scenario *scenario = parse_well(all[i].text);
+        assert_string_equal(scenario->name, all[i].name);
+        assert_true(scenario->summary[0] != '\0');
+        assert_ptr_equal(scenario_shipped_find(all[i].name), &all[i]);
+        scenario_free(scenario);
+    }
+    assert_null(scenario_shipped_find("nosuch"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_field_gets_where_it_belongs),
+        cmocka_unit_test(what_is_not_said_is_as_nsmon_start_has_it),
+        cmocka_unit_test(a_mistake_is_named_with_its_line_and_column),
+        cmocka_unit_test(a_nul_is_found_where_it_is),
+        cmocka_unit_test(a_file_has_an_end),
+        cmocka_unit_test(the_shipped_scenarios_are_sound),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
