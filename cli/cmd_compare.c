@@ -18,8 +18,9 @@ static void print_help(void) {
     fputs("Usage: nsmon compare [OPTION...] [SOURCE [vs] SOURCE...]\n\n"
           "Holds what exporters said against what was really there, flow by flow: estimate,\n"
           "truth, interval, and whether sampling theory allows the difference.\n\n"
-          "SOURCE is sflow, netflow or ipfix, or one protocol of them (netflow5, netflow9),\n"
-          "or either with its agent (sflow@10.0.0.1).  Without any, all that the session has.\n\n",
+          "SOURCE is sflow, netflow, ipfix or ipfix-flow (IPFIX of OpenFlow rules), or one\n"
+          "protocol of them (netflow5, netflow9), or either with its agent (sflow@10.0.0.1).\n"
+          "Without any, all that the session has.\n\n",
           stdout);
     fputs(read_options_help, stdout);
     fputs("      --check          exit with status 1 unless every source is as good as theory says\n\n"
@@ -42,9 +43,10 @@ static int take_names(int argc, char *argv[], const char *names[], size_t *count
             continue;
         }
         if (!report_source_name(argv[i], NULL)) {
-            return error_set(error, -EINVAL,
-                             "'%s' is no source: name sflow, netflow or ipfix, netflow9, or sflow@ADDRESS",
-                             argv[i]);
+            return error_set(
+                error, -EINVAL,
+                "'%s' is no source: name sflow, netflow, ipfix, ipfix-flow, netflow9, or sflow@ADDRESS",
+                argv[i]);
         }
         for (size_t j = 0; j < *count; j++) {
             if (strcmp(names[j], argv[i]) == 0) {

@@ -40,26 +40,30 @@ static int parse(int argc, char *argv[], struct lab_settings *settings, bool *ve
     return lab_options_check(settings, error);
 }
 
-static int run(int argc, char *argv[]) {
-    struct lab_settings settings = lab_settings_default();
+static int start(const struct lab_settings *settings, bool verbose) {
     struct lab_info info = {0};
     struct error error = {0};
-    bool verbose = false;
-    int code = parse(argc, argv, &settings, &verbose, &error);
-    if (code != 0) {
-        return code > 0 ? EXIT_DONE : say_usage("start", &error);
-    }
-    if (lab_start(&settings, say_progress, &verbose, &info, &error) != 0) {
+    if (lab_start(settings, say_progress, &verbose, &info, &error) != 0) {
         return say_failed(&error);
     }
-    const char *prefix = settings.prefix[0] != '\0' ? " --prefix " : "";
+    const char *prefix = settings->prefix[0] != '\0' ? " --prefix " : "";
     say_step("the lab is up: %s", info.description);
     fprintf(stderr,
             "    session %lld in %s\n"
             "    next: sudo nsmon traffic%s%s; nsmon status%s%s; sudo nsmon stop%s%s; nsmon report\n",
-            (long long)info.session_id, info.database, prefix, settings.prefix, prefix, settings.prefix,
-            prefix, settings.prefix);
+            (long long)info.session_id, info.database, prefix, settings->prefix, prefix, settings->prefix,
+            prefix, settings->prefix);
     return EXIT_DONE;
+}
+
+static int run(int argc, char *argv[]) {
+    struct lab_settings settings = lab_settings_default();
+    struct error error = {0};
+    bool verbose = false;
+    int code = parse(argc, argv, &settings, &verbose, &error);
+    int status = code == 0 ? start(&settings, verbose) : code > 0 ? EXIT_DONE : say_usage("start", &error);
+    lab_options_free(&settings);
+    return status;
 }
 
 const struct command command_start = {"start", "build the lab and start measuring (root)", run};

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/parse.h"
+#include "topo/openflow.h"
 
 const char lab_options_help[] =
     "  --prefix NAME                 put 'NAME-' in front of every name, so that labs fit\n"
@@ -17,6 +18,8 @@ const char lab_options_help[] =
     "                                vSwitch, or the userspace one (default auto)\n"
     "  --mtu BYTES                   of the lab's links, 1280 to 9000 (default 1500)\n"
     "  --pcap-dir DIR                keep what the captures see, a file per tap\n"
+    "  --rules FILE                  OpenFlow rules of the bridge, one ovs-ofctl(8) flow a\n"
+    "                                line, and meters, \"meter=1,kbps,band=...\"\n"
     "  --no-sflow, --no-netflow, --no-ipfix   leave that exporter out\n"
     "  --sflow-sampling N, --ipfix-sampling N   a rate of its own\n"
     "  --sflow-header BYTES          of each sampled packet (default 128)\n"
@@ -135,6 +138,9 @@ int lab_option_take(int option, const char *argument, struct lab_settings *setti
     case LAB_OPTION_PCAP_DIR:
         settings->pcap_dir = argument;
         return 0;
+    case LAB_OPTION_RULES:
+        topo_openflow_free(&settings->openflow);
+        return topo_openflow_parse_file(argument, &settings->openflow, error);
     case LAB_OPTION_NO_SFLOW:
         settings->sflow = false;
         return 0;
@@ -149,6 +155,10 @@ int lab_option_take(int option, const char *argument, struct lab_settings *setti
     }
 }
 
+void lab_options_free(struct lab_settings *settings) {
+    topo_openflow_free(&settings->openflow);
+}
+
 int lab_options_check(const struct lab_settings *settings, struct error *error) {
     const int ports[] = {settings->sflow_port, settings->netflow_port, settings->ipfix_port};
     for (size_t i = 0; i < 3; i++) {
@@ -157,6 +167,10 @@ int lab_options_check(const struct lab_settings *settings, struct error *error) 
                 return error_set(error, -EINVAL, "two exporters can't have the same port, %d", ports[i]);
             }
         }
+    }
+    if (!settings->ipfix && settings->openflow.set_count > 0) {
+        return error_set(error, -EINVAL,
+                         "the rules have sample actions, which export IPFIX, and --no-ipfix leaves that out");
     }
     if (settings->label != NULL && (settings->label[0] == '\0' || strlen(settings->label) > 64)) {
         return error_set(error, -EINVAL, "--label takes 1 to 64 characters");

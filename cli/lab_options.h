@@ -29,6 +29,7 @@ enum lab_option {
     LAB_OPTION_IPFIX_SAMPLING,
     LAB_OPTION_IPFIX_TIMEOUT,
     LAB_OPTION_IPFIX_PORT,
+    LAB_OPTION_RULES,
     LAB_OPTION_END,
 };
 
@@ -42,6 +43,7 @@ enum lab_option {
         {"addresses", required_argument, NULL, LAB_OPTION_ADDRESSES},                                        \
         {"pcap-dir", required_argument, NULL, LAB_OPTION_PCAP_DIR},                                          \
         {"sampling", required_argument, NULL, LAB_OPTION_SAMPLING},                                          \
+        {"rules", required_argument, NULL, LAB_OPTION_RULES},                                                \
         {"no-sflow", no_argument, NULL, LAB_OPTION_NO_SFLOW},                                                \
         {"no-netflow", no_argument, NULL, LAB_OPTION_NO_NETFLOW},                                            \
         {"no-ipfix", no_argument, NULL, LAB_OPTION_NO_IPFIX},                                                \
@@ -62,6 +64,9 @@ extern const char lab_options_help[];
 /* Puts 'option' with its 'argument' into 'settings'.  Returns 0; 1 if it is no option of a lab; or -EINVAL
  * with 'error' filled. */
 int lab_option_take(int option, const char *argument, struct lab_settings *settings, struct error *error);
+
+/* Frees what lab_option_take() has read into 'settings'. */
+void lab_options_free(struct lab_settings *settings);
 
 /* Looks whether 'settings' make sense as a whole.  Returns 0 or -EINVAL with 'error' filled. */
 int lab_options_check(const struct lab_settings *settings, struct error *error);

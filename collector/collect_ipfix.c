@@ -1,4 +1,5 @@
 /* NetFlow v9 and IPFIX through the collector. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,7 +69,7 @@ static void keep_template(struct context *context, const struct template_update 
     const struct exporter_row *exporter = &context->exporter->row;
     struct template_row *row = store_append(context->collector->settings.appender, ROW_TEMPLATE)->template;
     bool all = update->change == TEMPLATE_WITHDRAWN_ALL;
-    memcpy(row->protocol, exporter->protocol, sizeof row->protocol);
+    snprintf(row->protocol, sizeof row->protocol, "%s", protocol_name(context->exporter->key.protocol));
     row->agent = exporter->agent;
     row->domain = exporter->domain;
     memcpy(row->transport, exporter->transport, sizeof row->transport);

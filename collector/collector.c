@@ -139,10 +139,25 @@ static const struct collector_override *said_of(const struct collector *collecto
                                         dialect);
 }
 
+/* What the settings say of the domain of 'exporter', or NULL. */
+static const struct collector_domain *domain_of(const struct collector *collector,
+                                                const struct exporter *exporter) {
+    const struct collector_settings *settings = &collector->settings;
+    for (size_t i = 0; exporter->key.protocol == EXPORT_IPFIX && i < settings->domain_count; i++) {
+        if (settings->domains[i].domain == exporter->key.domain) {
+            return &settings->domains[i];
+        }
+    }
+    return NULL;
+}
+
 static void configure_rate(const struct collector *collector, struct exporter *exporter) {
     const struct collector_override *said = said_of(collector, exporter, false);
+    const struct collector_domain *domain = domain_of(collector, exporter);
     exporter->rate_override = said != NULL;
-    exporter->configured_rate = said != NULL ? said->sampling_rate : collector->settings.sampling_rate;
+    exporter->configured_rate = said != NULL     ? said->sampling_rate
+                                : domain != NULL ? domain->sampling_rate
+                                                 : collector->settings.sampling_rate;
 }
 
 /* The dialect that the user wants 'exporter' to have.  NetFlow v1, v7 and v9 have but one: Open vSwitch
@@ -204,7 +219,9 @@ static void take_near_options(struct collector *collector, struct exporter *expo
 static void start_exporter(struct collector *collector, struct exporter *exporter, int64_t now_ns) {
     struct exporter_row *row = &exporter->row;
     row->id = store_next_id(collector->settings.store);
-    snprintf(row->protocol, sizeof row->protocol, "%s", protocol_name(exporter->key.protocol));
+    snprintf(row->protocol, sizeof row->protocol, "%s",
+             domain_of(collector, exporter) != NULL ? PROTOCOL_IPFIX_FLOW
+                                                    : protocol_name(exporter->key.protocol));
     row->agent = exporter->key.agent;
     row->domain = exporter->key.domain;
     row->sampling_rate = STORE_NULL;

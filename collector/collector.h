@@ -26,14 +26,23 @@ struct datagram {
     uint16_t src_port, dst_port;
 };
 
+/* An observation domain of IPFIX of which the user knows more than the exporter says: records of single
+ * rules, Open vSwitch's sample action.  In the database its protocol is "ipfix-flow". */
+struct collector_domain {
+    uint32_t domain;
+    int64_t sampling_rate;
+};
+
 /* What is 0 or NULL takes its default. */
 struct collector_settings {
     struct store *store;
     struct store_appender *appender;
-    int64_t sampling_rate;     /* the 1-in-N of exporters that say none; 0: unknown */
-    const char *dialect;       /* "generic" or "openvswitch" for all exporters; NULL: recognise */
-    bool strict;               /* the datagrams are of a capture, in which not all are exports */
-    bool keep_unknown;         /* elements without a column go to 'extra' */
+    int64_t sampling_rate; /* the 1-in-N of exporters that say none; 0: unknown */
+    const char *dialect;   /* "generic" or "openvswitch" for all exporters; NULL: recognise */
+    bool strict;           /* the datagrams are of a capture, in which not all are exports */
+    bool keep_unknown;     /* elements without a column go to 'extra' */
+    const struct collector_domain *domains; /* kept by the caller */
+    size_t domain_count;
     size_t max_exporters;      /* 4096 */
     size_t max_templates;      /* 65536 */
     size_t max_template_bytes; /* 32 MiB */

@@ -23,5 +23,9 @@ enum export_protocol protocol_recognise(const uint8_t *bytes, size_t size, bool 
 /* The protocol's name in the database: "sflow5", "netflow5", "ipfix" ... */
 const char *protocol_name(enum export_protocol protocol);
 
+/* In the database, the protocol of IPFIX records of single rules beside IPFIX of a whole switch: they speak
+ * of the same frames. */
+#define PROTOCOL_IPFIX_FLOW "ipfix-flow"
+
 /* The other way; EXPORT_NONE for an unknown name. */
 enum export_protocol protocol_by_name(const char *name);

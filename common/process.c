@@ -106,39 +106,53 @@ static int wait_until(pid_t pid, int64_t deadline_ns, int *status) {
     }
 }
 
-/* The last line of 'text' that is not empty, in place. */
-static const char *last_line(char *text) {
-    size_t length = strlen(text);
-    while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == ' ')) {
-        text[--length] = '\0';
+/* Where the last line of 'text' that is not empty begins, and its 'length'. */
+static const char *last_line(const char *text, size_t *length) {
+    size_t end = strlen(text);
+    while (end > 0 && (text[end - 1] == '\n' || text[end - 1] == ' ')) {
+        end--;
     }
-    const char *newline = strrchr(text, '\n');
-    return newline == NULL ? text : newline + 1;
+    size_t start = end;
+    while (start > 0 && text[start - 1] != '\n') {
+        start--;
+    }
+    *length = end - start;
+    return text + start;
 }
 
-static int explain(const char *const argv[], int result, int status, char *errors, struct error *error) {
-    const char *why = last_line(errors);
+static int explain(const char *const argv[], int result, int status, const char *errors,
+                   struct error *error) {
+    size_t length;
+    const char *why = last_line(errors, &length);
     if (result == -ETIMEDOUT) {
         return error_set(error, result, "'%s %s' did not end in time and was killed", argv[0],
                          argv[1] != NULL ? argv[1] : "");
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NOT_RUN) {
-        return error_set(error, -ENOENT, "could not run '%s': %s", argv[0], why);
+        return error_set(error, -ENOENT, "could not run '%s': %.*s", argv[0], (int)length, why);
     }
     if (WIFSIGNALED(status)) {
         return error_set(error, -EIO, "'%s' was ended by signal %d", argv[0], WTERMSIG(status));
     }
-    return error_set(error, -EIO, "'%s' failed with status %d: %s", argv[0], WEXITSTATUS(status), why);
+    return error_set(error, -EIO, "'%s' failed with status %d: %.*s", argv[0], WEXITSTATUS(status),
+                     (int)length, why);
 }
 
 int process_run(const char *const argv[], const char *const environment[], int netns_fd, int64_t timeout_ns,
                 char *output, size_t output_size, struct error *error) {
     char errors[2048] = "";
+    const struct process_output all = {output, output_size, errors, sizeof errors};
+    return process_run_all(argv, environment, netns_fd, timeout_ns, &all, error);
+}
+
+int process_run_all(const char *const argv[], const char *const environment[], int netns_fd,
+                    int64_t timeout_ns, const struct process_output *output, struct error *error) {
     int out[2];
     int err[2];
-    if (output != NULL && output_size > 0) {
-        output[0] = '\0';
+    if (output->text != NULL && output->text_size > 0) {
+        output->text[0] = '\0';
     }
+    output->errors[0] = '\0';
     if (pipe2(out, O_CLOEXEC) != 0) {
         return error_set(error, -errno, "could not make a pipe for '%s': %s", argv[0], strerror(errno));
     }
@@ -156,8 +170,8 @@ int process_run(const char *const argv[], const char *const environment[], int n
     int code = pid < 0 ? -errno : 0;
     close(out[1]);
     close(err[1]);
-    struct sink sinks[2] = {{.fd = out[0], .text = output, .size = output_size},
-                            {.fd = err[0], .text = errors, .size = sizeof errors}};
+    struct sink sinks[2] = {{.fd = out[0], .text = output->text, .size = output->text_size},
+                            {.fd = err[0], .text = output->errors, .size = output->errors_size}};
     int status = 0;
     if (code == 0) {
         code = read_until_closed(sinks, deadline_ns);
@@ -178,5 +192,5 @@ int process_run(const char *const argv[], const char *const environment[], int n
     if (code == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         return 0;
     }
-    return explain(argv, code, status, errors, error);
+    return explain(argv, code, status, output->errors, error);
 }

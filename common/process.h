@@ -18,3 +18,15 @@
  * it wrote to standard error. */
 int process_run(const char *const argv[], const char *const environment[], int netns_fd, int64_t timeout_ns,
                 char *output, size_t output_size, struct error *error);
+
+/* What a program wrote, each as a string, cut at its size - 1 bytes. */
+struct process_output {
+    char *text; /* standard output */
+    size_t text_size;
+    char *errors; /* standard error */
+    size_t errors_size;
+};
+
+/* As process_run(), with all that it wrote to standard error as well, also when it fails. */
+int process_run_all(const char *const argv[], const char *const environment[], int netns_fd,
+                    int64_t timeout_ns, const struct process_output *output, struct error *error);

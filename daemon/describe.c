@@ -4,6 +4,8 @@
 
 #include <jansson.h>
 
+#include "topo/openflow.h"
+
 /* Sets 'key' unless 'value' says that there is none of it. */
 static void set_share(json_t *object, const char *key, double value) {
     if (value > 0.0) {
@@ -88,6 +90,20 @@ static void set_exporters(json_t *json, const struct lab_settings *lab, const ui
     }
 }
 
+/* What single rules sample; the rate of all of them, or 0 when they differ. */
+static json_t *describe_samples(const struct topo_sample samples[], size_t count) {
+    json_t *domains = json_array();
+    uint32_t rate = count > 0 ? samples[0].rate : 0;
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(
+            domains, json_pack("{s:I, s:I, s:I, s:I}", "domain", (json_int_t)samples[i].domain, "set",
+                               (json_int_t)samples[i].set, "probability", (json_int_t)samples[i].probability,
+                               "sampling", (json_int_t)samples[i].rate));
+        rate = samples[i].rate == rate ? rate : 0;
+    }
+    return json_pack("{s:I, s:o}", "sampling", (json_int_t)rate, "domains", domains);
+}
+
 char *describe_lab(const struct lab_settings *lab, const struct describe_switch *on) {
     const struct topo_openflow *openflow = &lab->openflow;
     json_t *json = json_pack("{s:s, s:s, s:s, s:b, s:i, s:i}", "prefix", lab->prefix, "bridge", on->bridge,
@@ -102,6 +118,13 @@ char *describe_lab(const struct lab_settings *lab, const struct describe_switch 
     json_decref(impairments);
     if (openflow->rule_count + openflow->meter_count + openflow->set_count > 0) {
         json_object_set_new(json, "openflow", describe_openflow(openflow));
+    }
+    struct topo_sample samples[TOPO_SETS_MAX];
+    struct topo_openflow_place where;
+    size_t samples_count = 0;
+    if (lab->ipfix && topo_openflow_samples(openflow, samples, &samples_count, &where, NULL) == 0 &&
+        samples_count > 0) {
+        json_object_set_new(json, "ipfix-flow", describe_samples(samples, samples_count));
     }
     char *text = json_dumps(json, JSON_COMPACT);
     json_decref(json);

@@ -18,6 +18,7 @@
 #include "daemon/link.h"
 #include "daemon/stages.h"
 #include "daemon/status.h"
+#include "topo/openflow.h"
 
 struct worker {
     const struct worker_settings *settings;
@@ -30,6 +31,7 @@ struct worker {
     struct event *tick_event;
     struct event *link_event;
     struct stages stages;
+    struct collector_domain domains[TOPO_SETS_MAX];
     int64_t started_ns;
     int64_t window_start_ns;
     const char *end_state; /* of the session: "stopped", or "failed" when the supervisor has gone */
@@ -159,8 +161,25 @@ static int open_store(struct worker *worker, struct error *error) {
     return worker->appender == NULL ? error_set(error, -ENOMEM, "out of memory") : 0;
 }
 
+/* What single rules of the bridge sample, into worker->domains.  Returns how many. */
+static size_t find_domains(struct worker *worker) {
+    struct topo_sample samples[TOPO_SETS_MAX];
+    struct topo_openflow_place where;
+    size_t count = 0;
+    if (topo_openflow_samples(&worker->settings->lab->openflow, samples, &count, &where, NULL) != 0) {
+        return 0; /* such rules are refused long before */
+    }
+    for (size_t i = 0; i < count; i++) {
+        worker->domains[i] =
+            (struct collector_domain){.domain = samples[i].domain, .sampling_rate = samples[i].rate};
+    }
+    return count;
+}
+
 static int start_listeners(struct worker *worker, struct error *error) {
     struct collector_settings settings = {
+        .domains = worker->domains,
+        .domain_count = find_domains(worker),
         .store = worker->store,
         .appender = worker->appender,
         .sampling_rate = worker->settings->lab->ipfix_sampling,

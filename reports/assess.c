@@ -59,7 +59,7 @@ static void settle_rate(struct report *report, size_t number) {
 /* Interval, truth in the source's layer, and whether the one holds the other. */
 static void assess_estimate(const struct report_source *source, const struct report_flow *flow,
                             struct report_estimate *estimate) {
-    estimate->visible = source->exporters > 0 && report_source_sees(source, &flow->key);
+    estimate->visible = source->exporters > 0 && report_source_sees(source, &flow->key, estimate);
     estimate->truth_bytes =
         report_shift_bytes(flow->bytes, flow->packets, report_layer_offset(source->layer));
     estimate->rate = source->rate;
@@ -308,6 +308,15 @@ static void note_limits(struct report *report, size_t number) {
         report_note(&source->notes,
                     "Sees IPv4 only: compared with the IPv4 truth; flows of IPv6 and ARP are null.");
     }
+    if (source->exporters > 0 && source->sight == REPORT_SEES_CHOSEN) {
+        report_note(&source->notes,
+                    source->rules->inexact
+                        ? "IPFIX of the sample actions in OpenFlow rules: compared with the flows that it "
+                          "reported alone, since some rule looks at more than a flow's key; a flow that it "
+                          "missed goes unnoticed."
+                        : "IPFIX of the sample actions in OpenFlow rules: compared with the flows that these "
+                          "rules sample; the others are null.");
+    }
     if (source->exporters > 0 && source->layer == READ_LAYER_L3) {
         report_note(&source->notes,
                     "Counts layer-3 bytes: the truth is taken less 14 bytes a frame; padding of short frames "
@@ -393,7 +402,7 @@ static int assess_source(struct report *report, size_t number) {
         struct report_flow *flow = &report->flows.flows[i];
         struct report_estimate *estimate = &flow->estimates[number];
         assess_estimate(source, flow, estimate);
-        if (report_source_sees(source, &flow->key)) {
+        if (report_source_sees(source, &flow->key, estimate)) {
             source->seeable_packets = report_add(source->seeable_packets, flow->packets);
         }
         if (estimate->visible) {

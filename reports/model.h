@@ -10,6 +10,7 @@
 #include "collector/store/read/reader.h"
 #include "common/error.h"
 #include "common/flow_key.h"
+#include "reports/rules.h"
 #include "reports/stats/accuracy.h"
 #include "reports/stats/chance.h"
 #include "reports/stats/interval.h"
@@ -23,10 +24,20 @@
 #define REPORT_LEDGER_MAX    64
 #define REPORT_BINS_MAX      600
 
-enum report_kind { REPORT_SFLOW, REPORT_NETFLOW, REPORT_IPFIX };
+enum report_kind {
+    REPORT_SFLOW,
+    REPORT_NETFLOW,
+    REPORT_IPFIX,
+    REPORT_IPFIX_FLOW /* of single OpenFlow rules' sample actions */
+};
 
 /* What a source can see at all. */
-enum report_sight { REPORT_SEES_ALL, REPORT_SEES_IP, REPORT_SEES_IPV4 };
+enum report_sight {
+    REPORT_SEES_ALL,
+    REPORT_SEES_IP,
+    REPORT_SEES_IPV4,
+    REPORT_SEES_CHOSEN /* the flows whose OpenFlow rule samples them */
+};
 
 /* Yes, no, or nobody can say. */
 enum report_answer { REPORT_NO, REPORT_YES, REPORT_UNKNOWN };
@@ -103,6 +114,7 @@ struct report_source {
     bool rate_unknown; /* its counts arrived scaled, and nobody said by how much */
     bool sampled;
     enum report_sight sight;
+    const struct report_rules *rules; /* with REPORT_SEES_CHOSEN */
     enum read_layer layer;
     uint64_t truth_flows, truth_packets, truth_bytes; /* of what it can see, in its layer */
     uint64_t packets, bytes;                          /* all it said in the window */
@@ -210,6 +222,7 @@ struct report {
     struct report_source sources[REPORT_SOURCES_MAX];
     size_t source_count;
     struct read_exporter exporters[REPORT_EXPORTERS_MAX];
+    struct report_rules rules;           /* of the lab's bridge */
     int source_of[REPORT_EXPORTERS_MAX]; /* the source that an exporter belongs to, or -1 */
     size_t exporter_count;
     struct read_capture captures[REPORT_CAPTURES_MAX];

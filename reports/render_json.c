@@ -191,8 +191,10 @@ static void set_comparison(json_t *object, const struct report *report, const st
 static json_t *source_json(const struct report *report, const struct report_source *source) {
     static const char *const layers[] = {
         [READ_LAYER_L2] = "l2", [READ_LAYER_L2_FCS] = "l2fcs", [READ_LAYER_L3] = "l3"};
-    static const char *const sights[] = {
-        [REPORT_SEES_ALL] = "all", [REPORT_SEES_IP] = "ip", [REPORT_SEES_IPV4] = "ipv4"};
+    static const char *const sights[] = {[REPORT_SEES_ALL] = "all",
+                                         [REPORT_SEES_IP] = "ip",
+                                         [REPORT_SEES_IPV4] = "ipv4",
+                                         [REPORT_SEES_CHOSEN] = "rules"};
     json_t *object = json_object();
     bool there = source->exporters > 0;
     json_object_set_new(object, "name", text(source->name));

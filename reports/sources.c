@@ -17,15 +17,23 @@ struct protocol {
 };
 
 static const struct protocol protocols[] = {
-    {"sflow5", "sFlow", REPORT_SFLOW},          {"netflow1", "NetFlow v1", REPORT_NETFLOW},
-    {"netflow5", "NetFlow v5", REPORT_NETFLOW}, {"netflow7", "NetFlow v7", REPORT_NETFLOW},
-    {"netflow9", "NetFlow v9", REPORT_NETFLOW}, {"ipfix", "IPFIX", REPORT_IPFIX},
+    {"sflow5", "sFlow", REPORT_SFLOW},
+    {"netflow1", "NetFlow v1", REPORT_NETFLOW},
+    {"netflow5", "NetFlow v5", REPORT_NETFLOW},
+    {"netflow7", "NetFlow v7", REPORT_NETFLOW},
+    {"netflow9", "NetFlow v9", REPORT_NETFLOW},
+    {"ipfix", "IPFIX", REPORT_IPFIX},
+    {"ipfix-flow", "IPFIX of rules", REPORT_IPFIX_FLOW},
 };
 
-static const char *const kind_names[] = {
-    [REPORT_SFLOW] = "sflow", [REPORT_NETFLOW] = "netflow", [REPORT_IPFIX] = "ipfix"};
-static const char *const kind_titles[] = {
-    [REPORT_SFLOW] = "sFlow", [REPORT_NETFLOW] = "NetFlow", [REPORT_IPFIX] = "IPFIX"};
+static const char *const kind_names[] = {[REPORT_SFLOW] = "sflow",
+                                         [REPORT_NETFLOW] = "netflow",
+                                         [REPORT_IPFIX] = "ipfix",
+                                         [REPORT_IPFIX_FLOW] = "ipfix-flow"};
+static const char *const kind_titles[] = {[REPORT_SFLOW] = "sFlow",
+                                          [REPORT_NETFLOW] = "NetFlow",
+                                          [REPORT_IPFIX] = "IPFIX",
+                                          [REPORT_IPFIX_FLOW] = "IPFIX of rules"};
 
 static const struct protocol *find_protocol(const char *name) {
     for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++) {
@@ -111,14 +119,21 @@ static enum report_sight sight_of(const struct read_exporter *exporter) {
     if (strcmp(exporter->protocol, "sflow5") == 0) {
         return REPORT_SEES_ALL;
     }
+    if (strcmp(exporter->protocol, "ipfix-flow") == 0) {
+        return REPORT_SEES_CHOSEN;
+    }
     if (strcmp(exporter->protocol, "ipfix") == 0 || strcmp(exporter->protocol, "netflow9") == 0) {
         return strcmp(exporter->dialect, "openvswitch") == 0 ? REPORT_SEES_ALL : REPORT_SEES_IP;
     }
     return REPORT_SEES_IPV4;
 }
 
-bool report_source_sees(const struct report_source *source, const struct flow_key *key) {
+bool report_source_sees(const struct report_source *source, const struct flow_key *key,
+                        const struct report_estimate *estimate) {
     switch (source->sight) {
+    case REPORT_SEES_CHOSEN:
+        /* What it spoke of it can see; of the rest its rules decide, where they are understood. */
+        return estimate->packets > 0 || (!source->rules->inexact && report_rules_sample(source->rules, key));
     case REPORT_SEES_IPV4:
         return key->family == 4;
     case REPORT_SEES_IP:
@@ -169,9 +184,10 @@ static void join(struct report_source *source, const struct read_exporter *expor
 static int add_source(struct report *report, const char *name, struct error *error) {
     struct wanted wanted;
     if (!parse_name(name, &wanted)) {
-        return error_set(
-            error, -EINVAL,
-            "comparing '%s': no such source: use sflow, netflow, ipfix, netflow9, or sflow@ADDRESS", name);
+        return error_set(error, -EINVAL,
+                         "comparing '%s': no such source: use sflow, netflow, ipfix, ipfix-flow, netflow9, "
+                         "or sflow@ADDRESS",
+                         name);
     }
     if (report->source_count == REPORT_SOURCES_MAX) {
         return error_set(error, -EINVAL, "comparing '%s': at most %d sources at once", name,
@@ -181,7 +197,9 @@ static int add_source(struct report *report, const char *name, struct error *err
     memset(source, 0, sizeof *source);
     snprintf(source->name, sizeof source->name, "%s", name);
     source->kind = wanted.kind;
-    source->sight = wanted.kind == REPORT_NETFLOW ? REPORT_SEES_IPV4 : REPORT_SEES_ALL;
+    source->sight = wanted.kind == REPORT_NETFLOW      ? REPORT_SEES_IPV4
+                    : wanted.kind == REPORT_IPFIX_FLOW ? REPORT_SEES_CHOSEN
+                                                       : REPORT_SEES_ALL;
     for (size_t i = 0; i < report->exporter_count; i++) {
         if (exporter_belongs(&report->exporters[i], &wanted) && report->source_of[i] < 0) {
             report->source_of[i] = (int)report->source_count;
@@ -214,7 +232,7 @@ static bool has_kind(const struct report *report, enum report_kind kind) {
 /* Which kinds the session was told to export, and 1-in-what, as its settings say: a source that never spoke
  * is missed, too, and its exporter knows its rate from its first sample only. */
 static void find_configured(struct reader *reader, int64_t session_id, bool configured[KINDS],
-                            double rates[KINDS]) {
+                            double rates[KINDS], struct report_rules *rules) {
     char *settings = reader_session_settings(reader, session_id);
     json_t *object = settings == NULL ? NULL : json_loads(settings, 0, NULL);
     for (size_t kind = 0; kind < KINDS; kind++) {
@@ -223,6 +241,7 @@ static void find_configured(struct reader *reader, int64_t session_id, bool conf
         configured[kind] = json_is_object(of_kind);
         rates[kind] = rate > 0 ? (double)rate : NAN;
     }
+    report_rules_read(rules, json_object_get(json_object_get(object, "openflow"), "rules"));
     json_decref(object);
     free(settings);
 }
@@ -241,7 +260,7 @@ int report_choose_sources(struct report *report, struct reader *reader, const ch
     }
     bool configured[KINDS];
     double rates[KINDS];
-    find_configured(reader, report->session.id, configured, rates);
+    find_configured(reader, report->session.id, configured, rates, &report->rules);
     for (size_t kind = 0; name_count == 0 && kind < KINDS; kind++) {
         if (configured[kind] || has_kind(report, (enum report_kind)kind)) {
             rc = add_source(report, kind_names[kind], error);
@@ -252,6 +271,7 @@ int report_choose_sources(struct report *report, struct reader *reader, const ch
     }
     for (size_t i = 0; i < report->source_count; i++) {
         report->sources[i].set_rate = rates[report->sources[i].kind];
+        report->sources[i].rules = &report->rules;
     }
     return 0;
 }

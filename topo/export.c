@@ -56,15 +56,20 @@ static void add_netflow(struct ovs_transaction *transaction, const struct topo_e
     }
 }
 
+/* Where IPFIX goes, and its cache; of the bridge and of single rules alike. */
+static void create_ipfix(struct ovs_transaction *transaction, const struct topo_export *export) {
+    uint32_t timeout_s = export->ipfix.cache_active_timeout_s;
+    ovs_words(transaction, (const char *const[]){"--", "--id=@ipfix", "create", "IPFIX", NULL});
+    target(transaction, export->ipfix.port);
+    ovs_add(transaction, "cache_active_timeout=%u", timeout_s);
+    ovs_add(transaction, "cache_max_flows=%u",
+            timeout_s == 0 ? 0 : or_default(export->ipfix.cache_max_flows, 8192));
+}
+
 static void add_ipfix(struct ovs_transaction *transaction, const struct topo_export *export) {
     if (export->ipfix.port != 0) {
-        uint32_t timeout_s = export->ipfix.cache_active_timeout_s;
-        ovs_words(transaction, (const char *const[]){"--", "--id=@ipfix", "create", "IPFIX", NULL});
-        target(transaction, export->ipfix.port);
+        create_ipfix(transaction, export);
         ovs_add(transaction, "sampling=%u", or_default(export->ipfix.sampling, 64));
-        ovs_add(transaction, "cache_active_timeout=%u", timeout_s);
-        ovs_add(transaction, "cache_max_flows=%u",
-                timeout_s == 0 ? 0 : or_default(export->ipfix.cache_max_flows, 8192));
         ovs_add(transaction, "obs_domain_id=%u", export->ipfix.domain);
         ovs_add(transaction, "obs_point_id=%u", export->ipfix.point);
     }
@@ -82,6 +87,33 @@ static int commit(struct topo *topo, struct ovs_transaction *transaction, const 
     return code == 0 ? 0 : error_prefix(error, code, "could not %s the exporters of %s", what, topo->bridge);
 }
 
+/* The exporter of the rules' sample actions that name 'set'.  What it says of domain and point, and how much
+ * is sampled, stands in the actions. */
+static int add_set(struct topo *topo, const struct topo_export *export, uint32_t set, struct error *error) {
+    struct ovs_transaction transaction;
+    ovs_begin(&transaction, topo);
+    ovs_words(&transaction, (const char *const[]){"--", "--id=@bridge", "get", "Bridge", topo->bridge, NULL});
+    create_ipfix(&transaction, export);
+    ovs_add(&transaction, "external_ids:nsmon=%s", topo->tag);
+    ovs_words(&transaction, (const char *const[]){"--", "create", "Flow_Sample_Collector_Set",
+                                                  "bridge=@bridge", "ipfix=@ipfix", NULL});
+    ovs_add(&transaction, "id=%u", set);
+    ovs_add(&transaction, "external_ids:nsmon=%s", topo->tag);
+    return commit(topo, &transaction, "configure", error);
+}
+
+static int add_sets(struct topo *topo, const struct topo_export *export, struct error *error) {
+    const struct topo_openflow *openflow = &topo->openflow;
+    if (openflow->set_count == 0) {
+        return 0;
+    }
+    int code = ovs_remove_sets(topo, error);
+    for (size_t i = 0; code == 0 && export->ipfix.port != 0 && i < openflow->set_count; i++) {
+        code = add_set(topo, export, openflow->sets[i], error);
+    }
+    return code;
+}
+
 int topo_export(struct topo *topo, const struct topo_export *export, struct error *error) {
     struct ovs_transaction transaction;
     int code = lab_step(topo, error, "exporters of %s", topo->bridge);
@@ -96,6 +128,7 @@ int topo_export(struct topo *topo, const struct topo_export *export, struct erro
     attach(&transaction, topo, "netflow", export->netflow.port != 0);
     attach(&transaction, topo, "ipfix", export->ipfix.port != 0);
     code = commit(topo, &transaction, "configure", error);
+    code = code == 0 ? add_sets(topo, export, error) : code;
     if (code != 0) {
         return code;
     }
@@ -132,6 +165,7 @@ int topo_quiesce(struct topo *topo, struct error *error) {
         clock_sleep_ns(NS_PER_MS);
     }
     clock_sleep_ns(SETTLE_NS);
+    topo->quiet = true;
     return 0;
 }
 
@@ -145,9 +179,11 @@ int topo_flush(struct topo *topo, int64_t *wait_ns, struct error *error) {
         return code;
     }
     /* NetFlow exports what it was told, and it is told by the revalidators; on a busy machine they are late,
-     * and the last packets would miss both looks that the flush waits for. */
+     * and the last packets would miss both looks that the flush waits for.  The counts of OpenFlow rules have
+     * the same source. */
     struct error settle_error = {0};
-    int settled = last.netflow.port != 0 ? vswitch_settle(topo, &settle_error) : 0;
+    bool needs_settling = last.netflow.port != 0 || topo->openflow.rule_count > 0;
+    int settled = needs_settling ? vswitch_settle(topo, &settle_error) : 0;
     ovs_begin(&transaction, topo);
     if (last.netflow.port != 0) {
         last.netflow.active_timeout_s = 1;
@@ -165,9 +201,11 @@ int topo_flush(struct topo *topo, int64_t *wait_ns, struct error *error) {
         changed = true;
     }
     if (!changed) {
-        return 0;
+        return settled == 0 ? 0 : error_set(error, settled, "%s", settle_error.text);
     }
     code = commit(topo, &transaction, "flush", error);
+    /* And so do those of rules. */
+    code = code == 0 && topo->openflow.set_count > 0 ? ovs_remove_sets(topo, error) : code;
     if (code != 0) {
         return code; /* a switch that has died says so better here */
     }

@@ -64,6 +64,9 @@ struct topo {
     struct lab_socket sockets[TOPO_HOSTS_MAX + 1];
     uint64_t tap_tx_dropped[TOPO_HOSTS_MAX + 1]; /* before the links were up: no capture saw those */
     struct topo_export export;                   /* what is configured now */
+    struct topo_openflow openflow;
+    int64_t openflow_read_ns; /* when its counts were read last */
+    bool quiet;               /* topo_quiesce() was called */
 
     /* What has been begun, in order: the state file. */
     struct lab_item items[LAB_ITEMS_MAX];
@@ -108,3 +111,7 @@ int state_read(struct topo *topo, struct error *error);
 /* Takes down all that 'topo' records, newest first, and forgets what is gone.  Returns 0, or the first
  * failure with 'error' filled. */
 int undo_all(struct topo *topo, struct error *error);
+
+/* openflow_counts.c: the bridge's part of topo_each_count(); read at the first call, every ten seconds, and
+ * at each call after topo_quiesce(). */
+int openflow_each_count(struct topo *topo, topo_count_fn *emit, void *context, struct error *error);

@@ -104,6 +104,7 @@ int ovs_make_bridge(struct topo *topo, struct error *error) {
     ovs_add(&transaction, "%s", topo->bridge);
     ovs_add(&transaction, "datapath_type=%s", topo->sw.kernel_datapath ? "system" : "netdev");
     ovs_add(&transaction, "fail_mode=standalone");
+    ovs_add(&transaction, "protocols=OpenFlow10,OpenFlow13,OpenFlow14,OpenFlow15");
     ovs_add(&transaction, "external_ids:nsmon=%s", topo->tag);
     for (unsigned host = 1; host <= topo->hosts; host++) {
         const char *port = topo->ports[host].ovs_tap;
@@ -158,5 +159,25 @@ int ovs_remove_bridge(const struct topo *topo, const char *name, struct error *e
     }
     ovs_begin(&transaction, topo);
     ovs_words(&transaction, (const char *const[]){"--if-exists", "del-br", name, NULL});
+    return ovs_commit(&transaction, NULL, 0, error);
+}
+
+int ovs_remove_sets(const struct topo *topo, struct error *error) {
+    struct ovs_transaction transaction;
+    char uuids[1024];
+    ovs_begin(&transaction, topo);
+    ovs_words(&transaction, (const char *const[]){"--no-wait", "--bare", "--columns=_uuid", "find",
+                                                  "Flow_Sample_Collector_Set", NULL});
+    ovs_add(&transaction, "external_ids:nsmon=%s", topo->tag);
+    int code = ovs_commit(&transaction, uuids, sizeof uuids, error);
+    if (code != 0 || strspn(uuids, " \n") == strlen(uuids)) {
+        return code;
+    }
+    ovs_begin(&transaction, topo);
+    ovs_words(&transaction, (const char *const[]){"destroy", "Flow_Sample_Collector_Set", NULL});
+    char *rest = NULL;
+    for (char *uuid = strtok_r(uuids, " \n", &rest); uuid != NULL; uuid = strtok_r(NULL, " \n", &rest)) {
+        ovs_add(&transaction, "%s", uuid);
+    }
     return ovs_commit(&transaction, NULL, 0, error);
 }

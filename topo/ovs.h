@@ -36,6 +36,10 @@ int ovs_find_program(const char *name, char path[LAB_PATH_SIZE], struct error *e
 /* Makes the lab's bridge with all its ports, and reads their OpenFlow numbers. */
 int ovs_make_bridge(struct topo *topo, struct error *error);
 
+/* Removes the rows of Flow_Sample_Collector_Set that carry 'topo''s tag; their exporters send what they hold
+ * at that.  Returns 0 or a negative errno with 'error' filled. */
+int ovs_remove_sets(const struct topo *topo, struct error *error);
+
 /* True if the running Open vSwitch has a bridge called 'name'. */
 bool ovs_has_bridge(const struct topo *topo, const char *name);
 

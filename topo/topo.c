@@ -16,6 +16,7 @@
 #include "topo/lab.h"
 #include "topo/link.h"
 #include "topo/netns.h"
+#include "topo/ofctl.h"
 #include "topo/offload.h"
 #include "topo/ovs.h"
 #include "topo/socket.h"
@@ -62,6 +63,7 @@ static int take_settings(struct topo *topo, const struct topo_settings *settings
     topo->hosts = settings->hosts != 0 ? settings->hosts : 2;
     topo->addresses = settings->addresses != 0 ? settings->addresses : 1;
     topo->mtu = settings->mtu != 0 ? settings->mtu : TOPO_MTU_DEFAULT;
+    topo->openflow = settings->openflow != NULL ? *settings->openflow : (struct topo_openflow){.text = NULL};
     topo->progress = settings->progress;
     topo->progress_context = settings->progress_context;
     return 0;
@@ -156,6 +158,15 @@ static int make_bridge(struct topo *topo, struct error *error) {
     return code;
 }
 
+/* The rules stand before the first frame comes; with the bridge they go. */
+static int set_openflow(struct topo *topo, struct error *error) {
+    if (topo->openflow.rule_count + topo->openflow.meter_count == 0) {
+        return 0;
+    }
+    int code = lab_step(topo, error, "OpenFlow rules of %s", topo->bridge);
+    return code == 0 ? ofctl_apply(topo, &topo->openflow, error) : code;
+}
+
 /* Makes everything, in a run directory that nobody else is working in. */
 static int build(struct topo *topo, struct error *error) {
     int code = make_run_dir(topo, error);
@@ -172,6 +183,7 @@ static int build(struct topo *topo, struct error *error) {
         code = host_make(topo, host, error);
     }
     code = code == 0 ? make_bridge(topo, error) : code;
+    code = code == 0 ? set_openflow(topo, error) : code;
     if (code != 0 && nothing_made) {
         while (topo->item_count > 0) {
             rmdir(topo->items[--topo->item_count].name);

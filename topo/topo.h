@@ -66,8 +66,10 @@ struct topo_openflow {
     const char *meters[TOPO_RULES_MAX]; /* "meter=1,kbps,band=type=drop,rate=1000" */
     size_t meter_count;
     uint32_t sets[TOPO_SETS_MAX]; /* ids of Flow_Sample_Collector_Set that the rules' sample actions name;
-                                   * each exports IPFIX to the collector's IPFIX port */
+                                   * each exports IPFIX to the collector's IPFIX port.  topo_openflow_check()
+                                   * fills them in. */
     size_t set_count;
+    char *text; /* where the strings lie, to be freed; or NULL (topo/openflow.h) */
 };
 
 /* Told of each step before it is taken, "link tap1".  Returns 0 to go on, or a negative errno: then the call

@@ -86,8 +86,13 @@ static int undo_link(struct topo *topo, const char *name, struct error *error) {
 }
 
 static int undo_bridge(struct topo *topo, const char *name, struct error *error) {
-    /* A private switch takes its bridge along. */
-    return topo->sw.private_ovs ? 0 : ovs_remove_bridge(topo, name, error);
+    if (topo->sw.private_ovs) {
+        return 0; /* it takes its bridge along */
+    }
+    /* A set holds on to the bridge's row, and outlives it. */
+    int code = ovs_remove_sets(topo, error);
+    int removed = ovs_remove_bridge(topo, name, code == 0 ? error : NULL);
+    return code == 0 ? removed : code;
 }
 
 static undo_fn *const undo_functions[LAB_KIND_COUNT] = {

@@ -24,7 +24,7 @@ CREATE TABLE session (
 CREATE TABLE exporter (
     id               INTEGER PRIMARY KEY,
     session_id       INTEGER NOT NULL REFERENCES session(id),
-    protocol         TEXT NOT NULL,       -- sflow5, netflow1, netflow5, netflow7, netflow9, ipfix
+    protocol         TEXT NOT NULL,       -- sflow5, netflow1, netflow5, netflow7, netflow9, ipfix, ipfix-flow (of OpenFlow rules)
     agent            BLOB,                -- sFlow agent address, else the source address of the datagrams
     domain           INTEGER NOT NULL,    -- sFlow sub-agent, NetFlow engine or source id, IPFIX observation domain
     transport        TEXT NOT NULL,       -- udp/SOURCE:PORT>DESTINATION:PORT

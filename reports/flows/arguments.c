@@ -115,6 +115,7 @@ int flows_parse_source(const char *text, struct read_flow_query *query, struct e
         {"netflow7", {.protocol = "netflow7", .records = true}},
         {"netflow9", {.protocol = "netflow9", .records = true}},
         {"ipfix", {.protocol = "ipfix", .records = true}},
+        {"ipfix-flow", {.protocol = "ipfix-flow", .records = true}},
         {"truth", {.protocol = "truth", .truth = true}},
     };
     if (query->source_count == READ_FLOW_SOURCES_MAX) {

@@ -1,0 +1,181 @@
+#include "reports/rules.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Words that stand for a protocol, ovs-fields(7). */
+static const struct {
+    const char *name;
+    uint16_t ethertype;
+    uint8_t protocol; /* 0: any */
+} protocols[] = {
+    {"ip", ETHERTYPE_IPV4, 0},
+    {"icmp", ETHERTYPE_IPV4, PROTOCOL_ICMP},
+    {"tcp", ETHERTYPE_IPV4, PROTOCOL_TCP},
+    {"udp", ETHERTYPE_IPV4, PROTOCOL_UDP},
+    {"sctp", ETHERTYPE_IPV4, PROTOCOL_SCTP},
+    {"ipv6", ETHERTYPE_IPV6, 0},
+    {"icmp6", ETHERTYPE_IPV6, PROTOCOL_ICMPV6},
+    {"tcp6", ETHERTYPE_IPV6, PROTOCOL_TCP},
+    {"udp6", ETHERTYPE_IPV6, PROTOCOL_UDP},
+    {"sctp6", ETHERTYPE_IPV6, PROTOCOL_SCTP},
+    {"arp", ETHERTYPE_ARP, 0},
+};
+
+enum field {
+    FIELD_ETHERTYPE,
+    FIELD_PROTOCOL,
+    FIELD_SPORT,
+    FIELD_DPORT,
+    FIELD_ICMP_TYPE,
+    FIELD_SRC,
+    FIELD_DST,
+    FIELD_PRIORITY,
+    FIELD_COOKIE
+};
+
+static const struct {
+    const char *name;
+    enum field field;
+} fields[] = {
+    {"dl_type", FIELD_ETHERTYPE},   {"eth_type", FIELD_ETHERTYPE},    {"nw_proto", FIELD_PROTOCOL},
+    {"ip_proto", FIELD_PROTOCOL},   {"tp_src", FIELD_SPORT},          {"tcp_src", FIELD_SPORT},
+    {"udp_src", FIELD_SPORT},       {"sctp_src", FIELD_SPORT},        {"tp_dst", FIELD_DPORT},
+    {"tcp_dst", FIELD_DPORT},       {"udp_dst", FIELD_DPORT},         {"sctp_dst", FIELD_DPORT},
+    {"icmp_type", FIELD_ICMP_TYPE}, {"icmpv6_type", FIELD_ICMP_TYPE}, {"nw_src", FIELD_SRC},
+    {"ip_src", FIELD_SRC},          {"ipv6_src", FIELD_SRC},          {"nw_dst", FIELD_DST},
+    {"ip_dst", FIELD_DST},          {"ipv6_dst", FIELD_DST},          {"priority", FIELD_PRIORITY},
+    {"cookie", FIELD_COOKIE},
+};
+
+static bool take_word(struct report_rule *rule, const char *word) {
+    for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++) {
+        if (strcmp(protocols[i].name, word) == 0) {
+            rule->has_ethertype = true;
+            rule->ethertype = protocols[i].ethertype;
+            rule->has_protocol = protocols[i].protocol != 0;
+            rule->protocol = protocols[i].protocol;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_number(struct report_rule *rule, enum field field, const char *value) {
+    char *end = NULL;
+    unsigned long number = strtoul(value, &end, 0);
+    if (end == value || *end != '\0' || number > UINT16_MAX) {
+        return false; /* a mask, say */
+    }
+    switch (field) {
+    case FIELD_ETHERTYPE:
+        rule->has_ethertype = true;
+        rule->ethertype = (uint16_t)number;
+        return true;
+    case FIELD_PROTOCOL:
+        rule->has_protocol = true;
+        rule->protocol = (uint8_t)number;
+        return true;
+    case FIELD_SPORT:
+        rule->has_sport = true;
+        rule->sport = (uint16_t)number;
+        return true;
+    case FIELD_DPORT:
+        rule->has_dport = true;
+        rule->dport = (uint16_t)number;
+        return true;
+    case FIELD_ICMP_TYPE:
+        rule->has_icmp_type = true;
+        rule->icmp_type = (uint8_t)number;
+        return true;
+    case FIELD_PRIORITY:
+        rule->priority = (uint32_t)number;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool take_field(struct report_rule *rule, const char *name, const char *value) {
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        if (strcmp(fields[i].name, name) != 0) {
+            continue;
+        }
+        switch (fields[i].field) {
+        case FIELD_SRC:
+            rule->has_src = true;
+            return ip_prefix_parse(value, &rule->src, NULL) == 0;
+        case FIELD_DST:
+            rule->has_dst = true;
+            return ip_prefix_parse(value, &rule->dst, NULL) == 0;
+        case FIELD_COOKIE:
+            return true;
+        default:
+            return take_number(rule, fields[i].field, value);
+        }
+    }
+    return false;
+}
+
+/* Reads one rule.  False if it is not wholly understood. */
+static bool read_rule(struct report_rule *rule, const char *text) {
+    char match[512];
+    *rule = (struct report_rule){.priority = 32768}; /* OFP_DEFAULT_PRIORITY */
+    const char *actions = strstr(text, "actions=");
+    if (actions == NULL || (size_t)(actions - text) >= sizeof match) {
+        return false;
+    }
+    rule->samples = strstr(actions, "sample(") != NULL;
+    bool exact = strstr(actions, "table") == NULL && strstr(actions, "resubmit") == NULL;
+    snprintf(match, sizeof match, "%.*s", (int)(actions - text), text);
+    char *rest = NULL;
+    for (char *word = strtok_r(match, ", \t", &rest); word != NULL; word = strtok_r(NULL, ", \t", &rest)) {
+        char *value = strchr(word, '=');
+        if (value == NULL) {
+            exact = take_word(rule, word) && exact;
+        } else {
+            *value++ = '\0';
+            exact = take_field(rule, word, value) && exact;
+        }
+    }
+    return exact;
+}
+
+void report_rules_read(struct report_rules *rules, const json_t *array) {
+    size_t i;
+    const json_t *item;
+    *rules = (struct report_rules){.count = 0};
+    json_array_foreach(array, i, item) {
+        const char *text = json_string_value(item);
+        if (text == NULL || rules->count == REPORT_RULES_MAX ||
+            !read_rule(&rules->rules[rules->count], text)) {
+            rules->inexact = true;
+        }
+        rules->count += text != NULL && rules->count < REPORT_RULES_MAX;
+    }
+}
+
+static bool matches(const struct report_rule *rule, const struct flow_key *key) {
+    struct ip_address src = ip_address_make(key->family == 6 ? 6 : 4, key->src);
+    struct ip_address dst = ip_address_make(key->family == 6 ? 6 : 4, key->dst);
+    return (!rule->has_ethertype || rule->ethertype == key->ethertype) &&
+           (!rule->has_protocol || (key->family != 0 && rule->protocol == key->protocol)) &&
+           (!rule->has_sport || (protocol_has_ports(key->protocol) && rule->sport == key->sport)) &&
+           (!rule->has_dport || (protocol_has_ports(key->protocol) && rule->dport == key->dport)) &&
+           (!rule->has_icmp_type || rule->icmp_type == key->dport / 256) &&
+           (!rule->has_src || (key->family != 0 && ip_prefix_contains(&rule->src, &src))) &&
+           (!rule->has_dst || (key->family != 0 && ip_prefix_contains(&rule->dst, &dst)));
+}
+
+bool report_rules_sample(const struct report_rules *rules, const struct flow_key *key) {
+    const struct report_rule *best = NULL;
+    for (size_t i = 0; i < rules->count; i++) {
+        const struct report_rule *rule = &rules->rules[i];
+        if ((best == NULL || rule->priority > best->priority) && matches(rule, key)) {
+            best = rule;
+        }
+    }
+    return best != NULL && best->samples;
+}

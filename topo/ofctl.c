@@ -1,0 +1,190 @@
+#include "topo/ofctl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/process.h"
+#include "topo/openflow.h"
+#include "topo/ovs.h"
+
+#define OFCTL_TIMEOUT_NS (6 * NS_PER_S)
+
+enum { ERRORS_SIZE = 16 * 1024, TARGET_SIZE = LAB_PATH_SIZE + TOPO_NAME_SIZE };
+
+/* How ovs-ofctl finds the bridge: the system's by its name, a private switch's by its socket. */
+static void name_target(const struct topo *topo, char target[TARGET_SIZE]) {
+    if (topo->sw.private_ovs) {
+        snprintf(target, TARGET_SIZE, "unix:%s/ovs/%s.mgmt", topo->run_dir, topo->bridge);
+    } else {
+        snprintf(target, TARGET_SIZE, "%s", topo->bridge);
+    }
+}
+
+/* Runs ovs-ofctl with 'words' (NULL-terminated, up to 5). */
+static int run(const char *const words[], const struct process_output *output, struct error *error) {
+    char path[LAB_PATH_SIZE];
+    const char *argv[12] = {path, "--timeout=5", "-O", "OpenFlow15", "-vconsole:info"};
+    size_t count = 5;
+    for (size_t i = 0; words[i] != NULL && count + 1 < sizeof argv / sizeof *argv; i++) {
+        argv[count++] = words[i];
+    }
+    int code = ovs_find_program("ovs-ofctl", path, error);
+    return code == 0 ? process_run_all(argv, NULL, -1, OFCTL_TIMEOUT_NS, output, error) : code;
+}
+
+/* The rules as a file in memory, a line each, at 'path'.  Returns its descriptor or a negative errno with
+ * 'error' filled. */
+static int write_rules(const struct topo_openflow *openflow, char path[64], struct error *error) {
+    char rule[TOPO_RULE_SIZE];
+    int fd = memfd_create("rules", MFD_CLOEXEC);
+    int code = fd < 0 ? -errno : 0;
+    for (size_t i = 0; code == 0 && i < openflow->rule_count; i++) {
+        topo_openflow_resolve(openflow->rules[i], rule);
+        code = dprintf(fd, "%s\n", rule) < 0 ? -errno : 0;
+    }
+    if (code != 0) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return error_set(error, code, "could not write the OpenFlow rules: %s", strerror(-code));
+    }
+    snprintf(path, 64, "/proc/%d/fd/%d", (int)getpid(), fd);
+    return fd;
+}
+
+/* The first line of 'errors' that holds 'mark', from behind it, "" if none does. */
+static void find_line(const char *errors, const char *mark, char *line, size_t size) {
+    const char *at = strstr(errors, mark);
+    at = at == NULL ? "" : at + strlen(mark);
+    snprintf(line, size, "%.*s", (int)strcspn(at, "\n"), at);
+}
+
+/* What ovs-ofctl says of line N of the file 'path': ":N: why". */
+static bool explain_line(const char *errors, const char *path, const struct topo_openflow *openflow,
+                         size_t *index, struct error *error) {
+    char line[TOPO_RULE_SIZE];
+    char *why = NULL;
+    find_line(errors, path, line, sizeof line);
+    unsigned long number = line[0] == ':' ? strtoul(line + 1, &why, 10) : 0;
+    if (number < 1 || number > openflow->rule_count || strncmp(why, ": ", 2) != 0) {
+        return false;
+    }
+    *index = number - 1;
+    error_set(error, -EINVAL, "rule '%s': %s", openflow->rules[*index], why + 2);
+    return true;
+}
+
+/* Finds the rule that ovs-ofctl took with less of a match than it has: "tp_dst=53" without "udp" matches
+ * everything, and ovs-ofctl says no more than a word of it in its log. */
+static int find_ignored(const struct topo_openflow *openflow, size_t *index, struct error *error) {
+    for (size_t i = 0; i < openflow->rule_count; i++) {
+        char rule[TOPO_RULE_SIZE];
+        char errors[1024];
+        char match[256];
+        topo_openflow_resolve(openflow->rules[i], rule);
+        int code = run((const char *const[]){"parse-flow", rule, NULL},
+                       &(struct process_output){.errors = errors, .errors_size = sizeof errors}, error);
+        if (code != 0) {
+            return code;
+        }
+        if (strstr(errors, "normalization changed") != NULL) {
+            find_line(errors, "post: ", match, sizeof match);
+            *index = i;
+            return error_set(error, -EINVAL,
+                             "rule '%s': Open vSwitch would leave out a part of the match, which then is "
+                             "'%s'; a field needs its protocol before it, 'udp,tp_dst=53'",
+                             openflow->rules[i], match);
+        }
+    }
+    return 0;
+}
+
+int ofctl_parse(const struct topo_openflow *openflow, size_t *index, struct error *error) {
+    char path[64];
+    char errors[ERRORS_SIZE];
+    int fd = write_rules(openflow, path, error);
+    if (fd < 0) {
+        return fd;
+    }
+    int code = run((const char *const[]){"parse-flows", path, NULL},
+                   &(struct process_output){.errors = errors, .errors_size = sizeof errors}, error);
+    if (code == -EIO && explain_line(errors, path, openflow, index, error)) {
+        code = -EINVAL;
+    } else if (code == 0 && strstr(errors, "normalization changed") != NULL) {
+        code = find_ignored(openflow, index, error);
+    }
+    close(fd);
+    return code;
+}
+
+/* The switch refused: "Error OFPBAC_BAD_OUT_GROUP for: OFPT_FLOW_MOD (OF1.5) (xid=0x7): ADD udp actions=..."
+ * names what and why; other failures keep the error that they have. */
+static int explain_refusal(int code, const char *what, const char *errors, struct error *error) {
+    char line[TOPO_RULE_SIZE];
+    char why[64];
+    find_line(errors, "Error ", line, sizeof line);
+    if (code == -EIO && line[0] != '\0') {
+        const char *rule = strstr(line, "): ADD ");
+        snprintf(why, sizeof why, "%.*s", (int)strcspn(line, " "), line);
+        return error_set(error, -EINVAL, "the switch refused %s '%s': %s", what,
+                         rule != NULL ? rule + strlen("): ADD ") : line, why);
+    }
+    return error_prefix(error, code, "could not set %s", what);
+}
+
+static int add_meter(const char *target, const char *meter, struct error *error) {
+    char errors[1024];
+    char why[64];
+    int code = run((const char *const[]){"add-meter", target, meter, NULL},
+                   &(struct process_output){.errors = errors, .errors_size = sizeof errors}, error);
+    find_line(errors, "OFPT_ERROR (OF1.5) (xid=0x2): ", why, sizeof why);
+    if (code == -EIO && why[0] != '\0') {
+        return error_set(error, -EINVAL, "the switch refused the meter '%s': %s", meter, why);
+    }
+    return code == 0 ? 0 : error_prefix(error, code, "could not set the meter '%s'", meter);
+}
+
+int ofctl_apply(const struct topo *topo, const struct topo_openflow *openflow, struct error *error) {
+    char target[TARGET_SIZE];
+    char path[64];
+    char errors[ERRORS_SIZE];
+    size_t index;
+    name_target(topo, target);
+    for (size_t i = 0; i < openflow->meter_count; i++) {
+        int code = add_meter(target, openflow->meters[i], error);
+        if (code != 0) {
+            return code;
+        }
+    }
+    if (openflow->rule_count == 0) {
+        return 0;
+    }
+    int fd = write_rules(openflow, path, error);
+    if (fd < 0) {
+        return fd;
+    }
+    int code = run((const char *const[]){"--bundle", "add-flows", target, path, NULL},
+                   &(struct process_output){.errors = errors, .errors_size = sizeof errors}, error);
+    if (code == -EIO && explain_line(errors, path, openflow, &index, error)) {
+        code = -EINVAL;
+    } else if (code != 0) {
+        code = explain_refusal(code, "the rule", errors, error);
+    }
+    close(fd);
+    return code;
+}
+
+int ofctl_ask(const struct topo *topo, const char *request, char *answer, size_t size, struct error *error) {
+    char target[TARGET_SIZE];
+    char errors[1024];
+    name_target(topo, target);
+    const struct process_output output = {
+        .text = answer, .text_size = size, .errors = errors, .errors_size = sizeof errors};
+    int code = run((const char *const[]){"--no-names", request, target, NULL}, &output, error);
+    return code == 0 ? 0 : error_prefix(error, code, "could not read %s of %s", request, topo->bridge);
+}

@@ -1,0 +1,20 @@
+/* ovs-ofctl: OpenFlow 1.5 with the lab's bridge, or with nobody. */
+#pragma once
+
+#include <stddef.h>
+
+#include "common/error.h"
+#include "topo/lab.h"
+#include "topo/topo.h"
+
+/* Has ovs-ofctl read the rules of 'openflow', without a switch.  Returns 0; -EINVAL with 'error' and '*index'
+ * of the wrong rule; or another negative errno with 'error' filled. */
+int ofctl_parse(const struct topo_openflow *openflow, size_t *index, struct error *error);
+
+/* Puts the meters of 'openflow' and then its rules, all of them or none, into the bridge of 'topo', above
+ * what is there.  Returns 0 or a negative errno with 'error' filled, which names the rule or meter. */
+int ofctl_apply(const struct topo *topo, const struct topo_openflow *openflow, struct error *error);
+
+/* What the bridge answers to 'request' ("dump-ports"), as a string in the 'size' bytes at 'answer'; cut if it
+ * is longer.  Returns 0 or a negative errno with 'error' filled. */
+int ofctl_ask(const struct topo *topo, const char *request, char *answer, size_t size, struct error *error);
