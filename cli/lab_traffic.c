@@ -219,16 +219,16 @@ static int drive(const struct lab_traffic *settings, const struct traffic_plan *
     int code = privilege_find_user(&identity, error);
     struct traffic_settings traffic = {
         .plan = plan,
-        .client_netns_fd = netns[0],
-        .server_netns_fd = netns[1],
         .identity = &identity,
         .stop = &stop_asked,
         .on_interval = show_second,
         .context = &lines,
     };
-    for (unsigned host = 1; code == 0 && host <= 2; host++) {
-        struct ip_address *addresses = host == 1 ? traffic.client_address : traffic.server_address;
-        topo_host_address(host, 0, &addresses[0], &addresses[1]);
+    struct ip_address addresses[2][2];
+    for (unsigned i = 0; i < 2; i++) {
+        topo_host_address(i + 1, 0, &addresses[i][0], &addresses[i][1]);
+        *(i == 0 ? &traffic.client : &traffic.server) = (struct traffic_host){
+            .netns_fd = netns[i], .addresses = {&addresses[i][0], &addresses[i][1]}, .address_count = 1};
     }
     struct traffic_load load = traffic_plan_load(plan);
     say_step("%s: %zu flows in %.0f s, about %.0f packets/s and %.1f Mbit/s (seed %" PRIu64 ")",
@@ -252,8 +252,12 @@ int lab_traffic_run(const struct lab_traffic *settings, struct error *error) {
     struct traffic_plan plan = {0};
     struct traffic_result result = {0};
     int netns[2] = {-1, -1};
-    int code =
-        traffic_plan_make(&plan, profile, settings->duration_ns, settings->scale, settings->seed, error);
+    int code = traffic_plan_make(&plan, profile,
+                                 &(struct traffic_plan_settings){.duration_ns = settings->duration_ns,
+                                                                 .scale = settings->scale,
+                                                                 .seed = settings->seed,
+                                                                 .flows = settings->flows},
+                                 error);
     for (unsigned i = 0; code == 0 && i < 2; i++) {
         netns[i] = topo_namespace_open(settings->prefix, i + 1, error);
         code = netns[i] < 0 ? netns[i] : 0;

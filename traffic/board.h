@@ -51,7 +51,7 @@ struct traffic_received {
     int64_t jitter;
 };
 
-/* All flows together. */
+/* All flows of one direction together. */
 struct traffic_live {
     _Atomic int64_t sent_packets, sent_bytes;
     _Atomic int64_t received_packets, received_bytes;
@@ -59,6 +59,7 @@ struct traffic_live {
     _Atomic int64_t active, finished;
     int64_t foreign, socket_drops;
     int64_t greetings_sent, greetings_received;
+    _Atomic int64_t round_trip_ns; /* of the slowest greeting; 0 before one was answered */
     int64_t late_p50, late_p99, late_max;
     uint64_t owd_count, owd_negative;
     int64_t owd_min, owd_max;
@@ -74,7 +75,8 @@ struct traffic_board {
     size_t size; /* of the shared memory, bytes */
 };
 
-/* Makes a board for 'flow_count' flows, all zero.  Returns 0 or -ENOMEM with 'error' filled. */
+/* Makes a board of one direction for 'flow_count' flows, all zero.  Returns 0 or -ENOMEM with 'error' filled.
+ */
 int traffic_board_open(struct traffic_board *board, size_t flow_count, struct error *error);
 
 /* Unmaps 'board'.  Takes a zeroed one. */

@@ -24,23 +24,34 @@ static struct traffic_sent *sent_of(const struct client_flow *flow) {
     return &flow->client->job->board->sent[flow->plan->number];
 }
 
-int client_open(struct client_flow *flow, int type) {
+const struct ip_address *client_source(const struct client_flow *flow) {
+    return &flow->client->job->sender->addresses[flow->plan->family == 6][flow->plan->source];
+}
+
+socklen_t client_peer(const struct client_flow *flow, struct sockaddr_storage *name) {
     const struct traffic_job *job = flow->client->job;
-    size_t which = flow->plan->family == 6;
-    if (job->client[which].family == 0 || job->server[which].family == 0) {
-        client_end(flow, TRAFFIC_FLOW_FAILED, TRAFFIC_PROBLEM_ADDRESS, EAFNOSUPPORT);
-        return -1;
-    }
-    flow->fd = socket(which == 1 ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    uint16_t port = (uint16_t)(job->first_port + flow->plan->dport - TRAFFIC_FIRST_PORT);
+    const struct ip_address *addresses = job->receiver->addresses[flow->plan->family == 6];
+    return ip_address_to_sockaddr(&addresses[flow->plan->destination], port, name);
+}
+
+/* Opens a socket of 'flow' that is bound to its source port and, unless others use it too, to its address. */
+static int open_socket(struct client_flow *flow, int type, bool shared) {
+    bool six = flow->plan->family == 6;
+    flow->fd = socket(six ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (flow->fd < 0) {
         client_end(flow, TRAFFIC_FLOW_FAILED, TRAFFIC_PROBLEM_SOCKET, errno);
         return -1;
     }
     struct sockaddr_storage name;
-    socklen_t size = ip_address_to_sockaddr(&job->client[which], flow->plan->sport, &name);
+    const struct ip_address any = {.family = flow->plan->family};
+    socklen_t size = ip_address_to_sockaddr(shared ? &any : client_source(flow), flow->plan->sport, &name);
     int one = 1;
-    /* Another run may use the port towards another port of its server. */
+    /* Another run may use the port towards another port of its server.  An IPv6 address that is only routed
+     * to this host, not set at a link, may be used by those who bind freely. */
     if (setsockopt(flow->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
+        (six && (setsockopt(flow->fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) != 0 ||
+                 setsockopt(flow->fd, IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof one) != 0)) ||
         bind(flow->fd, (const struct sockaddr *)&name, size) != 0) {
         client_end(flow, TRAFFIC_FLOW_FAILED, TRAFFIC_PROBLEM_BIND, errno);
         return -1;
@@ -48,10 +59,41 @@ int client_open(struct client_flow *flow, int type) {
     return 0;
 }
 
-socklen_t client_peer(const struct client_flow *flow, struct sockaddr_storage *name) {
+int client_open(struct client_flow *flow, int type) {
     const struct traffic_job *job = flow->client->job;
-    uint16_t port = (uint16_t)(job->first_port + flow->plan->dport - TRAFFIC_FIRST_PORT);
-    return ip_address_to_sockaddr(&job->server[flow->plan->family == 6], port, name);
+    size_t which = flow->plan->family == 6;
+    if (job->sender->addresses[which] == NULL || job->receiver->addresses[which] == NULL) {
+        client_end(flow, TRAFFIC_FLOW_FAILED, TRAFFIC_PROBLEM_ADDRESS, EAFNOSUPPORT);
+        return -1;
+    }
+    struct client_port *port = &flow->client->ports[which][flow->plan->sport - TRAFFIC_SOURCE_FIRST];
+    if (type == SOCK_STREAM || !port->shared) {
+        return open_socket(flow, type, false);
+    }
+    if (port->fd < 0) {
+        if (open_socket(flow, type, true) != 0) {
+            return -1;
+        }
+        port->fd = flow->fd;
+    }
+    flow->fd = port->fd;
+    flow->port = port;
+    return 0;
+}
+
+/* Gives back the socket of 'flow'. */
+static void close_flow(struct client_flow *flow) {
+    if (flow->fd >= 0 && flow->port == NULL) {
+        close(flow->fd);
+    }
+    flow->fd = -1;
+    flow->port = NULL;
+    struct client_port *port =
+        &flow->client->ports[flow->plan->family == 6][flow->plan->sport - TRAFFIC_SOURCE_FIRST];
+    if (flow->plan->protocol == PROTOCOL_UDP && --port->flows == 0 && port->fd >= 0) {
+        close(port->fd);
+        port->fd = -1;
+    }
 }
 
 void client_end(struct client_flow *flow, enum traffic_flow_state state, enum traffic_problem problem,
@@ -69,29 +111,34 @@ void client_end(struct client_flow *flow, enum traffic_flow_state state, enum tr
         event_free(flow->event);
         flow->event = NULL;
     }
-    if (flow->fd >= 0) {
-        close(flow->fd);
-        flow->fd = -1;
-    }
+    close_flow(flow);
     if (--client->left == 0) {
         event_base_loopbreak(client->base);
     }
 }
 
-int64_t client_moment(const struct client_flow *flow, uint64_t piece) {
-    return flow->client->start_ns + flow->plan->start_ns + flow->plan->gap_ns * (int64_t)piece;
+int64_t client_moment(struct client_flow *flow, uint64_t piece) {
+    while (flow->piece < piece) {
+        flow->moment_ns += traffic_plan_gap(flow->client->job->plan, flow->plan, flow->piece++);
+    }
+    return flow->client->start_ns + flow->moment_ns;
 }
 
-uint64_t client_due(const struct client_flow *flow, uint64_t done, uint64_t all, int64_t now_ns) {
-    int64_t behind = now_ns - client_moment(flow, done);
-    uint64_t due = behind <= 0 || flow->plan->gap_ns < 1 ? 1 : 1 + (uint64_t)(behind / flow->plan->gap_ns);
-    due = due < all - done ? due : all - done;
-    due = due < 1 ? 1 : due;
-    return due < CLIENT_BATCH ? due : CLIENT_BATCH;
+uint64_t client_due(struct client_flow *flow, uint64_t done, uint64_t all, int64_t now_ns) {
+    int64_t moment_ns = client_moment(flow, done);
+    uint64_t most = all - done < CLIENT_BATCH ? all - done : CLIENT_BATCH;
+    uint64_t due = 1;
+    while (due < most &&
+           (moment_ns += traffic_plan_gap(flow->client->job->plan, flow->plan, done + due - 1)) <= now_ns) {
+        due++;
+    }
+    return due;
 }
 
+/* A flow of the other direction has never begun and is not ours to end. */
 static bool has_ended(const struct client_flow *flow) {
-    return sent_of(flow)->state > (int)TRAFFIC_FLOW_ACTIVE;
+    return sent_of(flow)->state > (int)TRAFFIC_FLOW_ACTIVE ||
+           flow->plan->reverse != flow->client->job->reverse;
 }
 
 /* Sets the timer to the next turn.  It is waited for by edges, and each setting is one, so it need not be
@@ -167,9 +214,12 @@ static void go(struct client *client, int64_t start_ns) {
     const struct traffic_plan *plan = client->job->plan;
     client->start_ns = start_ns;
     for (size_t i = 0; i < plan->count; i++) {
-        traffic_pacer_push(&client->pacer, client_moment(&client->flows[i], 0), (uint32_t)i);
+        if (!has_ended(&client->flows[i])) {
+            traffic_pacer_push(&client->pacer, client_moment(&client->flows[i], 0), (uint32_t)i);
+        }
     }
-    traffic_pacer_push(&client->pacer, start_ns + plan->duration_ns + GRACE_NS, DEADLINE);
+    int64_t way_ns = TRAFFIC_CLIENT_ROUND_TRIPS * traffic_board_get(&client->job->board->live->round_trip_ns);
+    traffic_pacer_push(&client->pacer, start_ns + plan->duration_ns + GRACE_NS + way_ns, DEADLINE);
     arm(client);
 }
 
@@ -188,7 +238,8 @@ static void stop(struct client *client) {
             client_end(flow, TRAFFIC_FLOW_STOPPED, TRAFFIC_PROBLEM_NONE, 0);
         }
     }
-    traffic_pacer_push(&client->pacer, clock_monotonic_ns() + STOP_NS, DEADLINE);
+    int64_t way_ns = TRAFFIC_CLIENT_ROUND_TRIPS * traffic_board_get(&client->job->board->live->round_trip_ns);
+    traffic_pacer_push(&client->pacer, clock_monotonic_ns() + STOP_NS + way_ns, DEADLINE);
     arm(client);
 }
 
@@ -206,16 +257,40 @@ static void on_channel(evutil_socket_t fd, short what, void *context) {
     }
 }
 
+/* Finds out which flows of the plan have a source port in common. */
+static int make_ports(struct client *client) {
+    const struct traffic_plan *plan = client->job->plan;
+    for (size_t which = 0; which < 2; which++) {
+        client->ports[which] = calloc(TRAFFIC_SOURCE_PORTS, sizeof **client->ports);
+        if (client->ports[which] == NULL) {
+            return -ENOMEM;
+        }
+        for (size_t i = 0; i < TRAFFIC_SOURCE_PORTS; i++) {
+            client->ports[which][i].fd = -1;
+        }
+    }
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct traffic_flow *flow = &plan->flows[i];
+        if (flow->protocol == PROTOCOL_UDP && flow->reverse == client->job->reverse) {
+            struct client_port *port = &client->ports[flow->family == 6][flow->sport - TRAFFIC_SOURCE_FIRST];
+            port->shared = ++port->flows > 1;
+        }
+    }
+    return 0;
+}
+
 static int make_flows(struct client *client, struct error *error) {
     const struct traffic_plan *plan = client->job->plan;
-    client->left = plan->count;
     client->flows = calloc(plan->count, sizeof *client->flows);
-    if (client->flows == NULL || traffic_pacer_init(&client->pacer, plan->count + 1) != 0 ||
-        traffic_delay_init(&client->late) != 0) {
+    if (client->flows == NULL || make_ports(client) != 0 ||
+        traffic_pacer_init(&client->pacer, plan->count + 1) != 0 ||
+        traffic_delay_init(&client->late, UINT64_MAX) != 0) {
         return error_set(error, -ENOMEM, "no memory to send %zu flows", plan->count);
     }
     for (size_t i = 0; i < plan->count; i++) {
-        client->flows[i] = (struct client_flow){.client = client, .plan = &plan->flows[i], .fd = -1};
+        client->flows[i] = (struct client_flow){
+            .client = client, .plan = &plan->flows[i], .fd = -1, .moment_ns = plan->flows[i].start_ns};
+        client->left += plan->flows[i].reverse == client->job->reverse;
     }
     return 0;
 }
@@ -255,6 +330,8 @@ static void free_client(struct client *client) {
     traffic_pacer_free(&client->pacer);
     traffic_delay_free(&client->late);
     free(client->flows);
+    free(client->ports[0]);
+    free(client->ports[1]);
 }
 
 int traffic_client_main(const struct traffic_job *job, struct error *error) {

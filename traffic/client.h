@@ -16,13 +16,24 @@
 
 struct client;
 
+/* A UDP socket that the flows of one source port and IP version share, each with an address of its own: so
+ * that thousands of addresses don't need thousands of sockets. */
+struct client_port {
+    int fd;         /* -1: none */
+    uint32_t flows; /* that have not ended */
+    bool shared;    /* by more than one flow of the plan */
+};
+
 struct client_flow {
     struct client *client;
     const struct traffic_flow *plan;
-    struct event *event; /* TCP */
-    int fd;              /* -1: none */
-    uint64_t done;       /* datagrams or bytes that the kernel took */
-    int last_errno;      /* of the last send that failed */
+    struct event *event;      /* TCP */
+    int fd;                   /* -1: none; the flow's own, or that of 'port' */
+    struct client_port *port; /* NULL unless 'fd' is shared */
+    uint64_t done;            /* datagrams or bytes that the kernel took */
+    uint64_t piece;           /* a datagram or segment, and the moment when it is to be sent, after the */
+    int64_t moment_ns;        /* run's beginning: client_moment() goes on from there */
+    int last_errno;           /* of the last send that failed */
 };
 
 struct client {
@@ -32,34 +43,39 @@ struct client {
     struct event *timer_event;
     int timer;
     struct traffic_pacer pacer;
-    struct client_flow *flows;
-    size_t left;      /* flows that have not ended */
-    int64_t start_ns; /* monotonic; 0 before TRAFFIC_GO */
+    struct client_flow *flows;    /* by number, also those of the other direction */
+    struct client_port *ports[2]; /* IPv4, IPv6: by source port from TRAFFIC_SOURCE_FIRST on */
+    size_t left;                  /* flows that have not ended */
+    int64_t start_ns;             /* monotonic; 0 before TRAFFIC_GO */
     bool stopping;
     struct traffic_delay late; /* UDP sends after their moment */
 };
 
 /* Exchanges a datagram with the server for each IP version that there is, until it is answered or three
  * seconds have passed: so that the neighbours are known and no flow's first packets are lost while they are
- * looked for. */
+ * looked for.  Writes the longest round trip on the board. */
 void client_greet_server(const struct traffic_job *job);
 
-/* Opens the socket of 'flow', bound to its source port, of 'type' (SOCK_DGRAM or SOCK_STREAM).  Returns 0, or
- * -1 when the flow has ended because it failed. */
+/* Opens the socket of 'flow', bound to its source port, of 'type' (SOCK_DGRAM or SOCK_STREAM), or gives it
+ * the one that it shares.  Returns 0, or -1 when the flow has ended because it failed. */
 int client_open(struct client_flow *flow, int type);
 
-/* The address of the server for 'flow', in 'name'.  Returns its size. */
+/* The address that 'flow' goes to, in 'name'.  Returns its size. */
 socklen_t client_peer(const struct client_flow *flow, struct sockaddr_storage *name);
+
+/* The address that 'flow' comes from. */
+const struct ip_address *client_source(const struct client_flow *flow);
 
 /* Ends 'flow' in 'state', with 'problem' and its errno if it failed. */
 void client_end(struct client_flow *flow, enum traffic_flow_state state, enum traffic_problem problem,
                 int code);
 
-/* The moment at which 'flow' is to send the piece number 'piece'. */
-int64_t client_moment(const struct client_flow *flow, uint64_t piece);
+/* The moment at which 'flow' is to send the piece number 'piece', which must not be below that of the call
+ * before. */
+int64_t client_moment(struct client_flow *flow, uint64_t piece);
 
 /* How many pieces of 'flow' are due at 'now_ns' if 'done' of 'all' were sent: 1 to CLIENT_BATCH. */
-uint64_t client_due(const struct client_flow *flow, uint64_t done, uint64_t all, int64_t now_ns);
+uint64_t client_due(struct client_flow *flow, uint64_t done, uint64_t all, int64_t now_ns);
 
 /* Sends what is due.  Returns the moment of the next turn, or 0 for none. */
 int64_t client_udp_turn(struct client_flow *flow, int64_t now_ns);

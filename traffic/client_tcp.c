@@ -18,8 +18,12 @@
 #define PACING_MIN         20000 /* bytes/s */
 #define SEND_BUFFER        (64 * 1024)
 
+/* On a way with longer round trips the kernel sizes the buffer, or the flow would wait for it. */
+#define SHORT_WAY_NS (5 * NS_PER_MS)
+
 /* Keeps what waits in the socket small and leaves the order of moments to the plan. */
 static void set_options(const struct client_flow *flow) {
+    bool even = flow->plan->gaps == TRAFFIC_GAPS_CONSTANT && flow->plan->burst_packets == 0;
     int one = 1;
     int buffer = SEND_BUFFER;
     int64_t segment = (int64_t)traffic_segment_bytes(flow->plan->family);
@@ -27,8 +31,12 @@ static void set_options(const struct client_flow *flow) {
     int64_t rate = segment * NS_PER_S / gap * PACING_NUMERATOR / PACING_DENOMINATOR;
     uint64_t pacing = (uint64_t)(rate < PACING_MIN ? PACING_MIN : rate);
     setsockopt(flow->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    setsockopt(flow->fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
-    setsockopt(flow->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &pacing, sizeof pacing);
+    if (traffic_board_get(&flow->client->job->board->live->round_trip_ns) <= SHORT_WAY_NS) {
+        setsockopt(flow->fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+    }
+    if (even) {
+        setsockopt(flow->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &pacing, sizeof pacing);
+    }
 }
 
 static void note_retransmissions(const struct client_flow *flow) {

@@ -1,6 +1,7 @@
 #include "traffic/client.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -10,18 +11,45 @@
 /* After a send that failed. */
 #define RETRY_NS (2 * NS_PER_MS)
 
-/* Opens and connects the socket.  Returns 0, or -1 when the flow has ended. */
+/* Opens the socket, and connects it if it is the flow's own.  Returns 0, or -1 when the flow has ended. */
 static int open_flow(struct client_flow *flow) {
     if (client_open(flow, SOCK_DGRAM) != 0) {
         return -1;
     }
     struct sockaddr_storage name;
     socklen_t size = client_peer(flow, &name);
-    if (connect(flow->fd, (const struct sockaddr *)&name, size) != 0) {
+    if (flow->port == NULL && connect(flow->fd, (const struct sockaddr *)&name, size) != 0) {
         client_end(flow, TRAFFIC_FLOW_FAILED, TRAFFIC_PROBLEM_CONNECT, errno);
         return -1;
     }
     return 0;
+}
+
+/* Room for the source address of a datagram. */
+union control {
+    struct cmsghdr head; /* for its alignment */
+    uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+};
+
+/* Writes into 'control' that a datagram is to come from 'address' (RFC 3542, 6.2; ip(7), IP_PKTINFO). Returns
+ * its size. */
+static size_t write_source(const struct ip_address *address, union control *control) {
+    bool six = address->family == 6;
+    size_t size = six ? sizeof(struct in6_pktinfo) : sizeof(struct in_pktinfo);
+    memset(control, 0, sizeof *control);
+    control->head.cmsg_level = six ? IPPROTO_IPV6 : IPPROTO_IP;
+    control->head.cmsg_type = six ? IPV6_PKTINFO : IP_PKTINFO;
+    control->head.cmsg_len = CMSG_LEN(size);
+    if (six) {
+        struct in6_pktinfo info = {0};
+        memcpy(&info.ipi6_addr, address->bytes, sizeof info.ipi6_addr);
+        memcpy(CMSG_DATA(&control->head), &info, sizeof info);
+    } else {
+        struct in_pktinfo info = {0};
+        memcpy(&info.ipi_spec_dst, address->bytes, sizeof info.ipi_spec_dst);
+        memcpy(CMSG_DATA(&control->head), &info, sizeof info);
+    }
+    return CMSG_SPACE(size);
 }
 
 /* Sends the next 'count' datagrams, each a header of its own and padding that all share.  Returns how many
@@ -31,6 +59,15 @@ static int send_datagrams(struct client_flow *flow, unsigned int count) {
     uint8_t headers[CLIENT_BATCH][TRAFFIC_DATAGRAM_SIZE];
     struct iovec vectors[CLIENT_BATCH][2];
     struct mmsghdr messages[CLIENT_BATCH] = {0};
+    struct sockaddr_storage name;
+    union control control;
+    struct msghdr common = {.msg_iovlen = 2};
+    if (flow->port != NULL) {
+        common.msg_namelen = client_peer(flow, &name);
+        common.msg_name = &name;
+        common.msg_controllen = write_source(client_source(flow), &control);
+        common.msg_control = &control;
+    }
     for (unsigned int i = 0; i < count; i++) {
         uint16_t size = traffic_plan_payload(flow->client->job->plan, flow->plan, flow->done + i);
         struct traffic_datagram datagram = {.run = flow->client->job->run,
@@ -40,7 +77,8 @@ static int send_datagrams(struct client_flow *flow, unsigned int count) {
         traffic_datagram_write(&datagram, headers[i]);
         vectors[i][0] = (struct iovec){.iov_base = headers[i], .iov_len = TRAFFIC_DATAGRAM_SIZE};
         vectors[i][1] = (struct iovec){.iov_base = padding, .iov_len = (size_t)size - TRAFFIC_DATAGRAM_SIZE};
-        messages[i].msg_hdr = (struct msghdr){.msg_iov = vectors[i], .msg_iovlen = 2};
+        messages[i].msg_hdr = common;
+        messages[i].msg_hdr.msg_iov = vectors[i];
     }
     return sendmmsg(flow->fd, messages, count, MSG_DONTWAIT);
 }

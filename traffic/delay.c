@@ -6,14 +6,22 @@
 
 #define SUB_COUNT ((int64_t)1 << TRAFFIC_DELAY_SUB_BITS)
 
-int traffic_delay_init(struct traffic_delay *delay) {
-    *delay = (struct traffic_delay){.bins = calloc(TRAFFIC_DELAY_BINS, sizeof *delay->bins)};
-    return delay->bins == NULL ? -ENOMEM : 0;
+int traffic_delay_init(struct traffic_delay *delay, uint64_t most) {
+    *delay = (struct traffic_delay){0};
+    if (most <= TRAFFIC_DELAY_VALUES) {
+        delay->capacity = most < 1 ? 1 : (size_t)most;
+        delay->values = calloc(delay->capacity, sizeof *delay->values);
+    } else {
+        delay->bins = calloc(TRAFFIC_DELAY_BINS, sizeof *delay->bins);
+    }
+    return delay->bins == NULL && delay->values == NULL ? -ENOMEM : 0;
 }
 
 void traffic_delay_free(struct traffic_delay *delay) {
     free(delay->bins);
+    free(delay->values);
     delay->bins = NULL;
+    delay->values = NULL;
 }
 
 /* As in common/histogram.c: values below SUB_COUNT have a bin each, above it each octave has SUB_COUNT bins.
@@ -45,20 +53,34 @@ void traffic_delay_add(struct traffic_delay *delay, int64_t ns) {
     } else {
         delay->jitter += (fabs((double)ns - (double)delay->last) - delay->jitter) / 16;
     }
+    if (delay->bins != NULL) {
+        delay->bins[bin_of(ns)]++;
+    } else if (delay->count < delay->capacity) {
+        delay->values[delay->count] = ns;
+    }
     delay->count++;
     delay->last = ns;
     delay->min = ns < delay->min ? ns : delay->min;
     delay->max = ns > delay->max ? ns : delay->max;
-    delay->bins[bin_of(ns)]++;
 }
 
-int64_t traffic_delay_quantile(const struct traffic_delay *delay, double quantile) {
+static int compare(const void *a, const void *b) {
+    int64_t one = *(const int64_t *)a, other = *(const int64_t *)b;
+    return (one > other) - (one < other);
+}
+
+int64_t traffic_delay_quantile(struct traffic_delay *delay, double quantile) {
     if (delay->count == 0) {
         return 0;
     }
     uint64_t rank = (uint64_t)ceil(quantile * (double)delay->count);
     if (rank <= 1) {
         return delay->min;
+    }
+    if (delay->values != NULL) {
+        size_t kept = delay->count < delay->capacity ? (size_t)delay->count : delay->capacity;
+        qsort(delay->values, kept, sizeof *delay->values, compare);
+        return delay->values[rank <= kept ? rank - 1 : kept - 1];
     }
     uint64_t seen = 0;
     size_t bin = 0;

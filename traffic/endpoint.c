@@ -15,6 +15,9 @@
 #include "common/clock.h"
 #include "common/log.h"
 
+/* Files that an endpoint has beside those of its flows. */
+#define SPARE_FILES 256
+
 int traffic_endpoint_receive(int channel, struct traffic_message *message) {
     ssize_t size = recv(channel, message, sizeof *message, MSG_DONTWAIT | MSG_TRUNC);
     if (size < 0) {
@@ -66,11 +69,23 @@ static void leave_parent(int channel) {
         close_range(3, (unsigned int)channel - 1, 0);
     }
     close_range((unsigned int)channel + 1, ~0U, 0);
+}
+
+/* Lets the endpoint have a socket for every flow; only root may go beyond the hard limit. */
+static void raise_file_limit(size_t flows) {
     struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &files);
+    rlim_t wanted = (rlim_t)flows + SPARE_FILES;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) {
+        return;
     }
+    if (files.rlim_max < wanted) {
+        struct rlimit more = {.rlim_cur = wanted, .rlim_max = wanted};
+        if (setrlimit(RLIMIT_NOFILE, &more) == 0) {
+            return;
+        }
+    }
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
 }
 
 static int run_child(traffic_endpoint_fn *main, const struct traffic_job *job) {
@@ -81,6 +96,7 @@ static int run_child(traffic_endpoint_fn *main, const struct traffic_job *job) {
                             strerror(errno));
     }
     leave_parent(job->channel);
+    raise_file_limit(job->plan->count);
     if (failure == 0) {
         failure = main(job, &error);
     }

@@ -5,11 +5,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "common/address.h"
+#include "common/clock.h"
 #include "common/error.h"
 #include "common/privilege.h"
 #include "traffic/board.h"
 #include "traffic/profile.h"
+#include "traffic/traffic.h"
 
 enum traffic_message_type {
     TRAFFIC_READY = 1, /* endpoint: sockets are open; 'port' is the server's first one */
@@ -19,6 +20,11 @@ enum traffic_message_type {
     TRAFFIC_FINISH,    /* to the server: the client has ended, wait for the tail */
     TRAFFIC_DONE,      /* endpoint: everything is on the board */
 };
+
+/* At the longest so long the server waits for what is still on the way when its client has ended; so many
+ * round trips longer than its plan a client may take. */
+#define TRAFFIC_TAIL_NS            (8 * NS_PER_S)
+#define TRAFFIC_CLIENT_ROUND_TRIPS 4
 
 /* Both ends are the same program, so a message is this struct, whole. */
 struct traffic_message {
@@ -32,10 +38,11 @@ struct traffic_message {
 /* What an endpoint is told before it is started. */
 struct traffic_job {
     const struct traffic_plan *plan;
-    uint64_t run; /* a number that no other run has */
+    uint64_t run;    /* a number that no other run has */
+    uint8_t reverse; /* which flows of the plan */
     const struct traffic_board *board;
-    struct ip_address client[2], server[2]; /* IPv4, IPv6 */
-    uint16_t first_port;                    /* of the server; the client's plan is moved to it */
+    const struct traffic_host *sender, *receiver; /* where the client is, and where the server is */
+    uint16_t first_port;                          /* of the server; the client's plan is moved to it */
     int netns_fd;
     const struct identity *identity; /* or NULL */
     int channel;                     /* a socket for messages */

@@ -1,4 +1,4 @@
-#include "traffic/profile.h"
+#include "traffic/plan.h"
 
 #include <errno.h>
 #include <math.h>
@@ -6,59 +6,36 @@
 
 #include "common/clock.h"
 #include "common/flow_key.h"
+#include "traffic/random.h"
 
-/* splitmix64: the next of a row of numbers that look random, from 'state'. */
-static uint64_t next_random(uint64_t *state) {
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
+/* Rows of random numbers (traffic_random_at()): two for each flow. */
+#define ROW_PAYLOAD(flow) ((uint64_t)(flow)->number * 2)
+#define ROW_GAPS(flow)    ((uint64_t)(flow)->number * 2 + 1)
+
+/* Flows that one of 'group' stands for. */
+static size_t flows_each(const struct traffic_group *group) {
+    return group->both_ways != 0 ? 2 : 1;
 }
 
-/* The next random number from 0 to 1, 1 excluded. */
-static double next_share(uint64_t *state) {
-    return (double)(next_random(state) >> 11) * 0x1p-53;
-}
-
-/* The value number 'i' of 'count' values from 'low' to 'high' evenly on a log scale. */
-static double log_spaced(double low, double high, size_t i, size_t count) {
-    return count < 2 ? high : low * pow(high / low, (double)i / (double)(count - 1));
-}
-
-/* The smallest flows keep their size in a short run, so that they stay flows. */
-#define SMALLEST_PACKETS 4.0
-
-static void set_size(struct traffic_flow *flow, const struct traffic_group *group, size_t i, double factor) {
-    double planned = log_spaced(group->packets_min, group->packets_max, i, group->count);
-    double packets = fmax(planned * factor, fmin(planned, SMALLEST_PACKETS));
-    flow->packets = packets < 1 ? 1 : (uint64_t)llround(packets);
-    if (group->protocol == PROTOCOL_TCP) {
-        flow->bytes = flow->packets * traffic_segment_bytes(group->family);
-        return;
+/* How many times each group of 'profile' is there, into 'counts', so that there are 'flows' of them in all
+ * (0: as many as the profile has): in proportion, but at least one of each.  Returns how many flows that are.
+ */
+static size_t share_out(const struct traffic_profile *profile, size_t flows, size_t *counts) {
+    size_t own = 0, before = 0, sum = 0;
+    for (size_t g = 0; g < profile->group_count; g++) {
+        own += profile->groups[g].count * flows_each(&profile->groups[g]);
     }
-    /* Sizes of datagrams run through the group three times, so that they don't grow with the size of the
-     * flow. */
-    size_t steps = group->count < 5 ? group->count : (size_t)(group->count + 2) / 3;
-    flow->payload_min =
-        (uint16_t)lround(log_spaced(group->payload_min, group->payload_max, i % steps, steps));
-    flow->payload_max = group->datagrams_differ ? group->payload_max : flow->payload_min;
-    if (group->datagrams_differ) {
-        flow->payload_min = group->payload_min;
+    double each = flows == 0 || own == 0 ? 1 : (double)flows / (double)own;
+    for (size_t g = 0; g < profile->group_count; g++) {
+        const struct traffic_group *group = &profile->groups[g];
+        before += group->count * flows_each(group);
+        /* The sum is rounded, not each part, so that the parts make up the whole. */
+        double wanted = floor((double)before * each + 0.5) - (double)sum;
+        double here = floor(fmax(wanted, 0) / (double)flows_each(group));
+        counts[g] = group->count == 0 ? 0 : here < 1 ? 1 : (size_t)here;
+        sum += counts[g] * flows_each(group);
     }
-    flow->bytes = flow->packets * (uint64_t)(flow->payload_min + flow->payload_max) / 2;
-}
-
-/* Large flows last nearly the whole run, small ones a tenth of it; each starts anywhere where it fits.  The
- * last twentieth of the run stays empty for the ends of TCP. */
-static void set_times(struct traffic_flow *flow, int64_t duration_ns, double largest, uint64_t *random) {
-    double size = log((double)flow->packets) / log(largest);
-    double share = 0.1 + 0.8 * fmin(1, fmax(0, size)) * (0.9 + 0.1 * next_share(random));
-    double room = 0.95 * (double)duration_ns;
-    double length = share * room;
-    double start = next_share(random) * (room - length);
-    flow->start_ns = flow->number == 0 ? 0 : (int64_t)start;
-    flow->gap_ns = flow->packets < 2 ? (int64_t)length : (int64_t)(length / (double)(flow->packets - 1));
-    flow->length_ns = flow->gap_ns * (int64_t)(flow->packets - 1);
+    return sum;
 }
 
 static double largest_packets(const struct traffic_plan *plan) {
@@ -69,58 +46,104 @@ static double largest_packets(const struct traffic_plan *plan) {
     return largest;
 }
 
-static void fill(struct traffic_plan *plan, double factor) {
+/* What a flow and its twin have in common is set in the flow and copied. */
+static void fill(struct traffic_plan *plan, const size_t *counts, double factor, uint64_t *random) {
     const struct traffic_profile *profile = plan->profile;
     size_t number = 0;
     for (size_t g = 0; g < profile->group_count; g++) {
-        for (size_t i = 0; i < profile->groups[g].count; i++) {
-            struct traffic_flow *flow = &plan->flows[number++];
-            *flow = (struct traffic_flow){.protocol = profile->groups[g].protocol,
-                                          .family = profile->groups[g].family};
-            set_size(flow, &profile->groups[g], i, factor);
+        for (size_t i = 0; i < counts[g]; i++) {
+            struct traffic_flow *flow = &plan->flows[number];
+            *flow = (struct traffic_flow){.number = (uint32_t)number,
+                                          .protocol = profile->groups[g].protocol,
+                                          .family = profile->groups[g].family,
+                                          .gaps = profile->groups[g].gaps};
+            plan_set_size(flow, &profile->groups[g], i, counts[g], factor, random);
+            number += flows_each(&profile->groups[g]);
         }
     }
-    uint64_t random = plan->seed;
     double largest = largest_packets(plan);
-    size_t ports = TRAFFIC_SOURCE_END - TRAFFIC_SOURCE_FIRST;
-    size_t first = next_random(&random) % ports;
-    for (size_t i = 0; i < plan->count; i++) {
-        struct traffic_flow *flow = &plan->flows[i];
-        flow->number = (uint32_t)i;
-        flow->sport = (uint16_t)(TRAFFIC_SOURCE_FIRST + (first + i) % ports);
-        flow->dport = (uint16_t)(TRAFFIC_FIRST_PORT + next_random(&random) % TRAFFIC_SERVER_PORTS);
-        set_times(flow, plan->duration_ns, largest, &random);
+    number = 0;
+    for (size_t g = 0; g < profile->group_count; g++) {
+        for (size_t i = 0; i < counts[g]; i++) {
+            struct traffic_flow *flow = &plan->flows[number++];
+            plan_set_times(plan, flow, &profile->groups[g], i, counts[g], largest, random);
+            if (profile->groups[g].both_ways != 0) {
+                struct traffic_flow *twin = &plan->flows[number];
+                *twin = *flow;
+                twin->number = (uint32_t)number++;
+                twin->reverse = 1;
+                plan->reverse_count++;
+            }
+        }
     }
 }
 
-int traffic_plan_make(struct traffic_plan *plan, const struct traffic_profile *profile, int64_t duration_ns,
-                      double scale, uint64_t seed, struct error *error) {
-    duration_ns = duration_ns == 0 ? profile->duration_ns : duration_ns;
-    scale = scale == 0 ? 1 : scale;
-    *plan =
-        (struct traffic_plan){.profile = profile, .seed = seed, .duration_ns = duration_ns, .scale = scale};
-    if (duration_ns < NS_PER_S / 10 || duration_ns > 7 * INT64_C(86400) * NS_PER_S) {
+static int check(const struct traffic_plan *plan, struct error *error) {
+    if (plan->duration_ns < NS_PER_S / 10 || plan->duration_ns > 7 * INT64_C(86400) * NS_PER_S) {
         return error_set(error, -EINVAL,
                          "can't plan traffic for %.3f s: take a duration from 0.1 s to a week",
-                         (double)duration_ns / (double)NS_PER_S);
+                         (double)plan->duration_ns / (double)NS_PER_S);
     }
-    if (!(scale >= 0.001 && scale <= 1000)) {
+    if (!(plan->scale >= 0.001 && plan->scale <= 1000)) {
         return error_set(error, -EINVAL, "can't scale the traffic by %g: take a factor from 0.001 to 1000",
-                         scale);
+                         plan->scale);
     }
-    for (size_t i = 0; i < profile->group_count; i++) {
-        plan->count += profile->groups[i].count;
+    if (plan->client_addresses > TRAFFIC_MAX_ADDRESSES || plan->server_addresses > TRAFFIC_MAX_ADDRESSES) {
+        return error_set(error, -EINVAL, "can't spread traffic over more than %u addresses",
+                         TRAFFIC_MAX_ADDRESSES);
     }
+    for (size_t g = 0; g < plan->profile->group_count; g++) {
+        int failure = plan_check_group(plan->profile, g, error);
+        if (failure != 0) {
+            return failure;
+        }
+    }
+    return 0;
+}
+
+static int make(struct traffic_plan *plan, const struct traffic_plan_settings *settings, size_t *counts,
+                struct error *error) {
+    const struct traffic_profile *profile = plan->profile;
+    plan->count = share_out(profile, settings->flows, counts);
     if (plan->count == 0 || plan->count > TRAFFIC_MAX_FLOWS) {
-        return error_set(error, -EINVAL, "profile '%s' has %zu flows: it may have 1 to %zu", profile->name,
-                         plan->count, TRAFFIC_MAX_FLOWS);
+        size_t count = plan->count;
+        plan->count = 0;
+        return error_set(error, -EINVAL, "profile '%s' would have %zu flows: it may have 1 to %zu",
+                         profile->name, count, TRAFFIC_MAX_FLOWS);
     }
     plan->flows = calloc(plan->count, sizeof *plan->flows);
     if (plan->flows == NULL) {
         return error_set(error, -ENOMEM, "no memory for a plan of %zu flows", plan->count);
     }
-    fill(plan, scale * (double)duration_ns / (double)profile->duration_ns);
-    return 0;
+    uint64_t random = plan->seed;
+    fill(plan, counts, plan->scale * (double)plan->duration_ns / (double)profile->duration_ns, &random);
+    return plan_set_addresses(plan, counts, &random, error);
+}
+
+int traffic_plan_make(struct traffic_plan *plan, const struct traffic_profile *profile,
+                      const struct traffic_plan_settings *settings, struct error *error) {
+    *plan = (struct traffic_plan){
+        .profile = profile,
+        .seed = settings->seed,
+        .duration_ns = settings->duration_ns == 0 ? profile->duration_ns : settings->duration_ns,
+        .scale = settings->scale == 0 ? 1 : settings->scale,
+        .client_addresses = settings->client_addresses == 0 ? 1 : settings->client_addresses,
+        .server_addresses = settings->server_addresses == 0 ? 1 : settings->server_addresses,
+    };
+    int failure = check(plan, error);
+    if (failure != 0) {
+        return failure;
+    }
+    size_t *counts = calloc(profile->group_count + 1, sizeof *counts);
+    if (counts == NULL) {
+        return error_set(error, -ENOMEM, "no memory for a plan of %zu groups", profile->group_count);
+    }
+    failure = make(plan, settings, counts, error);
+    free(counts);
+    if (failure != 0) {
+        traffic_plan_free(plan);
+    }
+    return failure;
 }
 
 uint16_t traffic_plan_payload(const struct traffic_plan *plan, const struct traffic_flow *flow,
@@ -128,9 +151,21 @@ uint16_t traffic_plan_payload(const struct traffic_plan *plan, const struct traf
     if (flow->payload_min >= flow->payload_max) {
         return flow->payload_min;
     }
-    uint64_t state = plan->seed ^ (uint64_t)flow->number << 48 ^ sequence;
     uint64_t range = (uint64_t)flow->payload_max - flow->payload_min + 1;
-    return (uint16_t)(flow->payload_min + next_random(&state) % range);
+    return (uint16_t)(flow->payload_min + traffic_random_at(plan->seed, ROW_PAYLOAD(flow), sequence) % range);
+}
+
+int64_t traffic_plan_gap(const struct traffic_plan *plan, const struct traffic_flow *flow, uint64_t packet) {
+    bool bursts = flow->burst_packets != 0;
+    if (bursts && (packet + 1) % flow->burst_packets != 0) {
+        return flow->gap_ns;
+    }
+    int64_t mean_ns = bursts ? flow->pause_ns : flow->gap_ns;
+    if (flow->gaps == TRAFFIC_GAPS_CONSTANT) {
+        return mean_ns;
+    }
+    double share = traffic_random_share(traffic_random_at(plan->seed, ROW_GAPS(flow), packet));
+    return (int64_t)((double)mean_ns * traffic_random_exponential(share));
 }
 
 void traffic_plan_free(struct traffic_plan *plan) {
@@ -138,37 +173,4 @@ void traffic_plan_free(struct traffic_plan *plan) {
         free(plan->flows);
         *plan = (struct traffic_plan){0};
     }
-}
-
-#define TENTHS 10
-
-/* Adds the packets of 'flow' to the tenths of the run in which they are sent. */
-static void spread(const struct traffic_flow *flow, int64_t duration_ns, double tenths[TENTHS]) {
-    double tenth = (double)duration_ns / TENTHS;
-    double start = (double)flow->start_ns;
-    double end = start + (double)flow->gap_ns * (double)flow->packets;
-    for (int i = 0; i < TENTHS; i++) {
-        double overlap = fmin(end, tenth * (i + 1)) - fmax(start, tenth * i);
-        tenths[i] += overlap > 0 ? (double)flow->packets * overlap / (end - start) : 0;
-    }
-}
-
-struct traffic_load traffic_plan_load(const struct traffic_plan *plan) {
-    struct traffic_load load = {0};
-    double tenths[TENTHS] = {0};
-    double seconds = (double)plan->duration_ns / (double)NS_PER_S;
-    for (size_t i = 0; i < plan->count; i++) {
-        const struct traffic_flow *flow = &plan->flows[i];
-        uint64_t headers =
-            14U + (flow->family == 6 ? 40U : 20U) + (flow->protocol == PROTOCOL_TCP ? 32U : 8U);
-        load.packets += flow->packets;
-        load.bytes += flow->bytes + flow->packets * headers;
-        spread(flow, plan->duration_ns, tenths);
-    }
-    for (int i = 0; i < TENTHS; i++) {
-        load.peak_pps = fmax(load.peak_pps, tenths[i] * TENTHS / seconds);
-    }
-    load.mean_pps = (double)load.packets / seconds;
-    load.mean_bps = (double)load.bytes * 8 / seconds;
-    return load;
 }

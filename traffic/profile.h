@@ -82,20 +82,25 @@ const struct traffic_profile *traffic_profile_find(const char *name);
 /* All profiles, '*count' of them. */
 const struct traffic_profile *traffic_profiles(size_t *count);
 
-/* One flow of a plan: from the client to the server. */
+/* One flow of a plan: from the client's host to the server's, or back. */
 struct traffic_flow {
     uint32_t number;      /* within the plan, from 0 */
     uint8_t protocol;     /* PROTOCOL_TCP or PROTOCOL_UDP */
     uint8_t family;       /* 4 or 6 */
-    uint16_t sport;       /* the client binds it */
+    uint8_t reverse;      /* 1: from the server's host to the client's */
+    uint8_t gaps;         /* enum traffic_gaps; with bursts it is that of the pauses */
+    uint16_t sport;       /* the sender binds it */
     uint16_t dport;       /* the first port of the plan plus 0 to TRAFFIC_SERVER_PORTS - 1 */
     uint16_t payload_min; /* UDP: bytes of a datagram's payload, header included */
     uint16_t payload_max;
-    uint64_t packets;  /* UDP: datagrams to send; TCP: about so many segments */
-    uint64_t bytes;    /* TCP: payload to send, preamble included; UDP: about so many */
-    int64_t start_ns;  /* after the run's beginning */
-    int64_t length_ns; /* from the first to the last packet */
-    int64_t gap_ns;    /* between two datagrams, or full segments */
+    uint32_t source, destination; /* which address of the sending host, and of the receiving one; from 0 */
+    uint64_t packets;             /* UDP: datagrams to send; TCP: about so many segments */
+    uint64_t bytes;               /* TCP: payload to send, preamble included; UDP: about so many */
+    int64_t start_ns;             /* after the run's beginning */
+    int64_t length_ns;      /* from the first to the last packet; with random gaps at most, nearly always */
+    int64_t gap_ns;         /* between two datagrams, or full segments; the mean of random gaps */
+    uint32_t burst_packets; /* 0: no bursts; else 'gap_ns' is within a burst */
+    int64_t pause_ns;       /* from the last packet of a burst to the first of the next one, or the mean */
 };
 
 /* The server listens on so many ports in a row, TCP and UDP. */
@@ -104,15 +109,30 @@ struct traffic_flow {
 /* Source ports lie below the ephemeral range and above the well-known ones. */
 #define TRAFFIC_SOURCE_FIRST 10000
 #define TRAFFIC_SOURCE_END   30000
-#define TRAFFIC_MAX_FLOWS    ((size_t)(TRAFFIC_SOURCE_END - TRAFFIC_SOURCE_FIRST))
+#define TRAFFIC_SOURCE_PORTS (TRAFFIC_SOURCE_END - TRAFFIC_SOURCE_FIRST)
+/* Of a plan: what is counted of a flow takes about a kilobyte. */
+#define TRAFFIC_MAX_FLOWS ((size_t)100000)
+/* Addresses of a host that a plan makes use of. */
+#define TRAFFIC_MAX_ADDRESSES 65536U
+
+/* What one run makes of a profile.  What is 0 is the profile's own. */
+struct traffic_plan_settings {
+    int64_t duration_ns; /* 0.1 s to a week */
+    double scale;        /* times the packets, 0.001 to 1000; 0 is 1 */
+    size_t flows;        /* in all, each group in proportion: the flows stay what they are */
+    uint64_t seed;
+    uint32_t client_addresses, server_addresses; /* that the two hosts have; 0 is 1 */
+};
 
 struct traffic_plan {
     const struct traffic_profile *profile;
     uint64_t seed;
     int64_t duration_ns;
     double scale;
-    struct traffic_flow *flows; /* by number */
+    uint32_t client_addresses, server_addresses; /* at least 1 */
+    struct traffic_flow *flows;                  /* by number */
     size_t count;
+    size_t reverse_count; /* of them, those from the server's host to the client's */
 };
 
 /* What a plan will offer, all flows together; bytes are on the wire, layer 2 without FCS, acknowledgements
@@ -125,13 +145,18 @@ struct traffic_load {
     double mean_bps; /* bits a second */
 };
 
-/* Expands 'profile' into 'plan': the flows of a run of 'duration_ns' (0: the profile's own) with 'scale'
- * times the packets (0: 1).
+/* Expands 'profile' into 'plan', the flows of one run, as 'settings' want it; 'profile' is to outlive the
+ * plan.
  *
- * The same 'seed' gives the same plan.  Every flow has its own source port and ends before 'duration_ns'.
- * Returns 0, -EINVAL for a duration or scale out of range, or -ENOMEM, with 'error' filled. */
-int traffic_plan_make(struct traffic_plan *plan, const struct traffic_profile *profile, int64_t duration_ns,
-                      double scale, uint64_t seed, struct error *error);
+ * The same settings give the same plan.  No two flows have the same addresses and ports; every flow ends
+ * before the run's duration, but for a few in a thousand of those with random gaps.  Returns 0, -EINVAL with
+ * 'error' filled for a setting out of range, for a group that makes no sense, and for more flows than there
+ * are source ports at the addresses; or -ENOMEM. */
+int traffic_plan_make(struct traffic_plan *plan, const struct traffic_profile *profile,
+                      const struct traffic_plan_settings *settings, struct error *error);
+
+/* The time from the packet number 'packet' of 'flow' to the next one: the same in every run. */
+int64_t traffic_plan_gap(const struct traffic_plan *plan, const struct traffic_flow *flow, uint64_t packet);
 
 /* How many bytes of payload the datagram number 'sequence' of the UDP flow 'flow' has: the same in every run.
  */

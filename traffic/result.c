@@ -34,17 +34,30 @@ void traffic_result_free(struct traffic_result *result) {
     *result = (struct traffic_result){0};
 }
 
-void traffic_result_snapshot(const struct traffic_board *board, struct traffic_progress *progress,
-                             int64_t now_ns) {
+/* Adds what the endpoints of one direction say now. */
+static void add_board(const struct traffic_board *board, struct traffic_progress *progress) {
     const struct traffic_live *live = board->live;
-    const struct traffic_interval before = progress->sum;
     struct traffic_interval *sum = &progress->sum;
     /* What was received is read first, so that no interval shows more received than sent. */
-    sum->received_packets = traffic_board_get(&live->received_packets);
-    sum->received_bytes = traffic_board_get(&live->received_bytes);
-    sum->sent_packets = traffic_board_get(&live->sent_packets);
-    sum->sent_bytes = traffic_board_get(&live->sent_bytes);
-    sum->end_ns = now_ns;
+    sum->received_packets += traffic_board_get(&live->received_packets);
+    sum->received_bytes += traffic_board_get(&live->received_bytes);
+    sum->sent_packets += traffic_board_get(&live->sent_packets);
+    sum->sent_bytes += traffic_board_get(&live->sent_bytes);
+    progress->missing += traffic_board_get(&live->missing);
+    progress->active += (size_t)traffic_board_get(&live->active);
+    progress->finished += (size_t)traffic_board_get(&live->finished);
+}
+
+void traffic_result_snapshot(const struct traffic_board *const boards[], size_t count,
+                             struct traffic_progress *progress, int64_t now_ns) {
+    const struct traffic_interval before = progress->sum;
+    struct traffic_interval *sum = &progress->sum;
+    *sum = (struct traffic_interval){.start_ns = before.start_ns, .end_ns = now_ns};
+    progress->missing = 0;
+    progress->active = progress->finished = 0;
+    for (size_t i = 0; i < count; i++) {
+        add_board(boards[i], progress);
+    }
     progress->last =
         (struct traffic_interval){.start_ns = progress->last.end_ns,
                                   .end_ns = now_ns,
@@ -75,8 +88,14 @@ static struct flow_key key_of(const struct traffic_flow *flow, const struct traf
                            .family = flow->family,
                            .sport = flow->sport,
                            .dport = (uint16_t)(port + flow->dport - TRAFFIC_FIRST_PORT)};
-    memcpy(key.src, settings->client_address[which].bytes, sizeof key.src);
-    memcpy(key.dst, settings->server_address[which].bytes, sizeof key.dst);
+    const struct traffic_host *from = flow->reverse ? &settings->server : &settings->client;
+    const struct traffic_host *to = flow->reverse ? &settings->client : &settings->server;
+    if (from->addresses[which] != NULL) {
+        memcpy(key.src, from->addresses[which][flow->source].bytes, sizeof key.src);
+    }
+    if (to->addresses[which] != NULL) {
+        memcpy(key.dst, to->addresses[which][flow->destination].bytes, sizeof key.dst);
+    }
     return key;
 }
 
@@ -149,34 +168,47 @@ static void fill_flow(struct traffic_flow_result *result, const struct traffic_f
     }
 }
 
-/* The delays of all flows; the board's numbers are not believed beyond what a histogram can hold. */
-static void fill_delays(struct traffic_result *result, const struct traffic_board *board) {
-    struct histogram *owd = &result->owd;
-    memcpy(owd->bins, board->owd_bins, HISTOGRAM_BINS * sizeof *owd->bins);
-    owd->count = 0;
+/* Adds the delays of one direction; its numbers are not believed beyond what a histogram can hold. */
+static void add_delays(struct histogram *owd, const struct traffic_board *board) {
+    struct histogram side = {.bins = board->owd_bins, .min = INT64_MAX, .max = INT64_MIN};
     for (size_t i = 0; i < HISTOGRAM_BINS; i++) {
-        owd->count += owd->bins[i];
+        side.count += side.bins[i];
     }
-    if (owd->count > 0) {
-        owd->negative = board->live->owd_negative;
-        owd->min = board->live->owd_min;
-        owd->max = board->live->owd_max;
-        owd->sum = board->live->owd_sum;
+    if (side.count > 0) {
+        side.negative = board->live->owd_negative;
+        side.min = board->live->owd_min;
+        side.max = board->live->owd_max;
+        side.sum = board->live->owd_sum;
+        histogram_merge(owd, &side);
     }
-    result->late_p50_ns = board->live->late_p50;
-    result->late_p99_ns = board->live->late_p99;
-    result->late_max_ns = board->live->late_max;
+}
+
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+static void add_live(struct traffic_result *result, const struct traffic_live *live) {
+    result->late_p50_ns = larger(result->late_p50_ns, live->late_p50);
+    result->late_p99_ns = larger(result->late_p99_ns, live->late_p99);
+    result->late_max_ns = larger(result->late_max_ns, live->late_max);
+    result->greetings_sent += live->greetings_sent;
+    result->greetings_received += live->greetings_received;
+    result->foreign += live->foreign;
+    result->socket_drops += live->socket_drops;
 }
 
 void traffic_result_fill(struct traffic_result *result, const struct traffic_settings *settings,
-                         const struct traffic_board *board, uint16_t port, bool tail_seen) {
+                         const struct traffic_board *const boards[2], const uint16_t ports[2],
+                         const bool tails_seen[2]) {
     const struct traffic_plan *plan = settings->plan;
     result->flow_count = plan->count;
     for (size_t i = 0; i < plan->count; i++) {
         struct traffic_flow_result *flow = &result->flows[i];
-        flow->key = key_of(&plan->flows[i], settings, port);
-        fill_flow(flow, &plan->flows[i], &board->sent[i], &board->received[i], tail_seen);
-        fill_failed(flow, &board->sent[i], result->stopped, tail_seen);
+        size_t side = plan->flows[i].reverse;
+        const struct traffic_sent *sent = &boards[side]->sent[i];
+        flow->key = key_of(&plan->flows[i], settings, ports[side]);
+        fill_flow(flow, &plan->flows[i], sent, &boards[side]->received[i], tails_seen[side]);
+        fill_failed(flow, sent, result->stopped, tails_seen[side]);
         result->failed_flows += flow->failed[0] != '\0';
         if (plan->flows[i].protocol == PROTOCOL_UDP) {
             result->lost += flow->lost == TRAFFIC_NONE ? 0 : flow->lost;
@@ -184,9 +216,8 @@ void traffic_result_fill(struct traffic_result *result, const struct traffic_set
             result->reordered += flow->reordered;
         }
     }
-    result->greetings_sent = board->live->greetings_sent;
-    result->greetings_received = board->live->greetings_received;
-    result->foreign = board->live->foreign;
-    result->socket_drops = board->live->socket_drops;
-    fill_delays(result, board);
+    for (size_t side = 0; side < (plan->reverse_count > 0 ? 2 : 1); side++) {
+        add_live(result, boards[side]->live);
+        add_delays(&result->owd, boards[side]);
+    }
 }

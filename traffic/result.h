@@ -9,16 +9,17 @@
 /* Prepares 'result' for 'plan'.  Returns 0 or -ENOMEM with 'error' filled. */
 int traffic_result_open(struct traffic_result *result, const struct traffic_plan *plan, struct error *error);
 
-/* Reads the totals of 'board' at 'now_ns' (since the epoch) into 'progress': 'sum' is the whole run, 'last'
- * what is new since the end of the 'last' before. */
-void traffic_result_snapshot(const struct traffic_board *board, struct traffic_progress *progress,
-                             int64_t now_ns);
+/* Reads the totals of the 'count' directions of 'boards' at 'now_ns' (since the epoch) into 'progress': 'sum'
+ * is the whole run, 'last' what is new since the end of the 'last' before. */
+void traffic_result_snapshot(const struct traffic_board *const boards[], size_t count,
+                             struct traffic_progress *progress, int64_t now_ns);
 
 /* Appends 'interval'; beyond the room that the plan's duration gives it is added to the last one. */
 void traffic_result_add_interval(struct traffic_result *result, const struct traffic_interval *interval);
 
-/* Fills in the flows, the sums over them and the delays, once both endpoints have ended.  'port' is the
- * server's first one; 'tail_seen' is false if the server did not live to its end, so that loss is not known.
- */
+/* Fills in the flows, the sums over them and the delays, once all endpoints have ended.  For each direction,
+ * of which there are two if the plan has reverse flows: its board, the server's first port, and false if the
+ * server did not live to its end, so that loss is not known. */
 void traffic_result_fill(struct traffic_result *result, const struct traffic_settings *settings,
-                         const struct traffic_board *board, uint16_t port, bool tail_seen);
+                         const struct traffic_board *const boards[2], const uint16_t ports[2],
+                         const bool tails_seen[2]);

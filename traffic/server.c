@@ -16,15 +16,14 @@
 #define RECEIVE_BUFFER (8 * 1024 * 1024)
 #define BACKLOG        1024
 
-/* After the client has ended the server ends when everything has come and so long nothing more, for a
- * duplicate may follow; */
+/* After the client has ended the server ends when everything has come and for so long nothing more, plus as
+ * long as delays differed, for a duplicate may follow; */
 #define QUIET_COMPLETE_NS (100 * NS_PER_MS)
-/* or when nothing more came for so long; */
-#define QUIET_NS NS_PER_S
-/* or at the latest after so long. */
-#define TAIL_NS (5 * NS_PER_S)
-/* How often it looks. */
-#define TICK_NS (50 * NS_PER_MS)
+/* or when nothing more came for so long, plus the longest delay; or at the latest after TRAFFIC_TAIL_NS. */
+#define QUIET_NS (1500 * NS_PER_MS)
+/* How often it looks, and how many flows it then puts on the board. */
+#define TICK_NS       (50 * NS_PER_MS)
+#define PUBLISH_SLICE 2048
 
 static int set_options(int fd, bool udp, uint8_t family) {
     int one = 1;
@@ -42,10 +41,13 @@ static int set_options(int fd, bool udp, uint8_t family) {
     return setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one) != 0 ? -errno : 0;
 }
 
-/* Opens one socket on 'address' and 'port'.  Returns 0 or a negative errno. */
+/* Opens one socket on 'port' of 'address', or of all addresses if the plan uses several.  Returns 0 or a
+ * negative errno. */
 static int open_socket(struct server *server, const struct ip_address *address, uint16_t port, bool udp) {
     struct sockaddr_storage name;
-    socklen_t size = ip_address_to_sockaddr(address, port, &name);
+    const struct ip_address any = {.family = address->family};
+    bool several = server->job->receiver->address_count > 1;
+    socklen_t size = ip_address_to_sockaddr(several ? &any : address, port, &name);
     int type = (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
     int fd = socket(address->family == 6 ? AF_INET6 : AF_INET, type, 0);
     if (fd < 0) {
@@ -79,12 +81,12 @@ static void close_sockets(struct server *server) {
 /* Opens the sockets of the ports from 'port' on.  '*culprit' is the address at which it failed. */
 static int open_block(struct server *server, uint16_t port, const struct ip_address **culprit) {
     for (size_t i = 0; i < (size_t)TRAFFIC_SERVER_PORTS * 2; i++) {
-        const struct ip_address *address = &server->job->server[i % 2];
+        const struct ip_address *address = server->job->receiver->addresses[i % 2];
         uint16_t at = (uint16_t)(port + i / 2);
-        *culprit = address;
-        if (address->family == 0) {
+        if (address == NULL) {
             continue;
         }
+        *culprit = address;
         int failure = open_socket(server, address, at, true);
         failure = failure != 0 ? failure : open_socket(server, address, at, false);
         if (failure != 0) {
@@ -96,9 +98,32 @@ static int open_block(struct server *server, uint16_t port, const struct ip_addr
     return 0;
 }
 
+/* Looks whether this host has its first addresses: a socket on all addresses would not tell. */
+static int check_addresses(const struct traffic_host *host, const struct ip_address **culprit) {
+    for (size_t i = 0; i < 2; i++) {
+        struct sockaddr_storage name;
+        *culprit = host->addresses[i] != NULL ? host->addresses[i] : *culprit;
+        int fd = host->addresses[i] == NULL
+                     ? -1
+                     : socket(i == 1 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (fd < 0) {
+            continue;
+        }
+        socklen_t size = ip_address_to_sockaddr(host->addresses[i], 0, &name);
+        int failure = bind(fd, (const struct sockaddr *)&name, size) != 0 ? -errno : 0;
+        close(fd);
+        if (failure != 0) {
+            return failure;
+        }
+    }
+    return 0;
+}
+
 static int open_sockets(struct server *server, struct error *error) {
-    const struct ip_address *culprit = NULL;
-    int failure = -EADDRINUSE;
+    const struct ip_address none = {0};
+    const struct ip_address *culprit = &none;
+    int failure = check_addresses(server->job->receiver, &culprit);
+    failure = failure == 0 ? -EADDRINUSE : failure;
     for (unsigned int block = 0; block < PORT_BLOCKS && failure == -EADDRINUSE; block++) {
         failure = open_block(server, (uint16_t)(TRAFFIC_FIRST_PORT + block * TRAFFIC_SERVER_PORTS), &culprit);
     }
@@ -120,40 +145,49 @@ static int make_flows(struct server *server, struct error *error) {
     server->flows = calloc(plan->count, sizeof *server->flows);
     int failure = server->flows == NULL ? -ENOMEM : 0;
     for (size_t i = 0; i < plan->count && failure == 0; i++) {
-        if (plan->flows[i].protocol == PROTOCOL_UDP) {
+        if (plan->flows[i].protocol == PROTOCOL_UDP && plan->flows[i].reverse == server->job->reverse) {
             failure = traffic_sequence_init(&server->flows[i].sequence, plan->flows[i].packets);
-            failure = failure != 0 ? failure : traffic_delay_init(&server->flows[i].delay);
+            failure =
+                failure != 0 ? failure : traffic_delay_init(&server->flows[i].delay, plan->flows[i].packets);
         }
     }
     return failure == 0 ? 0 : error_set(error, failure, "no memory to count %zu flows", plan->count);
 }
 
-/* Puts the counts of every flow on the board. */
-static void publish(struct server *server, bool last) {
-    const struct traffic_board *board = server->job->board;
-    for (size_t i = 0; i < server->job->plan->count; i++) {
-        const struct server_flow *flow = &server->flows[i];
-        struct traffic_received *received = &board->received[i];
-        received->packets = (int64_t)flow->sequence.unique;
-        received->duplicated = (int64_t)flow->sequence.duplicated;
-        received->reordered = (int64_t)flow->sequence.reordered;
-        received->extent = (int64_t)flow->sequence.extent;
-        received->owd_count = (int64_t)flow->delay.count;
-        received->owd_min = flow->delay.min;
-        received->owd_max = flow->delay.max;
-        received->jitter = (int64_t)flow->delay.jitter;
-        if (last && flow->delay.count > 0) {
-            received->owd_p50 = traffic_delay_quantile(&flow->delay, 0.5);
-            received->owd_p90 = traffic_delay_quantile(&flow->delay, 0.9);
-            received->owd_p99 = traffic_delay_quantile(&flow->delay, 0.99);
-            received->owd_p999 = traffic_delay_quantile(&flow->delay, 0.999);
-        }
+/* Puts the counts of the flow number 'i' on the board, and at the end its quantiles. */
+static void publish_flow(struct server *server, size_t i, bool last) {
+    struct server_flow *flow = &server->flows[i];
+    struct traffic_received *received = &server->job->board->received[i];
+    received->packets = (int64_t)flow->sequence.unique;
+    received->duplicated = (int64_t)flow->sequence.duplicated;
+    received->reordered = (int64_t)flow->sequence.reordered;
+    received->extent = (int64_t)flow->sequence.extent;
+    received->owd_count = (int64_t)flow->delay.count;
+    received->owd_min = flow->delay.min;
+    received->owd_max = flow->delay.max;
+    received->jitter = (int64_t)flow->delay.jitter;
+    if (last && flow->delay.count > 0) {
+        received->owd_p50 = traffic_delay_quantile(&flow->delay, 0.5);
+        received->owd_p90 = traffic_delay_quantile(&flow->delay, 0.9);
+        received->owd_p99 = traffic_delay_quantile(&flow->delay, 0.99);
+        received->owd_p999 = traffic_delay_quantile(&flow->delay, 0.999);
     }
-    board->live->owd_count = server->owd.count;
-    board->live->owd_negative = server->owd.negative;
-    board->live->owd_min = server->owd.min;
-    board->live->owd_max = server->owd.max;
-    board->live->owd_sum = server->owd.sum;
+}
+
+/* Puts the counts of the next flows on the board, or at the end of all. */
+static void publish(struct server *server, bool last) {
+    size_t count = server->job->plan->count;
+    size_t slice = last || count < PUBLISH_SLICE ? count : PUBLISH_SLICE;
+    struct traffic_live *live = server->job->board->live;
+    for (size_t i = 0; i < slice; i++) {
+        publish_flow(server, server->published, last);
+        server->published = (server->published + 1) % count;
+    }
+    live->owd_count = server->owd.count;
+    live->owd_negative = server->owd.negative;
+    live->owd_min = server->owd.min;
+    live->owd_max = server->owd.max;
+    live->owd_sum = server->owd.sum;
 }
 
 /* Counts the datagrams for which the sockets had no room. */
@@ -176,7 +210,7 @@ static bool is_complete(const struct server *server) {
     for (size_t i = 0; i < server->job->plan->count; i++) {
         const struct server_flow *flow = &server->flows[i];
         bool tcp = server->job->plan->flows[i].protocol == PROTOCOL_TCP;
-        if (tcp && flow->closed) {
+        if ((tcp && flow->closed) || server->job->plan->flows[i].reverse != server->job->reverse) {
             continue;
         }
         if (tcp ? board->received[i].bytes < traffic_board_get(&board->sent[i].bytes)
@@ -198,8 +232,11 @@ static void on_timer(evutil_socket_t fd, short what, void *context) {
     int64_t now_ns = clock_monotonic_ns();
     int64_t since = server->last_arrival_ns > server->finish_ns ? server->last_arrival_ns : server->finish_ns;
     int64_t quiet = now_ns - since;
-    if (quiet >= QUIET_NS || (quiet >= QUIET_COMPLETE_NS && is_complete(server)) ||
-        now_ns - server->finish_ns >= TAIL_NS) {
+    const struct histogram *owd = &server->owd;
+    int64_t longest = owd->count == 0 || owd->max < 0 ? 0 : owd->max;
+    int64_t spread = owd->count == 0 ? 0 : longest - (owd->min < 0 ? 0 : owd->min);
+    if (quiet >= QUIET_NS + longest || (quiet >= QUIET_COMPLETE_NS + spread && is_complete(server)) ||
+        now_ns - server->finish_ns >= TRAFFIC_TAIL_NS) {
         event_base_loopbreak(server->base);
     }
 }

@@ -60,6 +60,7 @@ struct server {
     size_t socket_count;
     uint16_t port;
     struct server_flow *flows;
+    size_t published; /* the next flow to be put on the board */
     struct server_connection *connections;
     size_t connection_count;
     struct histogram owd;    /* its bins lie on the board */

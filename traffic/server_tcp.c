@@ -52,7 +52,8 @@ static bool introduce(struct server_connection *connection) {
     struct traffic_preamble preamble;
     if (!traffic_preamble_read(connection->preamble, TRAFFIC_PREAMBLE_SIZE, &preamble) ||
         preamble.run != server->job->run || preamble.flow >= plan->count ||
-        plan->flows[preamble.flow].protocol != PROTOCOL_TCP || server->flows[preamble.flow].taken) {
+        plan->flows[preamble.flow].protocol != PROTOCOL_TCP ||
+        plan->flows[preamble.flow].reverse != server->job->reverse || server->flows[preamble.flow].taken) {
         return false;
     }
     connection->known = true;

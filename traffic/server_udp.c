@@ -37,6 +37,7 @@ static bool take(struct server *server, const uint8_t *data, size_t size, int64_
     if (!traffic_datagram_read(data, size < SERVER_KEEP ? size : SERVER_KEEP, &datagram) ||
         datagram.run != server->job->run || datagram.flow >= plan->count ||
         plan->flows[datagram.flow].protocol != PROTOCOL_UDP ||
+        plan->flows[datagram.flow].reverse != server->job->reverse ||
         datagram.sequence >= plan->flows[datagram.flow].packets) {
         return false;
     }

@@ -13,22 +13,30 @@
 
 /* How long an endpoint may take to be ready; how long the client may go on after the end of its plan, and the
  * server after the client, before they are ended; and how long one that has reported everything may take to
- * exit. */
-#define READY_NS  (10 * NS_PER_S)
-#define CLIENT_NS (5 * NS_PER_S)
-#define SERVER_NS (7 * NS_PER_S)
-#define EXIT_NS   (2 * NS_PER_S)
+ * exit.  On a long way both get so many round trips more, as long as that is. */
+#define READY_NS          (10 * NS_PER_S)
+#define CLIENT_NS         (5 * NS_PER_S)
+#define SERVER_NS         (TRAFFIC_TAIL_NS + 2 * NS_PER_S)
+#define EXIT_NS           (2 * NS_PER_S)
+#define ROUND_TRIPS       (TRAFFIC_CLIENT_ROUND_TRIPS + 1)
+#define ROUND_TRIP_MAX_NS (5 * NS_PER_S)
 /* From the word to the first packet. */
 #define LEAD_NS (20 * NS_PER_MS)
 /* How often the caller's 'stop' is looked at. */
 #define LOOK_NS (50 * NS_PER_MS)
 
+/* One direction: the server on one host, the client on the other. */
+struct pair {
+    struct traffic_board board;
+    struct traffic_endpoint server, client;
+};
+
 struct run {
     const struct traffic_settings *settings;
     struct traffic_result *result;
     struct error *error;
-    struct traffic_board board;
-    struct traffic_endpoint server, client;
+    struct pair pairs[2];    /* forward, reverse */
+    size_t pair_count;       /* 1 if no flow is reverse */
     int64_t start_ns;        /* monotonic; 0 before */
     int64_t interval_end_ns; /* monotonic: when the present interval is over */
     struct traffic_progress progress;
@@ -42,12 +50,9 @@ static bool wants_stop(const struct run *run) {
 /* Closes the present interval and tells the caller. */
 static void end_interval(struct run *run, int64_t now_ns) {
     struct traffic_progress *progress = &run->progress;
-    const struct traffic_live *live = run->board.live;
-    traffic_result_snapshot(&run->board, progress, clock_real_ns());
+    const struct traffic_board *boards[2] = {&run->pairs[0].board, &run->pairs[1].board};
+    traffic_result_snapshot(boards, run->pair_count, progress, clock_real_ns());
     progress->elapsed_ns = now_ns - run->start_ns;
-    progress->missing = traffic_board_get(&live->missing);
-    progress->active = (size_t)traffic_board_get(&live->active);
-    progress->finished = (size_t)traffic_board_get(&live->finished);
     traffic_result_add_interval(run->result, &progress->last);
     if (run->settings->on_interval != NULL) {
         run->settings->on_interval(progress, run->settings->context);
@@ -56,19 +61,26 @@ static void end_interval(struct run *run, int64_t now_ns) {
 
 /* Waits a little for messages of the endpoints and takes them in; ends intervals that are over. */
 static void step(struct run *run) {
-    struct pollfd channels[2] = {
-        {.fd = run->server.gone ? -1 : run->server.channel, .events = POLLIN},
-        {.fd = run->client.gone ? -1 : run->client.channel, .events = POLLIN},
-    };
+    struct pollfd channels[4];
+    nfds_t count = 0;
+    for (size_t i = 0; i < run->pair_count; i++) {
+        const struct pair *pair = &run->pairs[i];
+        channels[count++] =
+            (struct pollfd){.fd = pair->server.gone ? -1 : pair->server.channel, .events = POLLIN};
+        channels[count++] =
+            (struct pollfd){.fd = pair->client.gone ? -1 : pair->client.channel, .events = POLLIN};
+    }
     int64_t wait_ns = LOOK_NS;
     if (run->start_ns != 0) {
         int64_t left = run->interval_end_ns - clock_monotonic_ns();
         wait_ns = left < wait_ns ? left : wait_ns;
     }
     struct timespec timeout = clock_to_timespec(wait_ns < 0 ? 0 : wait_ns);
-    ppoll(channels, 2, &timeout, NULL);
-    traffic_endpoint_listen(&run->server);
-    traffic_endpoint_listen(&run->client);
+    ppoll(channels, count, &timeout, NULL);
+    for (size_t i = 0; i < run->pair_count; i++) {
+        traffic_endpoint_listen(&run->pairs[i].server);
+        traffic_endpoint_listen(&run->pairs[i].client);
+    }
     int64_t now_ns = clock_monotonic_ns();
     if (run->start_ns != 0 && now_ns >= run->interval_end_ns) {
         end_interval(run, now_ns);
@@ -90,6 +102,20 @@ static int explain_death(struct run *run, struct traffic_endpoint *endpoint) {
     return error_set(run->error, -ECHILD, "the traffic %s ended before its time", endpoint->name);
 }
 
+/* An endpoint that is gone before it has reported everything, or NULL. */
+static struct traffic_endpoint *find_dead(struct run *run) {
+    for (size_t i = 0; i < run->pair_count; i++) {
+        struct pair *pair = &run->pairs[i];
+        if (pair->client.gone && !pair->client.done) {
+            return &pair->client;
+        }
+        if (pair->server.gone && !pair->server.done) {
+            return &pair->server;
+        }
+    }
+    return NULL;
+}
+
 /* Starts one endpoint and waits until it is ready. */
 static int start(struct run *run, struct traffic_endpoint *endpoint, const char *name,
                  traffic_endpoint_fn *main, const struct traffic_job *job) {
@@ -98,7 +124,7 @@ static int start(struct run *run, struct traffic_endpoint *endpoint, const char 
         return failure;
     }
     int64_t deadline = clock_monotonic_ns() + READY_NS;
-    while (!endpoint->ready && !endpoint->gone && !run->server.gone) {
+    while (!endpoint->ready && find_dead(run) == NULL) {
         if (clock_monotonic_ns() > deadline) {
             return error_set(run->error, -ETIMEDOUT, "the traffic %s was not ready within %d s", name,
                              (int)(READY_NS / NS_PER_S));
@@ -109,73 +135,115 @@ static int start(struct run *run, struct traffic_endpoint *endpoint, const char 
         return error_set(run->error, endpoint->failure.code < 0 ? endpoint->failure.code : -EIO, "%s",
                          endpoint->failure.text);
     }
-    if (endpoint->ready) {
-        return 0;
-    }
-    return explain_death(run, endpoint->gone ? endpoint : &run->server);
+    struct traffic_endpoint *dead = find_dead(run);
+    return dead == NULL ? 0 : explain_death(run, dead);
 }
 
-static int start_both(struct run *run) {
+/* Starts the two ends of the direction 'which', the server first. */
+static int start_pair(struct run *run, size_t which, uint64_t number) {
     const struct traffic_settings *settings = run->settings;
+    struct pair *pair = &run->pairs[which];
     struct traffic_job job = {.plan = settings->plan,
-                              .board = &run->board,
-                              .client = {settings->client_address[0], settings->client_address[1]},
-                              .server = {settings->server_address[0], settings->server_address[1]},
-                              .netns_fd = settings->server_netns_fd,
+                              .run = number,
+                              .reverse = (uint8_t)which,
+                              .board = &pair->board,
+                              .sender = which == 0 ? &settings->client : &settings->server,
+                              .receiver = which == 0 ? &settings->server : &settings->client,
                               .identity = settings->identity};
-    if (getrandom(&job.run, sizeof job.run, 0) != (ssize_t)sizeof job.run) {
-        job.run = (uint64_t)clock_real_ns();
-    }
-    int failure = start(run, &run->server, "server", traffic_server_main, &job);
+    job.netns_fd = job.receiver->netns_fd;
+    int failure = start(run, &pair->server, "server", traffic_server_main, &job);
     if (failure == 0) {
-        job.netns_fd = settings->client_netns_fd;
-        job.first_port = run->server.port;
-        failure = start(run, &run->client, "client", traffic_client_main, &job);
+        job.netns_fd = job.sender->netns_fd;
+        job.first_port = pair->server.port;
+        failure = start(run, &pair->client, "client", traffic_client_main, &job);
     }
     return failure;
 }
 
-/* Lets the client run to its end, or until it is to stop. */
-static int run_client(struct run *run) {
-    int64_t deadline = run->start_ns + run->settings->plan->duration_ns + CLIENT_NS;
-    while (!run->client.done && !run->client.gone && !run->server.gone && !run->server.done) {
+static int start_all(struct run *run) {
+    uint64_t number;
+    if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number) {
+        number = (uint64_t)clock_real_ns();
+    }
+    int failure = 0;
+    for (size_t i = 0; i < run->pair_count && failure == 0; i++) {
+        failure = start_pair(run, i, number + i);
+    }
+    return failure;
+}
+
+/* What 'round_trips' take, as the clients' greetings say, of whom not everything is believed. */
+static int64_t way_ns(const struct run *run, int64_t round_trips) {
+    int64_t most = 0;
+    for (size_t i = 0; i < run->pair_count; i++) {
+        int64_t own = traffic_board_get(&run->pairs[i].board.live->round_trip_ns);
+        most = own > most ? own : most;
+    }
+    return round_trips * (most < ROUND_TRIP_MAX_NS ? most : ROUND_TRIP_MAX_NS);
+}
+
+static bool clients_done(const struct run *run) {
+    return run->pairs[0].client.done && (run->pair_count < 2 || run->pairs[1].client.done);
+}
+
+static bool servers_done(const struct run *run) {
+    return run->pairs[0].server.done && (run->pair_count < 2 || run->pairs[1].server.done);
+}
+
+/* Lets the clients run to their end, or until they are to stop. */
+static int run_clients(struct run *run) {
+    int64_t grace_ns = CLIENT_NS + way_ns(run, ROUND_TRIPS);
+    int64_t deadline = run->start_ns + run->settings->plan->duration_ns + grace_ns;
+    struct traffic_endpoint *dead;
+    while (!clients_done(run)) {
         step(run);
         if (wants_stop(run) && !run->result->stopped) {
             run->result->stopped = true;
-            traffic_endpoint_tell(&run->client, TRAFFIC_STOP, 0);
-            deadline = clock_monotonic_ns() + CLIENT_NS;
+            for (size_t i = 0; i < run->pair_count; i++) {
+                traffic_endpoint_tell(&run->pairs[i].client, TRAFFIC_STOP, 0);
+            }
+            deadline = clock_monotonic_ns() + grace_ns;
+        }
+        if ((dead = find_dead(run)) != NULL) {
+            return explain_death(run, dead);
         }
         if (clock_monotonic_ns() > deadline) {
             run->died = true;
             return error_set(run->error, -ETIMEDOUT, "the traffic client did not come to its end");
         }
     }
-    if (run->client.done) {
-        return 0;
-    }
-    return explain_death(run, run->client.gone ? &run->client : &run->server);
+    return 0;
 }
 
-/* Lets the server wait for what is still on the way. */
-static int run_server(struct run *run) {
+/* Lets the servers wait for what is still on the way. */
+static int run_servers(struct run *run) {
     run->progress.draining = true;
-    traffic_endpoint_tell(&run->server, TRAFFIC_FINISH, 0);
-    int64_t deadline = clock_monotonic_ns() + SERVER_NS;
-    while (!run->server.done && !run->server.gone && clock_monotonic_ns() < deadline) {
-        step(run);
+    for (size_t i = 0; i < run->pair_count; i++) {
+        traffic_endpoint_tell(&run->pairs[i].server, TRAFFIC_FINISH, 0);
     }
-    if (run->server.done) {
+    int64_t deadline = clock_monotonic_ns() + SERVER_NS;
+    bool gone = false;
+    while (!servers_done(run) && !gone && clock_monotonic_ns() < deadline) {
+        step(run);
+        gone = true;
+        for (size_t i = 0; i < run->pair_count; i++) {
+            gone = gone && (run->pairs[i].server.gone || run->pairs[i].server.done);
+        }
+    }
+    if (servers_done(run)) {
         return 0;
     }
-    if (run->server.gone) {
-        return explain_death(run, &run->server);
+    for (size_t i = 0; i < run->pair_count; i++) {
+        if (run->pairs[i].server.gone && !run->pairs[i].server.done) {
+            return explain_death(run, &run->pairs[i].server);
+        }
     }
     run->died = true;
     return error_set(run->error, -ETIMEDOUT, "the traffic server did not come to its end");
 }
 
 static int drive(struct run *run) {
-    int failure = start_both(run);
+    int failure = start_all(run);
     if (failure != 0) {
         return failure;
     }
@@ -186,22 +254,28 @@ static int drive(struct run *run) {
     run->progress.last.end_ns = run->result->started_ns;
     run->progress.flows = run->settings->plan->count;
     run->progress.duration_ns = run->settings->plan->duration_ns;
-    traffic_endpoint_tell(&run->client, TRAFFIC_GO, run->start_ns);
-    failure = run_client(run);
-    if (!run->server.gone) {
-        int tail = run_server(run);
-        failure = failure != 0 ? failure : tail;
+    for (size_t i = 0; i < run->pair_count; i++) {
+        traffic_endpoint_tell(&run->pairs[i].client, TRAFFIC_GO, run->start_ns);
     }
-    return failure;
+    failure = run_clients(run);
+    int tail = run_servers(run);
+    return failure != 0 ? failure : tail;
 }
 
-/* Ends both processes and writes down what they counted. */
+/* Ends all processes and writes down what they counted. */
 static void conclude(struct run *run) {
-    bool server_done = run->server.done;
-    traffic_endpoint_end(&run->client, run->client.done ? EXIT_NS : 0);
-    traffic_endpoint_end(&run->server, server_done ? EXIT_NS : 0);
-    run->result->client_cpu_ns = run->client.cpu_ns;
-    run->result->server_cpu_ns = run->server.cpu_ns;
+    const struct traffic_board *boards[2] = {&run->pairs[0].board, &run->pairs[1].board};
+    uint16_t ports[2];
+    bool tails_seen[2];
+    for (size_t i = 0; i < run->pair_count; i++) {
+        struct pair *pair = &run->pairs[i];
+        ports[i] = pair->server.port;
+        tails_seen[i] = pair->server.done;
+        traffic_endpoint_end(&pair->client, pair->client.done ? EXIT_NS : 0);
+        traffic_endpoint_end(&pair->server, pair->server.done ? EXIT_NS : 0);
+        run->result->client_cpu_ns += pair->client.cpu_ns;
+        run->result->server_cpu_ns += pair->server.cpu_ns;
+    }
     if (run->start_ns == 0) {
         return;
     }
@@ -211,21 +285,40 @@ static void conclude(struct run *run) {
     }
     run->result->ended_ns = run->progress.sum.end_ns;
     run->result->sum = run->progress.sum;
-    traffic_result_fill(run->result, run->settings, &run->board, run->server.port, server_done);
+    traffic_result_fill(run->result, run->settings, boards, ports, tails_seen);
+}
+
+static int check_hosts(const struct traffic_settings *settings, struct error *error) {
+    const struct traffic_plan *plan = settings->plan;
+    if (settings->client.address_count >= plan->client_addresses &&
+        settings->server.address_count >= plan->server_addresses) {
+        return 0;
+    }
+    return error_set(error, -EINVAL,
+                     "the plan is for %u and %u addresses, but the hosts have %zu and %zu: make it anew",
+                     plan->client_addresses, plan->server_addresses, settings->client.address_count,
+                     settings->server.address_count);
 }
 
 int traffic_run(const struct traffic_settings *settings, struct traffic_result *result, struct error *error) {
     struct run run = {.settings = settings,
                       .result = result,
                       .error = error,
-                      .server = {.channel = -1},
-                      .client = {.channel = -1}};
+                      .pair_count = settings->plan->reverse_count > 0 ? 2 : 1};
     int failure = traffic_result_open(result, settings->plan, error);
-    failure = failure != 0 ? failure : traffic_board_open(&run.board, settings->plan->count, error);
+    failure = failure != 0 ? failure : check_hosts(settings, error);
+    for (size_t i = 0; i < 2; i++) {
+        run.pairs[i].server.channel = run.pairs[i].client.channel = -1;
+    }
+    for (size_t i = 0; i < run.pair_count && failure == 0; i++) {
+        failure = traffic_board_open(&run.pairs[i].board, settings->plan->count, error);
+    }
     if (failure == 0) {
         failure = drive(&run);
         conclude(&run);
     }
-    traffic_board_close(&run.board);
+    for (size_t i = 0; i < run.pair_count; i++) {
+        traffic_board_close(&run.pairs[i].board);
+    }
     return failure;
 }

@@ -81,12 +81,20 @@ struct traffic_result {
     bool stopped;                                  /* before the plan's end, because it was asked to */
 };
 
-/* How to run a plan.  The addresses stand at [0] for IPv4 and at [1] for IPv6; with none (family 0) the flows
- * of that family fail and say so. */
+/* One end of a run. */
+struct traffic_host {
+    int netns_fd; /* -1: this process's own namespace */
+    /* The addresses, IPv4 at [0] and IPv6 at [1]: 'address_count' of each version that is not NULL; the flows
+     * of one that is NULL fail and say so.  With one of them the server listens there, with more on all that
+     * the namespace has. */
+    const struct ip_address *addresses[2];
+    size_t address_count;
+};
+
+/* How to run a plan.  The hosts have as many addresses as the plan was made for. */
 struct traffic_settings {
     const struct traffic_plan *plan;
-    int client_netns_fd, server_netns_fd; /* -1: this process's own namespace */
-    struct ip_address client_address[2], server_address[2];
+    struct traffic_host client, server; /* a flow goes from the first to the second, but for reverse ones */
     const struct identity
         *identity; /* who the endpoints become when this process is root; NULL: as they are */
     const volatile sig_atomic_t *stop; /* when it is not 0 the run ends early and well; may be NULL */
@@ -96,11 +104,12 @@ struct traffic_settings {
 
 /* Runs 'settings' and fills 'result', which is to be freed in every case.
  *
- * Server and client are two child processes, which have ended when this returns.  They ignore SIGINT; a
- * handler of the caller's sets '*stop'.  Returns 0 if the run came to its end or was stopped, also if single
- * flows failed; otherwise a negative errno with 'error' filled: -EADDRINUSE when the server found no free
- * ports, -EADDRNOTAVAIL when it has not the address, -EPERM for a namespace that can't be entered, -ECHILD
- * when an endpoint died (the result then holds what was counted until then), -ENOMEM. */
+ * Server and client are child processes, two for each direction, which have ended when this returns.  They
+ * ignore SIGINT; a handler of the caller's sets '*stop'.  Returns 0 if the run came to its end or was
+ * stopped, also if single flows failed; otherwise a negative errno with 'error' filled: -EADDRINUSE when the
+ * server found no free ports, -EADDRNOTAVAIL when it has not the address, -EINVAL when a host has fewer
+ * addresses than the plan was made for, -EPERM for a namespace that can't be entered, -ECHILD when an
+ * endpoint died (the result then holds what was counted until then), -ENOMEM. */
 int traffic_run(const struct traffic_settings *settings, struct traffic_result *result, struct error *error);
 
 /* Frees what 'result' holds.  Takes a zeroed one. */

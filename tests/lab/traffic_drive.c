@@ -1,7 +1,7 @@
 /* Drives a profile between two namespaces and prints what each flow came to, tab separated: for the lab tests
  * of traffic/ and for measuring by hand.
  *
- * traffic_drive CLIENT_NETNS SERVER_NETNS CLIENT4 SERVER4 CLIENT6 SERVER6 PROFILE SECONDS SCALE SEED
+ * traffic_drive CLIENT_NETNS SERVER_NETNS CLIENT4 SERVER4 CLIENT6 SERVER6 PROFILE SECONDS SCALE SEED [FLOWS]
  * A namespace is a path, or "-" for this one.
  *
  * traffic_drive plan PROFILE SECONDS SCALE SEED
@@ -60,12 +60,20 @@ static void print_flows(const struct traffic_result *result) {
     }
 }
 
+/* What SECONDS SCALE SEED [FLOWS] ask for. */
+static struct traffic_plan_settings plan_settings(char *argv[]) {
+    return (struct traffic_plan_settings){.duration_ns = (int64_t)(atof(argv[0]) * 1e9),
+                                          .scale = atof(argv[1]),
+                                          .seed = strtoull(argv[2], NULL, 0),
+                                          .flows = argv[3] == NULL ? 0 : strtoull(argv[3], NULL, 0)};
+}
+
 static int print_plan(char *argv[]) {
     struct traffic_plan plan = {0};
     struct error error = {.text = ""};
     const struct traffic_profile *profile = traffic_profile_find(argv[2]);
-    if (profile == NULL || traffic_plan_make(&plan, profile, (int64_t)(atof(argv[3]) * 1e9), atof(argv[4]),
-                                             strtoull(argv[5], NULL, 0), &error) != 0) {
+    struct traffic_plan_settings planned = plan_settings(argv + 3);
+    if (profile == NULL || traffic_plan_make(&plan, profile, &planned, &error) != 0) {
         fprintf(stderr, "%s\n", profile == NULL ? "no such profile" : error.text);
         return 2;
     }
@@ -83,7 +91,7 @@ int main(int argc, char *argv[]) {
     if (argc == 6 && strcmp(argv[1], "plan") == 0) {
         return print_plan(argv);
     }
-    if (argc != 11) {
+    if (argc != 11 && argc != 12) {
         fprintf(stderr, "usage: see the head of traffic_drive.c\n");
         return 2;
     }
@@ -92,18 +100,21 @@ int main(int argc, char *argv[]) {
     struct identity identity;
     const struct traffic_profile *profile = traffic_profile_find(argv[7]);
     struct traffic_settings settings = {.plan = &plan, .stop = &stop, .on_interval = on_interval};
+    struct traffic_plan_settings planned = plan_settings(argv + 8);
+    struct ip_address addresses[4];
     if (profile == NULL || privilege_find_user(&identity, &error) != 0 ||
-        ip_address_parse(argv[3], &settings.client_address[0], &error) != 0 ||
-        ip_address_parse(argv[4], &settings.server_address[0], &error) != 0 ||
-        ip_address_parse(argv[5], &settings.client_address[1], &error) != 0 ||
-        ip_address_parse(argv[6], &settings.server_address[1], &error) != 0 ||
-        traffic_plan_make(&plan, profile, (int64_t)(atof(argv[8]) * 1e9), atof(argv[9]),
-                          strtoull(argv[10], NULL, 0), &error) != 0) {
+        ip_address_parse(argv[3], &addresses[0], &error) != 0 ||
+        ip_address_parse(argv[4], &addresses[1], &error) != 0 ||
+        ip_address_parse(argv[5], &addresses[2], &error) != 0 ||
+        ip_address_parse(argv[6], &addresses[3], &error) != 0 ||
+        traffic_plan_make(&plan, profile, &planned, &error) != 0) {
         fprintf(stderr, "%s\n", profile == NULL ? "no such profile" : error.text);
         return 2;
     }
-    settings.client_netns_fd = open_netns(argv[1]);
-    settings.server_netns_fd = open_netns(argv[2]);
+    settings.client = (struct traffic_host){
+        .netns_fd = open_netns(argv[1]), .addresses = {&addresses[0], &addresses[2]}, .address_count = 1};
+    settings.server = (struct traffic_host){
+        .netns_fd = open_netns(argv[2]), .addresses = {&addresses[1], &addresses[3]}, .address_count = 1};
     settings.identity = &identity;
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);

@@ -35,20 +35,19 @@ static int try_bind(const struct ip_address *address, uint16_t port) {
 
 /* Settings for 'plan' over loopback; IPv6 only where there is some. */
 static struct traffic_settings settings_for(const struct traffic_plan *plan) {
-    struct traffic_settings settings = {.plan = plan, .client_netns_fd = -1, .server_netns_fd = -1};
-    settings.client_address[0] = settings.server_address[0] = loopback4;
+    struct traffic_host host = {.netns_fd = -1, .addresses = {&loopback4}, .address_count = 1};
     int fd = try_bind(&loopback6, 0);
     if (fd >= 0) {
         close(fd);
-        settings.client_address[1] = settings.server_address[1] = loopback6;
+        host.addresses[1] = &loopback6;
     }
-    return settings;
+    return (struct traffic_settings){.plan = plan, .client = host, .server = host};
 }
 
 static struct traffic_plan quick_plan(int64_t duration_ns, double scale, uint64_t seed) {
     struct traffic_plan plan;
-    assert_int_equal(traffic_plan_make(&plan, traffic_profile_find("quick"), duration_ns, scale, seed, NULL),
-                     0);
+    struct traffic_plan_settings settings = {.duration_ns = duration_ns, .scale = scale, .seed = seed};
+    assert_int_equal(traffic_plan_make(&plan, traffic_profile_find("quick"), &settings, NULL), 0);
     return plan;
 }
 
@@ -57,7 +56,7 @@ static void check_exact(const struct traffic_result *result, const struct traffi
     int64_t packets = 0, bytes = 0;
     for (size_t i = 0; i < result->flow_count; i++) {
         const struct traffic_flow_result *flow = &result->flows[i];
-        if (flow->key.family == 6 && settings->server_address[1].family == 0) {
+        if (flow->key.family == 6 && settings->server.addresses[1] == NULL) {
             assert_non_null(strstr(flow->failed, "no address"));
             continue;
         }
@@ -138,7 +137,7 @@ static void two_runs_at_once_do_not_disturb_each_other(void **state) {
     int failure = traffic_run(&settings, &result, NULL);
     if (other == 0) {
         bool good = failure == 0 && result.lost == 0 && result.foreign == 0 &&
-                    (result.failed_flows == 0 || settings.server_address[1].family == 0);
+                    (result.failed_flows == 0 || settings.server.addresses[1] == NULL);
         _exit(good ? 0 : 1);
     }
     int status = -1;
@@ -162,7 +161,9 @@ static void stopped_run_ends_early_and_is_exact(void **state) {
     (void)state;
     struct traffic_plan plan;
     const struct traffic_profile *mixed = traffic_profile_find("mixed");
-    assert_int_equal(traffic_plan_make(&plan, mixed, 4 * NS_PER_S, 0.5, (uint64_t)getpid() + 3, NULL), 0);
+    struct traffic_plan_settings planned = {
+        .duration_ns = 4 * NS_PER_S, .scale = 0.5, .seed = (uint64_t)getpid() + 3};
+    assert_int_equal(traffic_plan_make(&plan, mixed, &planned, NULL), 0);
     struct traffic_settings settings = settings_for(&plan);
     struct traffic_result result;
     settings.on_interval = stop_it;
@@ -219,7 +220,8 @@ static void endpoint_that_is_killed_is_named_and_its_counts_are_kept(void **stat
     for (size_t victim = 0; victim < 2; victim++) {
         struct traffic_plan plan;
         const struct traffic_profile *mixed = traffic_profile_find("mixed");
-        assert_int_equal(traffic_plan_make(&plan, mixed, 0, 0.5, (uint64_t)getpid() + 4 + victim, NULL), 0);
+        struct traffic_plan_settings planned = {.scale = 0.5, .seed = (uint64_t)getpid() + 4 + victim};
+        assert_int_equal(traffic_plan_make(&plan, mixed, &planned, NULL), 0);
         struct traffic_settings settings = settings_for(&plan);
         struct traffic_result result;
         struct error error = {.text = ""};
@@ -243,7 +245,9 @@ static void address_that_is_not_here_is_said(void **state) {
     struct traffic_settings settings = settings_for(&plan);
     struct traffic_result result;
     struct error error = {.text = ""};
-    assert_int_equal(ip_address_parse("192.0.2.77", &settings.server_address[0], &error), 0);
+    struct ip_address elsewhere;
+    assert_int_equal(ip_address_parse("192.0.2.77", &elsewhere, &error), 0);
+    settings.server.addresses[0] = &elsewhere;
     assert_int_equal(traffic_run(&settings, &result, &error), -EADDRNOTAVAIL);
     assert_non_null(strstr(error.text, "192.0.2.77"));
     assert_int_equal(result.flow_count, 0);
