@@ -12,6 +12,7 @@ struct command {
 
 extern const struct command command_collect;
 extern const struct command command_compare;
+extern const struct command command_doctor;
 extern const struct command command_flows;
 extern const struct command command_import;
 extern const struct command command_report;

@@ -7,7 +7,7 @@
 
 static const struct command *const commands[] = {
     &command_run,    &command_start,   &command_traffic, &command_status, &command_stop,     &command_compare,
-    &command_report, &command_collect, &command_import,  &command_flows,  &command_sessions,
+    &command_report, &command_collect, &command_import,  &command_flows,  &command_sessions, &command_doctor,
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

@@ -195,9 +195,24 @@ def check_json(args):
     yield from (f"status-json.md has '{key}', which is not written" for key in sorted(described - written))
 
 
+def check_doctor(args):
+    """doctor-json.md has every key and every check of 'nsmon doctor', and no other."""
+    text = read(args.source / "docs/doctor-json.md")
+    rows = re.findall(r"^\| (.*?) \|", text[:text.index("## The checks")], re.M)
+    checks = re.findall(r"^\| (.*?) \|", text[text.index("## The checks"):], re.M)
+    pairs = (("key", set(re.findall(r'json_object_set_new\(\w+,\s*"(\w+)"', read(args.source / "cli/cmd_doctor.c"))),
+              {key for row in rows for key in re.findall(r"`(\w+)`", row)}),
+             ("check", set(re.findall(r'\{"(\w+)", doctor_', read(args.source / "topo/doctor/doctor.c"))),
+              {key for row in checks for key in re.findall(r"`(\w+)`", row)}))
+    for kind, written, described in pairs:
+        yield from (f"doctor-json.md lacks the {kind} '{name}'" for name in sorted(written - described))
+        yield from (f"doctor-json.md has the {kind} '{name}', which there is not" for name in sorted(described - written))
+
+
 CASES = {"commands": check_commands, "options": check_options, "examples": check_examples, "lint": check_lint,
          "queries": check_queries, "tables": check_tables, "rooms": check_rooms, "quotes": check_quotes,
-         "links": check_links, "json": check_json}
+         "links": check_links, "json": check_json,
+         "doctor": check_doctor}
 
 
 def main():
