@@ -2,8 +2,6 @@
 
 #include <stdio.h>
 
-#include <jansson.h>
-
 #include "topo/openflow.h"
 
 /* Sets 'key' unless 'value' says that there is none of it. */
@@ -19,7 +17,7 @@ static void set_count(json_t *object, const char *key, int64_t value) {
     }
 }
 
-static json_t *describe_impairment(const struct topo_impairment *impairment) {
+json_t *describe_impairment(const struct topo_impairment *impairment) {
     json_t *object = json_object();
     set_share(object, "loss", impairment->loss);
     set_count(object, "loss_every", impairment->loss_every);

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "daemon/lab.h"
 #include "daemon/worker.h"
 
@@ -18,3 +20,7 @@ struct describe_switch {
 /* Describes the lab of 'lab' as the JSON object that docs/database.md calls the session's settings.  Returns
  * the text, to be freed by the caller, or NULL when memory is out. */
 char *describe_lab(const struct lab_settings *lab, const struct describe_switch *on);
+
+/* 'impairment' as the JSON object of the session's settings, without "to": empty for none, NULL when memory
+ * is out. */
+json_t *describe_impairment(const struct topo_impairment *impairment);

@@ -3,6 +3,9 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "common/clock.h"
+#include "daemon/describe.h"
+
 static json_t *count(uint64_t value) {
     return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
 }
@@ -44,19 +47,50 @@ static void add_exporter(const struct collector_exporter *exporter, void *contex
     json_array_append_new(list, json);
 }
 
-static json_t *captures_json(const struct worker_settings *worker) {
+static json_t *real_or_null(bool known, double value) {
+    return known ? json_real(value) : json_null();
+}
+
+static json_t *text_or_null(const char *text) {
+    return text[0] != '\0' ? json_string(text) : json_null();
+}
+
+/* What is done on purpose to frames on their way to the station of capture 'i', or null. */
+static json_t *impairment_json(const struct status_source *source, size_t i) {
+    json_t *json =
+        i < TOPO_HOSTS_MAX ? describe_impairment(&source->worker->lab->impairments[i + 1]) : json_null();
+    if (json_object_size(json) > 0) {
+        return json;
+    }
+    json_decref(json);
+    return json_null();
+}
+
+static json_t *captures_json(const struct status_source *source) {
+    const struct worker_settings *worker = source->worker;
     json_t *list = json_array();
     for (size_t i = 0; i < worker->capture_count; i++) {
         struct capture_counts out = capture_counts(worker->captures[i], TRUTH_OUT);
         struct capture_counts in = capture_counts(worker->captures[i], TRUTH_IN);
+        struct rate to_switch = {0};
+        struct rate to_station = {0};
+        bool known =
+            rates_of(source->rates, RATES_CAPTURE + i, clock_monotonic_ns(), &to_switch, &to_station);
         json_t *json = json_object();
         json_object_set_new(json, "interface", json_string(worker->ports[i].tap));
         json_object_set_new(json, "netns", json_string(worker->ports[i].netns));
+        json_object_set_new(json, "ipv4", text_or_null(worker->ports[i].ipv4));
+        json_object_set_new(json, "port", text_or_null(worker->ports[i].ovs_tap));
         json_object_set_new(json, "frames_out", count(out.processed));
         json_object_set_new(json, "frames_in", count(in.processed));
         json_object_set_new(json, "bytes_out", count(out.bytes));
         json_object_set_new(json, "bytes_in", count(in.bytes));
         json_object_set_new(json, "dropped", count(out.dropped + in.dropped));
+        json_object_set_new(json, "frames_out_per_s", real_or_null(known, to_switch.frames_per_s));
+        json_object_set_new(json, "frames_in_per_s", real_or_null(known, to_station.frames_per_s));
+        json_object_set_new(json, "bits_out_per_s", real_or_null(known, to_switch.bits_per_s));
+        json_object_set_new(json, "bits_in_per_s", real_or_null(known, to_station.bits_per_s));
+        json_object_set_new(json, "impairment", impairment_json(source, i));
         json_array_append_new(list, json);
     }
     return list;
@@ -70,6 +104,9 @@ static json_t *ports_json(const struct status_source *source) {
         }
         const struct topo_port_stats *stats = &source->stages->ports[i + 1];
         const struct topo_port *port = &source->worker->ports[i];
+        struct rate rx = {0};
+        struct rate tx = {0};
+        bool known = rates_of(source->rates, RATES_PORT + i, clock_monotonic_ns(), &rx, &tx);
         json_t *json = json_object();
         json_object_set_new(json, "name", json_string(port->ovs_tap));
         json_object_set_new(json, "ifindex", json_integer(port->ifindex));
@@ -78,6 +115,10 @@ static json_t *ports_json(const struct status_source *source) {
         json_object_set_new(json, "rx_bytes", count(stats->rx_bytes));
         json_object_set_new(json, "tx_packets", count(stats->tx_packets));
         json_object_set_new(json, "tx_bytes", count(stats->tx_bytes));
+        json_object_set_new(json, "rx_packets_per_s", real_or_null(known, rx.frames_per_s));
+        json_object_set_new(json, "rx_bits_per_s", real_or_null(known, rx.bits_per_s));
+        json_object_set_new(json, "tx_packets_per_s", real_or_null(known, tx.frames_per_s));
+        json_object_set_new(json, "tx_bits_per_s", real_or_null(known, tx.bits_per_s));
         json_object_set_new(json, "socket_drops",
                             stats->socket_drops_known ? count(stats->socket_drops) : json_null());
         json_object_set_new(json, "socket_buffer_bytes", count(stats->socket_buffer_bytes));
@@ -135,7 +176,9 @@ static void add_lab(const struct status_source *source, json_t *json) {
                         source->window_start_ns == 0 ? json_null() : json_integer(source->window_start_ns));
     unsigned addresses = source->worker->lab->addresses;
     json_object_set_new(json, "addresses", json_integer(addresses != 0 ? addresses : 1));
-    json_object_set_new(json, "captures", captures_json(source->worker));
+    json_object_set_new(json, "rules", json_integer((json_int_t)source->worker->lab->openflow.rule_count));
+    json_object_set_new(json, "meters", json_integer((json_int_t)source->worker->lab->openflow.meter_count));
+    json_object_set_new(json, "captures", captures_json(source));
     json_object_set_new(json, "ports", ports_json(source));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "daemon/intake.h"
+#include "daemon/rates.h"
 #include "daemon/stages.h"
 #include "daemon/worker.h"
 
@@ -13,8 +14,9 @@ struct status_source {
     const char *database;
     const char *user;
     const struct intake *intake;
-    const struct worker_settings *worker; /* of a lab; else NULL, as the next two are nothing */
+    const struct worker_settings *worker; /* of a lab; else NULL, as the next three are nothing */
     const struct stages *stages;
+    const struct rates *rates;
     int64_t window_start_ns;
     int64_t started_ns;
 };

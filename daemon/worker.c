@@ -16,6 +16,7 @@
 #include "daemon/database.h"
 #include "daemon/intake.h"
 #include "daemon/link.h"
+#include "daemon/rates.h"
 #include "daemon/stages.h"
 #include "daemon/status.h"
 #include "topo/openflow.h"
@@ -31,6 +32,7 @@ struct worker {
     struct event *tick_event;
     struct event *link_event;
     struct stages stages;
+    struct rates rates;
     struct collector_domain domains[TOPO_SETS_MAX];
     int64_t started_ns;
     int64_t window_start_ns;
@@ -45,7 +47,20 @@ static void log_to_stderr(enum log_level level, const char *message, void *conte
     dprintf(STDERR_FILENO, "%s %s: %s\n", clock_format(clock_real_ns(), now), names[level], message);
 }
 
+/* What the captures have metered so far, for the rates of now. */
+static void take_captures(struct worker *worker) {
+    for (size_t i = 0; i < worker->settings->capture_count; i++) {
+        struct capture_counts out = capture_counts(worker->settings->captures[i], TRUTH_OUT);
+        struct capture_counts in = capture_counts(worker->settings->captures[i], TRUTH_IN);
+        struct rates_reading reading = {.at_ns = clock_monotonic_ns(),
+                                        .to_switch = {.frames = out.processed, .bytes = out.bytes},
+                                        .to_station = {.frames = in.processed, .bytes = in.bytes}};
+        rates_take(&worker->rates, RATES_CAPTURE + i, &reading);
+    }
+}
+
 static void tick(struct worker *worker) {
+    take_captures(worker);
     stages_write(&worker->stages, (unsigned)worker->settings->capture_count, worker->appender);
     intake_tick(&worker->intake, clock_real_ns());
 }
@@ -68,6 +83,11 @@ static void take_port(struct worker *worker, const struct link_message *message)
     if (message->host >= 1 && message->host <= TOPO_HOSTS_MAX) {
         worker->stages.ports[message->host] = message->port;
         worker->stages.known[message->host] = true;
+        const struct topo_port_stats *port = &message->port;
+        struct rates_reading reading = {.at_ns = clock_monotonic_ns(),
+                                        .to_switch = {.frames = port->rx_packets, .bytes = port->rx_bytes},
+                                        .to_station = {.frames = port->tx_packets, .bytes = port->tx_bytes}};
+        rates_take(&worker->rates, RATES_PORT + message->host - 1, &reading);
     }
 }
 
@@ -137,6 +157,7 @@ static char *give_status(void *context) {
         .intake = &worker->intake,
         .worker = worker->settings,
         .stages = &worker->stages,
+        .rates = &worker->rates,
         .started_ns = worker->started_ns,
         .window_start_ns = worker->window_start_ns,
     };
