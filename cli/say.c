@@ -53,3 +53,9 @@ int say_bad_option(char *argv[], int option, struct error *error) {
 int say_extra_argument(const char *argument, struct error *error) {
     return error_set(error, -EINVAL, "can't make anything of '%s'", argument);
 }
+
+void say_warning(enum log_level level, const char *message, void *context) {
+    (void)level;
+    (void)context;
+    say_step("note: %s", message);
+}

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "common/error.h"
+#include "common/log.h"
 
 /* True if standard error is a terminal that wants colours (NO_COLOR is heeded). */
 bool say_in_colour(void);
@@ -16,6 +17,9 @@ int say_usage(const char *command, const struct error *error);
 
 /* Prints a step of something that takes time. */
 void say_step(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A log_sink_fn that prints the message as a step. */
+void say_warning(enum log_level level, const char *message, void *context);
 
 /* A lab_progress_fn that prints steps; 'context' points to a bool that says whether details are wanted. */
 void say_progress(const char *text, bool detail, void *context);

@@ -57,6 +57,17 @@ int lab_start(const struct lab_settings *settings, lab_progress_fn *progress, vo
  */
 int lab_stop(const char *prefix, lab_progress_fn *progress, void *context, struct error *error);
 
+struct lab_stopped {
+    unsigned labs;    /* that ran, or whose record was there */
+    unsigned remains; /* things that had no record any more: bridges, links, processes, namespaces */
+};
+
+/* Stops every lab on this machine, as lab_stop() does, also one whose run directory somebody removed, and
+ * then removes what crashed labs left, found by their tags (topo/sweep.h).  Goes on over failures.
+ *
+ * Returns 0, or the first failure with 'error' filled: -EPERM without root. */
+int lab_stop_all(lab_progress_fn *progress, void *context, struct lab_stopped *stopped, struct error *error);
+
 /* Ties a run of traffic to the lab of 'prefix': when the lab is stopped, or its supervisor dies, this process
  * gets SIGTERM, which its handler should take for "end well, and hand over what was counted".  Returns a
  * descriptor to close when that is done, or a negative errno with 'error' filled, -ENOENT when no such lab

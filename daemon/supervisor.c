@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "daemon/background.h"
 #include "daemon/link.h"
 #include "daemon/privileged.h"
@@ -75,6 +76,15 @@ static int tell_ready(struct supervisor *s, struct error *error) {
         return error_set(error, -ECANCELED, "whoever started the lab has gone");
     }
     return 0;
+}
+
+/* A log_sink_fn: to the log, and to whoever follows. */
+static void on_log(enum log_level level, const char *message, void *context) {
+    char text[1024];
+    (void)level;
+    snprintf(text, sizeof text, "note: %.1000s", message);
+    dprintf(STDERR_FILENO, "%s\n", text);
+    report(context, 's', text);
 }
 
 static int on_topo_step(const char *step, void *context) {
@@ -398,6 +408,7 @@ int supervisor_main(const struct supervisor_settings *settings) {
                            .link_fd = -1,
                            .opened = privileged_none()};
     s.signal_fd = background_begin(settings->dir.log, settings->report_fd, settings->lock_fd);
+    log_set_sink(LOG_LEVEL_WARNING, on_log, &s);
     snprintf(s.session_tag, sizeof s.session_tag, "%llx-%x", (unsigned long long)clock_real_ns(),
              (unsigned int)getpid());
     struct error error = {0};

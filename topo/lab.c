@@ -76,6 +76,21 @@ int lab_begin(struct topo *topo, enum lab_kind kind, const char *name, struct er
     return code == 0 ? lab_step_item(topo, kind == LAB_DAEMON ? "start" : "make", item, error) : code;
 }
 
+bool lab_is_tag(const char *text) {
+    static const char letters[] = "-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    size_t length = strlen(text);
+    return length > 0 && length < LAB_TAG_SIZE && strspn(text, letters) == length;
+}
+
+bool lab_tag_of(const char *alias, char tag[LAB_TAG_SIZE]) {
+    static const char mark[] = "nsmon:";
+    if (strncmp(alias, mark, sizeof mark - 1) != 0 || !lab_is_tag(alias + sizeof mark - 1)) {
+        return false;
+    }
+    snprintf(tag, LAB_TAG_SIZE, "%s", alias + sizeof mark - 1);
+    return true;
+}
+
 int lab_taken(struct error *error, const char *what, const char *name) {
     return error_set(
         error, -EEXIST,

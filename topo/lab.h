@@ -87,6 +87,12 @@ int lab_step_item(struct topo *topo, const char *verb, const struct lab_item *it
  * errno with 'error' filled. */
 int lab_begin(struct topo *topo, enum lab_kind kind, const char *name, struct error *error);
 
+/* True if 'text' can be the tag of a session. */
+bool lab_is_tag(const char *text);
+
+/* Takes the tag out of a link's alias, "nsmon:TAG", into 'tag'.  Returns false if it is none of ours. */
+bool lab_tag_of(const char *alias, char tag[LAB_TAG_SIZE]);
+
 /* Says that there is already a 'what' called 'name'.  Returns -EEXIST with 'error' filled. */
 int lab_taken(struct error *error, const char *what, const char *name);
 

@@ -8,6 +8,7 @@
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
+#include <netlink/cache.h>
 #include <netlink/errno.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
@@ -256,4 +257,33 @@ int link_delete(struct nl_sock *sock, const char *name, struct error *error) {
     int code = rtnl_link_delete(sock, link);
     rtnl_link_put(link);
     return code < 0 ? link_fail(error, code, "delete the link", name) : 0;
+}
+
+struct listing {
+    link_each_fn *emit;
+    void *context;
+};
+
+static void list_one(struct nl_object *object, void *context) {
+    const struct listing *listing = context;
+    struct rtnl_link *link = (struct rtnl_link *)object;
+    const char *name = rtnl_link_get_name(link);
+    const char *alias = rtnl_link_get_ifalias(link);
+    const char *type = rtnl_link_get_type(link);
+    if (name != NULL) {
+        listing->emit(name, alias != NULL ? alias : "", type != NULL && strcmp(type, "veth") == 0,
+                      listing->context);
+    }
+}
+
+int link_each(struct nl_sock *sock, link_each_fn *emit, void *context, struct error *error) {
+    struct listing listing = {.emit = emit, .context = context};
+    struct nl_cache *cache = NULL;
+    int code = rtnl_link_alloc_cache(sock, AF_UNSPEC, &cache);
+    if (code < 0) {
+        return link_fail(error, code, "list", "the links");
+    }
+    nl_cache_foreach(cache, list_one, &listing);
+    nl_cache_free(cache);
+    return 0;
 }

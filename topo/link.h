@@ -58,3 +58,8 @@ int link_allow_ipv6(int netns_fd, const char *name, struct error *error);
 int link_blackhole(struct nl_sock *sock, const char *name, bool on, struct error *error);
 
 int link_delete(struct nl_sock *sock, const char *name, struct error *error);
+
+typedef void link_each_fn(const char *name, const char *alias, bool veth, void *context);
+
+/* Hands 'emit' every link of the namespace of 'sock', as it is now; 'alias' is "" for none. */
+int link_each(struct nl_sock *sock, link_each_fn *emit, void *context, struct error *error);

@@ -143,6 +143,15 @@ static bool netns_is_ours(int fd, const char *alias) {
     return ours;
 }
 
+bool netns_read_tag(int fd, char tag[LAB_TAG_SIZE]) {
+    struct nl_sock *sock = NULL;
+    struct link_info info;
+    bool found = link_socket(fd, &sock, NULL) == 0 && link_get(sock, "lo", &info, NULL) == 0 &&
+                 lab_tag_of(info.alias, tag);
+    link_socket_close(sock);
+    return found;
+}
+
 int netns_remove(const char *name, const char *alias, struct error *error) {
     char path[LAB_PATH_SIZE];
     struct statfs filesystem;

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "common/error.h"
+#include "topo/lab.h"
 
 #define NETNS_DIR "/run/netns"
 
@@ -27,6 +28,9 @@ int netns_make(const char *name, const char *alias, struct error *error);
 
 /* Opens the namespace 'name'.  Returns a descriptor, or a negative errno with 'error' filled. */
 int netns_open(const char *name, struct error *error);
+
+/* Reads the session whose namespace 'fd' is into 'tag'.  Returns false if it carries none. */
+bool netns_read_tag(int fd, char tag[LAB_TAG_SIZE]);
 
 /* Removes the namespace 'name' if lo's alias in it is 'alias', and the empty file that a crash left in its
  * place. Returns 0, also if it is not there or is somebody else's, or a negative errno with 'error' filled.

@@ -24,9 +24,9 @@
 
 #define CARRIER_LIMIT_NS (5 * NS_PER_S)
 
-static bool all_of(const char *text, const char *more) {
+static bool is_prefix(const char *text) {
     for (; *text != '\0'; text++) {
-        if (!islower((unsigned char)*text) && !isdigit((unsigned char)*text) && strchr(more, *text) == NULL) {
+        if (!islower((unsigned char)*text) && !isdigit((unsigned char)*text)) {
             return false;
         }
     }
@@ -35,15 +35,14 @@ static bool all_of(const char *text, const char *more) {
 
 static int take_settings(struct topo *topo, const struct topo_settings *settings, struct error *error) {
     size_t run_dir_length = strlen(settings->run_dir);
-    if (memchr(settings->prefix, '\0', sizeof settings->prefix) == NULL || !all_of(settings->prefix, "")) {
+    if (memchr(settings->prefix, '\0', sizeof settings->prefix) == NULL || !is_prefix(settings->prefix)) {
         return error_set(error, -EINVAL, "a prefix is up to 5 of a-z and 0-9");
     }
     if (settings->run_dir[0] != '/' || run_dir_length >= sizeof topo->run_dir ||
         strpbrk(settings->run_dir, " \"\\") != NULL) {
         return error_set(error, -EINVAL, "not a usable run directory: %s", settings->run_dir);
     }
-    if (settings->tag[0] == '\0' || strlen(settings->tag) >= sizeof topo->tag ||
-        !all_of(settings->tag, "-ABCDEFGHIJKLMNOPQRSTUVWXYZ")) {
+    if (!lab_is_tag(settings->tag)) {
         return error_set(error, -EINVAL, "not a usable tag of a session: '%s'", settings->tag);
     }
     if (settings->hosts > TOPO_HOSTS_MAX) {
@@ -69,16 +68,33 @@ static int take_settings(struct topo *topo, const struct topo_settings *settings
     return 0;
 }
 
+/* Says that there is a namespace 'name' already, and how to be rid of one that nsmon made. */
+static int netns_taken(const char *name, struct error *error) {
+    char tag[LAB_TAG_SIZE];
+    int fd = netns_open(name, NULL);
+    bool nsmons = fd >= 0 && netns_read_tag(fd, tag);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return nsmons
+               ? error_set(
+                     error, -EEXIST,
+                     "there is already a network namespace %s, of a lab whose record is lost: 'sudo "
+                     "nsmon stop --all' removes what labs left behind; or choose other names with --prefix",
+                     name)
+               : lab_taken(error, "network namespace", name);
+}
+
 /* Looks whether all names are free, before anything is made. */
 static int check_names(const struct topo *topo, struct error *error) {
     struct nl_sock *sock = NULL;
     struct link_info info;
     if (topo->sw.private_ovs && netns_exists(topo->switch_netns)) {
-        return lab_taken(error, "network namespace", topo->switch_netns);
+        return netns_taken(topo->switch_netns, error);
     }
     for (unsigned host = 1; host <= topo->hosts; host++) {
         if (netns_exists(topo->ports[host].netns)) {
-            return lab_taken(error, "network namespace", topo->ports[host].netns);
+            return netns_taken(topo->ports[host].netns, error);
         }
     }
     if (topo->sw.private_ovs) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "topo/inside.h"
 #include "topo/link.h"
 #include "topo/netns.h"
 #include "topo/ovs.h"
@@ -36,6 +37,14 @@ static int undo_netns_dir(struct topo *topo, const char *name, struct error *err
 static int undo_netns(struct topo *topo, const char *name, struct error *error) {
     char alias[LINK_ALIAS_SIZE];
     snprintf(alias, sizeof alias, "nsmon:%s", topo->tag);
+    int fd = netns_open(name, NULL);
+    if (fd >= 0) {
+        char tag[LAB_TAG_SIZE];
+        if (netns_read_tag(fd, tag) && strcmp(tag, topo->tag) == 0) {
+            inside_warn_of_foreign(fd, name);
+        }
+        close(fd);
+    }
     return netns_remove(name, alias, error);
 }
 
@@ -115,9 +124,10 @@ static int undo_items(struct topo *topo, struct error *error) {
             code = undo_functions[item->kind](topo, item->name, &why);
         }
         if (code != 0) {
-            log_warning("%s", why.text);
             if (first == 0) {
                 first = error_set(error, code, "%s", why.text);
+            } else {
+                log_warning("%s", why.text);
             }
         }
         if (code != 0 || item->kind == LAB_FOLDER) {

@@ -48,6 +48,13 @@ snapshot() {
         ip netns 2>/dev/null
         ip -o link | cut -d: -f2
         cut -d' ' -f2 /proc/mounts
+        nft list ruleset 2>/dev/null
+        if [ -S /run/openvswitch/db.sock ]; then
+            ovs-vsctl show
+            for table in Bridge Port Interface sFlow NetFlow IPFIX Flow_Sample_Collector_Set; do
+                ovs-vsctl --columns=_uuid list $table | sort | sed "s/^/$table /"
+            done
+        fi
         find /run -path $out -prune -o -path $snapshots -prune -o -path /run/openvswitch -prune -o -print | sort
         for pid in /proc/[0-9]*; do
             grep -q '^State:.Z' "$pid/status" 2>/dev/null || tr '\0' ' ' <"$pid/cmdline" 2>/dev/null |

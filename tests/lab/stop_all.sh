@@ -1,0 +1,168 @@
+#!/usr/bin/env bash
+# "nsmon stop --all" among things of others that are called nearly the same: "stop_all.sh NSMON CASE".
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+isolate "$0" "$@"
+need sqlite3
+nsmon=$1
+case=$2
+db=$out/x.db
+
+# What others have: namespaces, links, an interface alias, a mount, a process in a namespace, files.
+foreign_things() {
+    for name in ns1x x-ns9 xx-ns1 nsmon nsmon-sw2 ns0; do
+        ip netns add $name
+    done
+    ip -n nsmon link set lo alias nsmon
+    ip -n ns0 link set lo alias "not nsmon:abc"
+    ip link add x-tap1 type veth peer name x-ovs-tap9
+    ip link add tap1 type veth peer name ovs-tap9
+    ip link set tap1 alias "nsmon: of somebody else's"
+    ip link set x-tap1 alias nsmon
+    ip link add nsmon-br1 type bridge
+    ip tuntap add nsmon-tap mode tap
+    ip link set nsmon-tap alias nsmon:1-2 # a tag, but the lab makes no such links
+    ip netns exec ns1x sleep 1000 &
+    mkdir -p /run/nsmon.d /run/nsmon/other-one
+    touch /run/nsmon.d/x /run/nsmon/other-one/state.json
+}
+
+system_ovs() {
+    dir=/run/openvswitch
+    mkdir $dir
+    ovsdb-tool create /run/system.db /usr/share/openvswitch/vswitch.ovsschema &&
+        ovsdb-server /run/system.db --remote=punix:$dir/db.sock --pidfile --detach 2>/dev/null &&
+        ovs-vsctl --no-wait init && ovs-vswitchd --pidfile --detach -vconsole:err -vfile:off ||
+        skip "no system Open vSwitch here"
+    for bridge in nsmon-br1 x-nsmon-br1; do
+        ovs-vsctl add-br $bridge -- set bridge $bridge datapath_type=netdev external_ids:owner=nsmon \
+            external_ids:nsmon-like=1 || fail "no bridge $bridge"
+    done
+}
+
+# Ends all of nsmon's at once, as a crash would.  Their names, since all here are this test's own.
+kill_nsmon() {
+    pkill -9 -f "^$nsmon " || fail "there was nothing to kill"
+    for _ in $(seq 50); do
+        pgrep -f "^$nsmon " >/dev/null || return
+        sleep 0.05
+    done
+    fail "nsmon lives on"
+}
+
+lose_run_dirs() {
+    rm -rf /run/nsmon/default* /run/nsmon/x /run/nsmon/x.lock
+}
+
+states() {
+    sqlite3 $db "SELECT group_concat(state) FROM (SELECT state FROM session ORDER BY id)"
+}
+
+# Labs that crashed, their records too, or only their records; names that were taken away before.
+case_crashed() {
+    foreign_things
+    snapshot before
+    run "$nsmon" start --db $db --hosts 3
+    run "$nsmon" start --db $db --prefix x
+    kill_nsmon
+    lose_run_dirs
+    lines_allowed=2
+    refuse 1 "nsmon stop --all" "$nsmon" start --db $db
+    run "$nsmon" stop
+    ip netns list | grep -q "^ns1" || fail "a stop without a record took ns1"
+    run "$nsmon" stop --all -v
+    grep -q "remove namespace x-ns2" $out/last || fail "-v does not say what goes"
+    same "crashed without a record"
+    run "$nsmon" start --db $db
+    kill_nsmon
+    rm /run/nsmon/default/state.json
+    ip netns del nsmon-sw # its switch lives on in it
+    ip netns del ns1
+    run "$nsmon" stop --all
+    same "crashed, its namespaces nameless"
+    run "$nsmon" start --db $db
+    kill_nsmon
+    run "$nsmon" stop --all
+    same "crashed with its record"
+    run "$nsmon" start --db $db
+    run "$nsmon" stop
+    run "$nsmon" stop --all
+    grep -q "nothing to stop" $out/last || fail "found something where nothing is"
+    same "stopped"
+}
+
+# Labs that run end in order.
+case_live() {
+    foreign_things
+    snapshot before
+    run "$nsmon" start --db $db
+    run "$nsmon" start --db $db --prefix x
+    run "$nsmon" stop --all
+    grep -q "2 labs stopped, 0 other things" $out/last || fail "does not say what was stopped"
+    [ "$(states)" = stopped,stopped ] || fail "sessions are $(states)"
+    same "two labs stopped"
+}
+
+# A lab that runs, but whose run directory is gone, ends in order, too.
+case_lost() {
+    foreign_things
+    snapshot before
+    run "$nsmon" start --db $db
+    lose_run_dirs
+    run "$nsmon" stop --all
+    grep -q "1 lab stopped" $out/last || fail "does not say that it stopped the lab"
+    [ "$(states)" = stopped ] || fail "the session is $(states)"
+    same "a lab without a run directory"
+}
+
+# On the system's Open vSwitch only the bridge with our tag goes.
+case_system() {
+    foreign_things
+    ip link del nsmon-br1
+    system_ovs
+    ip link del tap1 # as the lab's own, it stands in the root namespace
+    snapshot before
+    run "$nsmon" start --db $db
+    run "$nsmon" start --db $db --prefix y
+    kill_nsmon
+    lose_run_dirs
+    rm -rf /run/nsmon/y /run/nsmon/y.lock
+    run "$nsmon" stop --all -v
+    grep -q "remove bridge y-nsmon-br0" $out/last || fail "does not say that the bridge goes"
+    same "on the system's Open vSwitch"
+}
+
+# A program of the user's in the lab's namespace is named and lives.
+case_process() {
+    ip netns add other # so that the mount at /run/netns is there already: it carries no tag
+    ip netns del other
+    snapshot before
+    for how in "stop" "stop --all"; do
+        run "$nsmon" start --db $db
+        ip netns exec ns1 sleep 1000 &
+        program=$!
+        for _ in $(seq 100); do
+            [ "$(cat /proc/$program/comm)" = sleep ] && break
+            sleep 0.02
+        done
+        [ "$how" = stop ] || { kill_nsmon; lose_run_dirs; }
+        run "$nsmon" $how
+        grep -q "sleep, process $program, is not nsmon's" $out/last || fail "'$how' does not name the program"
+        kill -0 $program || fail "'$how' ended somebody else's program"
+        same "$how with a program left"
+        kill $program
+        wait $program 2>/dev/null
+    done
+}
+
+case_usage() {
+    snapshot before
+    refuse 2 "leave out --prefix" "$nsmon" stop --all --prefix x
+    refuse 1 "needs root" setpriv --reuid=65534 --regid=65534 --clear-groups "$nsmon" stop --all
+    run "$nsmon" stop --all
+    grep -q "nothing to stop" $out/last || fail "does not say that there was nothing"
+    same "nothing there"
+}
+
+case_$case
+echo "ok: $case"
