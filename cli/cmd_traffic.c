@@ -1,4 +1,4 @@
-/* nsmon traffic: drives a profile of flows from ns1 to ns2. */
+/* nsmon traffic: drives a profile of flows from one host of a lab to another. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -14,14 +14,18 @@
 
 static const char help[] =
     "Usage: sudo nsmon traffic [PROFILE] [OPTION...]\n\n"
-    "Drives TCP and UDP flows from ns1 to ns2 of a running lab, counts them at both ends, and\n"
-    "hands the counts to the session.  Ctrl-C stops it early and keeps what was counted.\n\n"
+    "Drives TCP and UDP flows from one host of a running lab to another, counts them at both\n"
+    "ends, and hands the counts to the session.  They are spread over all addresses that the hosts\n"
+    "have.  Ctrl-C stops it early and keeps what was counted.\n\n"
     "Example:  sudo nsmon traffic mixed --duration 20\n\n"
     "  --list               the profiles\n"
     "  --duration SECONDS   (default: the profile's own)\n"
     "  --scale X            X times the packets\n"
     "  --seed N             the same seed makes the same flows (default: a new one)\n"
-    "  --flows              print every flow at the end\n"
+    "  --flows N            N flows in all, in the profile's proportions\n"
+    "  --from HOST          where they come from (default ns1)\n"
+    "  --to HOST            where they go to (default ns2)\n"
+    "  --list-flows         print every flow at the end\n"
     "  --format text|json   of the result (default text)\n"
     "  --prefix NAME        the lab that was started with this prefix\n"
     "  -h, --help           this text\n";
@@ -32,6 +36,9 @@ enum {
     OPTION_SCALE,
     OPTION_SEED,
     OPTION_FLOWS,
+    OPTION_FROM,
+    OPTION_TO,
+    OPTION_LIST_FLOWS,
     OPTION_FORMAT
 };
 
@@ -39,7 +46,10 @@ static const struct option options[] = {{"list", no_argument, NULL, OPTION_LIST}
                                         {"duration", required_argument, NULL, OPTION_DURATION},
                                         {"scale", required_argument, NULL, OPTION_SCALE},
                                         {"seed", required_argument, NULL, OPTION_SEED},
-                                        {"flows", no_argument, NULL, OPTION_FLOWS},
+                                        {"flows", required_argument, NULL, OPTION_FLOWS},
+                                        {"from", required_argument, NULL, OPTION_FROM},
+                                        {"to", required_argument, NULL, OPTION_TO},
+                                        {"list-flows", no_argument, NULL, OPTION_LIST_FLOWS},
                                         {"format", required_argument, NULL, OPTION_FORMAT},
                                         {"prefix", required_argument, NULL, LAB_OPTION_PREFIX},
                                         {"help", no_argument, NULL, 'h'},
@@ -49,7 +59,7 @@ static int list_profiles(void) {
     size_t count;
     const struct traffic_profile *profiles = traffic_profiles(&count);
     for (size_t i = 0; i < count; i++) {
-        printf("%-12s %s\n", profiles[i].name, profiles[i].summary);
+        printf("%-19s %s\n", profiles[i].name, profiles[i].summary);
     }
     return 1;
 }
@@ -67,6 +77,14 @@ static int take(int option, const char *argument, struct lab_traffic *settings, 
         settings->seed = (uint64_t)number;
         return code;
     case OPTION_FLOWS:
+        code = parse_number("--flows", argument, 1, (int64_t)TRAFFIC_MAX_FLOWS, &number, error);
+        settings->flows = (size_t)number;
+        return code;
+    case OPTION_FROM:
+        return parse_host("--from", argument, &settings->from, error);
+    case OPTION_TO:
+        return parse_host("--to", argument, &settings->to, error);
+    case OPTION_LIST_FLOWS:
         settings->per_flow = true;
         return 0;
     case OPTION_FORMAT:

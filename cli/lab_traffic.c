@@ -1,22 +1,25 @@
 #include "cli/lab_traffic.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/say.h"
+#include "cli/traffic_result.h"
 #include "common/clock.h"
-#include "daemon/control.h"
 #include "daemon/lab.h"
-#include "daemon/run_dir.h"
 #include "topo/topo.h"
 #include "traffic/text.h"
-#include "traffic/traffic.h"
 
 static volatile sig_atomic_t stop_asked;
 
@@ -31,261 +34,301 @@ static void catch_signals(void) {
     sigaction(SIGTERM, &action, NULL);
 }
 
-/* On a terminal the heading comes again now and then; in a pipe there are no lines at all. */
-static void show_second(const struct traffic_progress *progress, void *context) {
-    unsigned int *lines = context;
-    char line[TRAFFIC_LINE_SIZE];
-    if (isatty(STDERR_FILENO)) {
-        if ((*lines)++ % 20 == 0) {
-            fprintf(stderr, "%s\n", traffic_text_heading());
-        }
-        fprintf(stderr, "%s\n", traffic_text_progress(progress, line));
-    }
-}
-
-/* --- handing over --- */
-
-static int send_run(int fd, const struct lab_traffic *settings, const struct traffic_plan *plan,
-                    const struct traffic_result *result) {
-    struct control_request request = {.kind = CONTROL_TRAFFIC_RUN};
-    struct traffic_run_row *run = &request.run;
-    snprintf(run->profile, sizeof run->profile, "%s", settings->profile);
-    run->seed = (int64_t)plan->seed;
-    run->started_ns = result->started_ns;
-    run->ended_ns = result->ended_ns;
-    snprintf(run->settings, sizeof run->settings,
-             "{\"duration_ns\": %" PRId64 ", \"scale\": %g, \"stopped\": %s, \"socket_drops\": %" PRId64 "}",
-             plan->duration_ns, plan->scale, result->stopped ? "true" : "false", result->socket_drops);
-    return control_send(fd, &request);
-}
-
-static int send_interval(int fd, const struct traffic_interval *interval) {
-    struct control_request request = {.kind = CONTROL_TRAFFIC_INTERVAL,
-                                      .interval = {.start_ns = interval->start_ns,
-                                                   .end_ns = interval->end_ns,
-                                                   .sent_packets = interval->sent_packets,
-                                                   .sent_bytes = interval->sent_bytes,
-                                                   .received_packets = interval->received_packets,
-                                                   .received_bytes = interval->received_bytes}};
-    return control_send(fd, &request);
-}
-
-static int send_flow(int fd, const struct traffic_flow_result *flow) {
-    struct control_request request = {.kind = CONTROL_TRAFFIC_FLOW};
-    request.flow = (struct traffic_flow_row){
-        .number = flow->number,
-        .key = flow->key,
-        .sent_packets = flow->sent_packets,
-        .sent_bytes = flow->sent_bytes,
-        .received_packets = flow->received_packets,
-        .received_bytes = flow->received_bytes,
-        .lost = flow->lost,
-        .duplicated = flow->duplicated,
-        .reordered = flow->reordered,
-        .owd_min_ns = flow->owd_min_ns,
-        .owd_p50_ns = flow->owd_p50_ns,
-        .owd_p90_ns = flow->owd_p90_ns,
-        .owd_p99_ns = flow->owd_p99_ns,
-        .owd_p999_ns = flow->owd_p999_ns,
-        .owd_max_ns = flow->owd_max_ns,
-        .jitter_ns = flow->jitter_ns,
-        .pdv_p50_ns = flow->pdv_p50_ns,
-        .pdv_p99_ns = flow->pdv_p99_ns,
-    };
-    memcpy(request.flow.failed, flow->failed, sizeof request.flow.failed);
-    return control_send(fd, &request);
-}
-
-static int send_histogram(int fd, const struct histogram *histogram) {
-    int code = 0;
-    for (size_t i = 0; code == 0 && histogram->bins != NULL && i < HISTOGRAM_BINS; i++) {
-        if (histogram->bins[i] != 0) {
-            struct control_request request = {
-                .kind = CONTROL_TRAFFIC_HISTOGRAM,
-                .histogram = {.low_ns = histogram_bin_low(i),
-                              .high_ns = histogram_bin_low(i) + histogram_bin_width(i),
-                              .count = histogram->bins[i]}};
-            code = control_send(fd, &request);
-        }
-    }
-    return code;
-}
-
-static int hand_over(const struct lab_traffic *settings, const struct traffic_plan *plan,
-                     const struct traffic_result *result) {
-    struct run_dir dir = run_dir_of(settings->prefix);
-    int fd = control_connect(dir.control);
-    if (fd < 0) {
-        return fd;
-    }
-    int code = send_run(fd, settings, plan, result);
-    for (size_t i = 0; code == 0 && i < result->interval_count; i++) {
-        code = send_interval(fd, &result->intervals[i]);
-    }
-    for (size_t i = 0; code == 0 && i < result->flow_count; i++) {
-        code = send_flow(fd, &result->flows[i]);
-    }
-    code = code == 0 ? send_histogram(fd, &result->owd) : code;
-    code = code == 0 ? control_end(fd) : code;
-    close(fd);
-    return code;
-}
-
-/* --- showing --- */
-
-static json_t *number_or_null(int64_t value) {
-    return value == TRAFFIC_NONE ? json_null() : json_integer(value);
-}
-
-static json_t *flow_as_json(const struct traffic_flow_result *flow) {
-    char name[PROTOCOL_NAME_SIZE];
-    json_t *json = json_pack("{s:i, s:s, s:i, s:i, s:I, s:I}", "number", (int)flow->number, "protocol",
-                             flow_key_protocol_name(&flow->key, name), "sport", flow->key.sport, "dport",
-                             flow->key.dport, "sent_bytes", (json_int_t)flow->sent_bytes, "received_bytes",
-                             (json_int_t)flow->received_bytes);
-    const struct {
-        const char *name;
-        int64_t value;
-    } numbers[] = {
-        {"sent_packets", flow->sent_packets},
-        {"received_packets", flow->received_packets},
-        {"lost", flow->lost},
-        {"duplicated", flow->duplicated},
-        {"reordered", flow->reordered},
-        {"owd_min_ns", flow->owd_min_ns},
-        {"owd_p50_ns", flow->owd_p50_ns},
-        {"owd_p99_ns", flow->owd_p99_ns},
-        {"owd_max_ns", flow->owd_max_ns},
-        {"jitter_ns", flow->jitter_ns},
-    };
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        json_object_set_new(json, numbers[i].name, number_or_null(numbers[i].value));
-    }
-    json_object_set_new(json, "failed", flow->failed[0] == '\0' ? json_null() : json_string(flow->failed));
-    return json;
-}
-
-static void print_json(const struct traffic_plan *plan, const struct traffic_result *result) {
-    json_t *flows = json_array();
-    for (size_t i = 0; i < result->flow_count; i++) {
-        json_array_append_new(flows, flow_as_json(&result->flows[i]));
-    }
-    json_t *json = json_pack(
-        "{s:s, s:I, s:f, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "profile", plan->profile->name,
-        "seed", (json_int_t)plan->seed, "seconds", (double)(result->ended_ns - result->started_ns) / 1e9,
-        "stopped", result->stopped, "sent_packets", (json_int_t)result->sum.sent_packets, "sent_bytes",
-        (json_int_t)result->sum.sent_bytes, "received_packets", (json_int_t)result->sum.received_packets,
-        "received_bytes", (json_int_t)result->sum.received_bytes, "lost", (json_int_t)result->lost,
-        "duplicated", (json_int_t)result->duplicated, "reordered", (json_int_t)result->reordered,
-        "failed_flows", (json_int_t)result->failed_flows, "flows", flows);
-    json_dumpf(json, stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(json);
-}
-
-static void show_result(const struct lab_traffic *settings, const struct traffic_plan *plan,
-                        const struct traffic_result *result) {
-    char text[2048];
-    char line[TRAFFIC_LINE_SIZE * 2];
-    if (settings->json) {
-        print_json(plan, result);
-        return;
-    }
-    FILE *out = settings->quiet ? stderr : stdout;
-    fputs(traffic_text_summary(result, text, sizeof text), out);
-    bool heading = false;
-    for (size_t i = 0; i < result->flow_count; i++) {
-        if (settings->per_flow || result->flows[i].failed[0] != '\0') {
-            if (!heading) {
-                fprintf(out, "%s\n", traffic_text_flow_heading());
-                heading = true;
-            }
-            fprintf(out, "%s\n", traffic_text_flow(&result->flows[i], line));
-        }
-    }
-}
-
-/* --- running --- */
-
 uint64_t lab_traffic_new_seed(void) {
     /* Short enough to type again. */
     return (uint64_t)(clock_real_ns() / NS_PER_MS + getpid()) % 1000000;
 }
 
-static int drive(const struct lab_traffic *settings, const struct traffic_plan *plan, const int netns[2],
-                 struct traffic_result *result, struct error *error) {
-    struct identity identity;
-    unsigned int lines = 0;
-    int code = privilege_find_user(&identity, error);
-    struct traffic_settings traffic = {
-        .plan = plan,
-        .identity = &identity,
-        .stop = &stop_asked,
-        .on_interval = show_second,
-        .context = &lines,
-    };
-    struct ip_address addresses[2][2];
-    for (unsigned i = 0; i < 2; i++) {
-        topo_host_address(i + 1, 0, &addresses[i][0], &addresses[i][1]);
-        *(i == 0 ? &traffic.client : &traffic.server) = (struct traffic_host){
-            .netns_fd = netns[i], .addresses = {&addresses[i][0], &addresses[i][1]}, .address_count = 1};
+/* --- one run --- */
+
+#define TITLE_SIZE 96
+
+/* Several at once are told apart by their titles. */
+struct show {
+    const char *title; /* or NULL */
+    unsigned int lines;
+};
+
+/* On a terminal the heading comes again now and then; in a pipe there are no lines at all. */
+static void show_second(const struct traffic_progress *progress, void *context) {
+    struct show *show = context;
+    char line[TRAFFIC_LINE_SIZE];
+    if (!isatty(STDERR_FILENO)) {
+        return;
     }
-    struct traffic_load load = traffic_plan_load(plan);
-    say_step("%s: %zu flows in %.0f s, about %.0f packets/s and %.1f Mbit/s (seed %" PRIu64 ")",
-             settings->profile, plan->count, (double)plan->duration_ns / 1e9, load.mean_pps,
-             load.mean_bps / 1e6, plan->seed);
-    return code == 0 ? traffic_run(&traffic, result, error) : code;
+    if (show->title == NULL && show->lines++ % 20 == 0) {
+        fprintf(stderr, "%s\n", traffic_text_heading());
+    }
+    fprintf(stderr, "%s%s%s\n", show->title == NULL ? "" : show->title, show->title == NULL ? "" : ": ",
+            traffic_text_progress(progress, line));
 }
 
-int lab_traffic_run(const struct lab_traffic *settings, struct error *error) {
+/* How many addresses of each IP version a host of the lab has, as the lab's worker says. */
+static uint32_t count_addresses(const char *prefix) {
+    char *text = lab_status(prefix, NULL);
+    json_t *status = text == NULL ? NULL : json_loads(text, 0, NULL);
+    json_int_t count = json_integer_value(json_object_get(status, "addresses"));
+    json_decref(status);
+    free(text);
+    return count < 1 ? 1 : count > TOPO_ADDRESSES_MAX ? TOPO_ADDRESSES_MAX : (uint32_t)count;
+}
+
+/* A host of the lab as an end of a run; close_host() takes it back. */
+static int open_host(const char *prefix, unsigned number, uint32_t addresses, struct traffic_host *host,
+                     struct error *error) {
+    *host = (struct traffic_host){.netns_fd = -1, .address_count = addresses};
+    host->netns_fd = topo_namespace_open(prefix, number, error);
+    if (host->netns_fd == -ENOENT) {
+        return error_set(error, -ENOENT,
+                         "this lab has no host ns%u; 'nsmon start --hosts %u' makes one with it", number,
+                         number);
+    }
+    struct ip_address *own[2] = {calloc(addresses, sizeof **own), calloc(addresses, sizeof **own)};
+    host->addresses[0] = own[0];
+    host->addresses[1] = own[1];
+    if (host->netns_fd < 0) {
+        return host->netns_fd;
+    }
+    if (own[0] == NULL || own[1] == NULL) {
+        return error_set(error, -ENOMEM, "no memory for %u addresses", addresses);
+    }
+    for (uint32_t i = 0; i < addresses; i++) {
+        topo_host_address(number, i, &own[0][i], &own[1][i]);
+    }
+    return 0;
+}
+
+static void close_host(struct traffic_host *host) {
+    if (host->netns_fd >= 0) {
+        close(host->netns_fd);
+    }
+    free((void *)host->addresses[0]);
+    free((void *)host->addresses[1]);
+}
+
+static int drive(struct lab_run *run, const struct traffic_host hosts[2], struct show *show,
+                 struct error *error) {
+    struct identity identity;
+    int code = privilege_find_user(&identity, error);
+    struct traffic_settings traffic = {.plan = &run->plan,
+                                       .client = hosts[0],
+                                       .server = hosts[1],
+                                       .identity = &identity,
+                                       .stop = &stop_asked,
+                                       .on_interval = show_second,
+                                       .context = show};
+    struct traffic_load load = traffic_plan_load(&run->plan);
+    say_step("%s: ns%u to ns%u, %zu flows in %.0f s, about %.0f packets/s and %.1f Mbit/s (seed %" PRIu64 ")",
+             run->settings->profile, run->settings->from, run->settings->to, run->plan.count,
+             (double)run->plan.duration_ns / 1e9, load.mean_pps, load.mean_bps / 1e6, run->plan.seed);
+    return code == 0 ? traffic_run(&traffic, &run->result, error) : code;
+}
+
+static int plan_and_drive(struct lab_run *run, const struct traffic_profile *profile, struct show *show,
+                          struct error *error) {
+    const struct lab_traffic *settings = run->settings;
+    uint32_t addresses = count_addresses(settings->prefix);
+    struct traffic_plan_settings planned = {.duration_ns = settings->duration_ns,
+                                            .scale = settings->scale,
+                                            .flows = settings->flows,
+                                            .seed = settings->seed,
+                                            .client_addresses = addresses,
+                                            .server_addresses = addresses};
+    struct traffic_host hosts[2] = {{.netns_fd = -1}, {.netns_fd = -1}};
+    int code = traffic_plan_make(&run->plan, profile, &planned, error);
+    code = code == 0 ? open_host(settings->prefix, settings->from, addresses, &hosts[0], error) : code;
+    code = code == 0 ? open_host(settings->prefix, settings->to, addresses, &hosts[1], error) : code;
+    code = code == 0 ? drive(run, hosts, show, error) : code;
+    close_host(&hosts[0]);
+    close_host(&hosts[1]);
+    return code;
+}
+
+/* Runs 'wanted' and writes its result to 'out'; 'title' is NULL for a run by itself. */
+static int run_one(const struct lab_traffic *wanted, const char *title, FILE *out, struct error *error) {
+    struct lab_traffic settings = *wanted;
+    settings.from = settings.from == 0 ? 1 : settings.from;
+    settings.to = settings.to == 0 ? 2 : settings.to;
     const struct traffic_profile *profile =
-        settings->shape != NULL ? settings->shape : traffic_profile_find(settings->profile);
+        settings.shape != NULL ? settings.shape : traffic_profile_find(settings.profile);
     if (profile == NULL) {
         return error_set(error, -EINVAL, "there is no profile '%s'; 'nsmon traffic --list' shows them",
-                         settings->profile);
+                         settings.profile);
     }
-    catch_signals();
-    int lab_fd = lab_join(settings->prefix, error);
+    if (settings.from == settings.to) {
+        return error_set(error, -EINVAL, "traffic from ns%u to itself does not cross the switch",
+                         settings.to);
+    }
+    int lab_fd = lab_join(settings.prefix, error);
     if (lab_fd < 0) {
         return lab_fd;
     }
-    struct traffic_plan plan = {0};
-    struct traffic_result result = {0};
-    int netns[2] = {-1, -1};
-    int code = traffic_plan_make(&plan, profile,
-                                 &(struct traffic_plan_settings){.duration_ns = settings->duration_ns,
-                                                                 .scale = settings->scale,
-                                                                 .seed = settings->seed,
-                                                                 .flows = settings->flows},
-                                 error);
-    for (unsigned i = 0; code == 0 && i < 2; i++) {
-        netns[i] = topo_namespace_open(settings->prefix, i + 1, error);
-        code = netns[i] < 0 ? netns[i] : 0;
-    }
-    code = code == 0 ? drive(settings, &plan, netns, &result, error) : code;
-    if (result.flow_count > 0) {
-        int handed = hand_over(settings, &plan, &result);
+    struct lab_run run = {.settings = &settings};
+    struct show show = {.title = title};
+    int code = plan_and_drive(&run, profile, &show, error);
+    if (run.result.flow_count > 0) {
+        int handed = traffic_result_hand_over(&run);
         if (handed != 0 && code == 0) {
             code = error_set(error, handed, "the result was not taken into the lab's session: %s",
                              strerror(-handed));
         }
-        show_result(settings, &plan, &result);
-    }
-    for (size_t i = 0; i < 2; i++) {
-        if (netns[i] >= 0) {
-            close(netns[i]);
-        }
+        traffic_result_show(&run, title, out);
     }
     close(lab_fd);
-    traffic_result_free(&result);
-    traffic_plan_free(&plan);
+    traffic_result_free(&run.result);
+    traffic_plan_free(&run.plan);
+    return code;
+}
+
+int lab_traffic_run(const struct lab_traffic *settings, struct error *error) {
+    catch_signals();
+    return run_one(settings, NULL, settings->quiet ? stderr : stdout, error);
+}
+
+/* --- several at once --- */
+
+/* What a child leaves behind, in memory that it shares with its parent. */
+struct outcome {
+    int code;
+    struct error error;
+};
+
+struct child {
+    pid_t pid;
+    int pipe; /* what it has to say at its end */
+};
+
+static void wait_until(int64_t moment_ns) {
+    int64_t left;
+    while (stop_asked == 0 && (left = moment_ns - clock_monotonic_ns()) > 0) {
+        clock_sleep_ns(left < 50 * NS_PER_MS ? left : 50 * NS_PER_MS);
+    }
+}
+
+/* The child's life.  It ends well when its parent dies. */
+static void live(const struct lab_traffic *settings, int64_t begin_ns, int pipe_fd, struct outcome *outcome) {
+    char title[TITLE_SIZE];
+    snprintf(title, sizeof title, "%s ns%u>ns%u", settings->profile, settings->from == 0 ? 1 : settings->from,
+             settings->to == 0 ? 2 : settings->to);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    FILE *out = fdopen(pipe_fd, "w");
+    if (out == NULL) {
+        outcome->code = error_set(&outcome->error, -ENOMEM, "no memory for a run of traffic");
+        _exit(1);
+    }
+    wait_until(begin_ns + settings->start_ns);
+    outcome->code = stop_asked != 0 ? 0 : run_one(settings, title, out, &outcome->error);
+    fflush(out);
+    _exit(0);
+}
+
+static int start_child(struct child *child, const struct lab_traffic *settings, int64_t begin_ns,
+                       struct outcome *outcome, struct error *error) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return error_set(error, -errno, "could not start a run of traffic: %s", strerror(errno));
+    }
+    child->pid = fork();
+    if (child->pid == 0) {
+        close(ends[0]);
+        live(settings, begin_ns, ends[1], outcome);
+    }
+    int code = child->pid < 0 ? -errno : 0;
+    close(ends[1]);
+    if (code != 0) {
+        close(ends[0]);
+        return error_set(error, code, "could not start a run of traffic: %s", strerror(-code));
+    }
+    child->pipe = ends[0];
+    return 0;
+}
+
+static void stop_all(const struct child *children, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (children[i].pid > 0) {
+            kill(children[i].pid, SIGTERM);
+        }
+    }
+}
+
+/* Writes what 'child' says until it has ended; a signal to stop is handed on to all 'count' 'children'. */
+static void follow(struct child *child, const struct child *children, size_t count, FILE *out) {
+    char text[4096];
+    ssize_t size = 1;
+    bool told = false;
+    while (size > 0) {
+        if (stop_asked != 0 && !told) {
+            stop_all(children, count);
+            told = true;
+        }
+        struct pollfd end = {.fd = child->pipe, .events = POLLIN};
+        if (poll(&end, 1, 100) > 0) {
+            size = read(child->pipe, text, sizeof text);
+            fwrite(text, 1, size > 0 ? (size_t)size : 0, out);
+        }
+    }
+    close(child->pipe);
+}
+
+/* Waits for 'child'.  Returns how it went, with 'error' filled. */
+static int reap(struct child *child, const struct outcome *outcome, struct error *error) {
+    int status = 0;
+    while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    child->pid = 0;
+    if (!WIFEXITED(status)) {
+        return error_set(error, -ECHILD, "a run of traffic was ended by signal %d", WTERMSIG(status));
+    }
+    return outcome->code == 0 ? 0 : error_set(error, outcome->code, "%s", outcome->error.text);
+}
+
+static int run_children(const struct lab_traffic *runs, size_t count, struct child *children,
+                        struct outcome *outcomes, struct error *error) {
+    int64_t begin_ns = clock_monotonic_ns();
+    FILE *out = runs[0].quiet ? stderr : stdout;
+    bool json = runs[0].json;
+    size_t started = 0;
+    int code = 0;
+    fflush(NULL);
+    while (code == 0 && started < count) {
+        code = start_child(&children[started], &runs[started], begin_ns, &outcomes[started], error);
+        started += code == 0;
+    }
+    for (size_t i = 0; i < started; i++) {
+        if (json) {
+            fputs(i == 0 ? "[\n" : ",\n", out);
+        }
+        follow(&children[i], children, started, out);
+        struct error own = {0};
+        int ended = reap(&children[i], &outcomes[i], &own);
+        code = code != 0 || ended == 0 ? code : error_set(error, ended, "%s", own.text);
+    }
+    if (json) {
+        fputs("]\n", out);
+    }
     return code;
 }
 
 int lab_traffic_run_all(const struct lab_traffic *runs, size_t count, struct error *error) {
-    int code = 0;
-    for (size_t i = 0; i < count && code == 0; i++) {
-        code = lab_traffic_run(&runs[i], error);
+    if (count == 0) {
+        return 0;
     }
+    if (count == 1 && runs[0].start_ns == 0) {
+        return lab_traffic_run(&runs[0], error);
+    }
+    catch_signals();
+    size_t size = count * sizeof(struct outcome);
+    struct child *children = calloc(count, sizeof *children);
+    struct outcome *outcomes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int code = 0;
+    if (children == NULL || outcomes == MAP_FAILED) {
+        code = error_set(error, -ENOMEM, "no memory for %zu runs of traffic", count);
+    } else {
+        code = run_children(runs, count, children, outcomes, error);
+    }
+    if (outcomes != MAP_FAILED) {
+        munmap(outcomes, size);
+    }
+    free(children);
     return code;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "topo/topo.h"
 
 int parse_number(const char *option, const char *text, int64_t minimum, int64_t maximum, int64_t *value,
                  struct error *error) {
@@ -46,6 +47,16 @@ int parse_factor(const char *option, const char *text, double maximum, double *v
                          text);
     }
     *value = number;
+    return 0;
+}
+
+int parse_host(const char *option, const char *text, unsigned *host, struct error *error) {
+    const char *number = strncmp(text, "ns", 2) == 0 ? text + 2 : text;
+    if (strlen(number) != 1 || *number < '1' || *number > '0' + TOPO_HOSTS_MAX) {
+        return error_set(error, -EINVAL, "%s takes a host, ns1 to ns%d, not '%s'", option, TOPO_HOSTS_MAX,
+                         text);
+    }
+    *host = (unsigned)(*number - '0');
     return 0;
 }
 

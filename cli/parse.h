@@ -17,5 +17,9 @@ int parse_duration(const char *option, const char *text, int64_t *value_ns, stru
 /* Reads the decimal number 'text' above 0 and up to 'maximum'.  Returns 0, or -EINVAL with 'error' filled. */
 int parse_factor(const char *option, const char *text, double maximum, double *value, struct error *error);
 
+/* Reads a host of a lab, "ns3" or "3", into '*host', 1 to TOPO_HOSTS_MAX; 'option' as above.  Returns 0, or
+ * -EINVAL with 'error' filled. */
+int parse_host(const char *option, const char *text, unsigned *host, struct error *error);
+
 /* Reads a lab's prefix: up to 5 of a-z and 0-9.  Returns 0, or -EINVAL with 'error' filled. */
 int parse_prefix(const char *text, char prefix[6], struct error *error);

@@ -35,10 +35,23 @@ int control_connect(const char *path) {
     return fd;
 }
 
+/* How much of a request of 'kind' there is: as much as its row, for they come by the thousand. */
+static size_t request_size(uint32_t kind) {
+    static const size_t rows[] = {
+        [CONTROL_TRAFFIC_RUN] = sizeof(struct traffic_run_row),
+        [CONTROL_TRAFFIC_INTERVAL] = sizeof(struct traffic_interval_row),
+        [CONTROL_TRAFFIC_HISTOGRAM] = sizeof(struct traffic_histogram_row),
+        [CONTROL_TRAFFIC_FLOW] = sizeof(struct traffic_flow_row),
+    };
+    size_t row = kind < sizeof rows / sizeof *rows ? rows[kind] : 0;
+    return offsetof(struct control_request, run) + row;
+}
+
 int control_send(int fd, const struct control_request *request) {
     struct control_request versioned = *request;
+    size_t size = request_size(request->kind);
     versioned.version = CONTROL_VERSION;
-    return send(fd, &versioned, sizeof versioned, MSG_NOSIGNAL) == (ssize_t)sizeof versioned ? 0 : -errno;
+    return send(fd, &versioned, size, MSG_NOSIGNAL) == (ssize_t)size ? 0 : -errno;
 }
 
 char *control_status(int fd, struct error *error) {
@@ -224,7 +237,8 @@ static void on_request(evutil_socket_t fd, short what, void *context) {
         if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
             return;
         }
-        stays = got == (ssize_t)sizeof request && request.version == CONTROL_VERSION;
+        stays = got >= (ssize_t)offsetof(struct control_request, run) && request.version == CONTROL_VERSION &&
+                (size_t)got == request_size(request.kind);
         if (stays && request.kind == CONTROL_STATUS) {
             answer_status(client);
             return;

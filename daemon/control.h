@@ -1,10 +1,10 @@
 /* The worker's socket: commands ask it for the state, and 'traffic' hands its results over.
  *
- * SOCK_SEQPACKET; every request is one struct control_request.  A status request is answered by the JSON
- * text, cut into messages, and the end of the connection.  Traffic is a run, its intervals, histogram and
- * flows, and the run again with its end; each is acknowledged by nothing, the connection's end by one byte
- * once all is in the database.  Whoever runs the lab trusts root and the worker's own user; traffic from
- * anybody else is refused. */
+ * SOCK_SEQPACKET; every request is one struct control_request, up to the end of its row.  A status request is
+ * answered by the JSON text, cut into messages, and the end of the connection.  Traffic is a run, its
+ * intervals, histogram and flows, and the run again with its end; each is acknowledged by nothing, the
+ * connection's end by one byte once all is in the database.  Whoever runs the lab trusts root and the
+ * worker's own user; traffic from anybody else is refused. */
 #pragma once
 
 #include <stdbool.h>

@@ -134,10 +134,9 @@ int traffic_endpoint_start(struct traffic_endpoint *endpoint, const char *name, 
     return 0;
 }
 
-void traffic_endpoint_tell(struct traffic_endpoint *endpoint, enum traffic_message_type type,
-                           int64_t start_ns) {
+void traffic_endpoint_tell(struct traffic_endpoint *endpoint, enum traffic_message_type type, int64_t ns) {
     if (endpoint->channel >= 0 && !endpoint->gone) {
-        struct traffic_message message = {.type = type, .start_ns = start_ns};
+        struct traffic_message message = {.type = type, .start_ns = ns};
         send_message(endpoint->channel, &message);
     }
 }

@@ -17,7 +17,7 @@ enum traffic_message_type {
     TRAFFIC_FAILED,    /* endpoint: could not start; 'code' and 'text' say why */
     TRAFFIC_GO,        /* to both: the run begins at 'start_ns' */
     TRAFFIC_STOP,      /* to the client: end early */
-    TRAFFIC_FINISH,    /* to the server: the client has ended, wait for the tail */
+    TRAFFIC_FINISH,    /* to the server: the client has ended; wait until nothing came for 'quiet_ns' */
     TRAFFIC_DONE,      /* endpoint: everything is on the board */
 };
 
@@ -29,8 +29,11 @@ enum traffic_message_type {
 /* Both ends are the same program, so a message is this struct, whole. */
 struct traffic_message {
     uint32_t type;
-    int32_t code;     /* a negative errno */
-    int64_t start_ns; /* monotonic */
+    int32_t code; /* a negative errno */
+    union {
+        int64_t start_ns; /* monotonic */
+        int64_t quiet_ns;
+    };
     uint16_t port;
     char text[sizeof((struct error *)0)->text];
 };
@@ -70,9 +73,8 @@ struct traffic_endpoint {
 int traffic_endpoint_start(struct traffic_endpoint *endpoint, const char *name, traffic_endpoint_fn *main,
                            const struct traffic_job *job, struct error *error);
 
-/* Sends a message of 'type' with 'start_ns' to 'endpoint'; one that is gone is left alone. */
-void traffic_endpoint_tell(struct traffic_endpoint *endpoint, enum traffic_message_type type,
-                           int64_t start_ns);
+/* Sends a message of 'type' with 'ns' as what its type says to 'endpoint'; one that is gone is left alone. */
+void traffic_endpoint_tell(struct traffic_endpoint *endpoint, enum traffic_message_type type, int64_t ns);
 
 /* Takes in the messages that are there. */
 void traffic_endpoint_listen(struct traffic_endpoint *endpoint);

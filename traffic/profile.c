@@ -29,11 +29,148 @@ static const struct traffic_group quick[] = {
     {.protocol = PROTOCOL_TCP, .family = 6, .count = 3, 4, 50, 0, 0, 0},
 };
 
+/* A run of 20 s: four flows with nine tenths of all packets, and 2,000 with a few each. */
+static const struct traffic_group elephants_and_mice[] = {
+    {.protocol = PROTOCOL_UDP,
+     .family = 4,
+     .count = 2,
+     .packets_min = 20000,
+     .packets_max = 30000,
+     .payload_min = 1000,
+     .payload_max = 1400,
+     .arrivals = TRAFFIC_ARRIVALS_TOGETHER},
+    {.protocol = PROTOCOL_TCP,
+     .family = 4,
+     .count = 2,
+     .packets_min = 10000,
+     .packets_max = 15000,
+     .arrivals = TRAFFIC_ARRIVALS_TOGETHER},
+    {.protocol = PROTOCOL_UDP,
+     .family = 4,
+     .count = 1600,
+     .packets_min = 1,
+     .packets_max = 100,
+     .payload_min = 64,
+     .payload_max = 1000,
+     .sizes = TRAFFIC_SIZES_PARETO,
+     .alpha = 1.2,
+     .arrivals = TRAFFIC_ARRIVALS_POISSON,
+     .gaps = TRAFFIC_GAPS_EXPONENTIAL,
+     .pps = 100},
+    {.protocol = PROTOCOL_UDP,
+     .family = 6,
+     .count = 300,
+     .packets_min = 1,
+     .packets_max = 100,
+     .payload_min = 64,
+     .payload_max = 1000,
+     .sizes = TRAFFIC_SIZES_PARETO,
+     .alpha = 1.2,
+     .arrivals = TRAFFIC_ARRIVALS_POISSON,
+     .gaps = TRAFFIC_GAPS_EXPONENTIAL,
+     .pps = 100},
+    {.protocol = PROTOCOL_TCP,
+     .family = 4,
+     .count = 100,
+     .packets_min = 2,
+     .packets_max = 50,
+     .sizes = TRAFFIC_SIZES_PARETO,
+     .alpha = 1.2,
+     .arrivals = TRAFFIC_ARRIVALS_POISSON,
+     .pps = 100},
+};
+
+/* A run of 10 s: 5,000 sources send one host a few small datagrams each, 2,000 in a second; beside them
+ * somebody's own flows. */
+static const struct traffic_group ddos[] = {
+    {.protocol = PROTOCOL_UDP,
+     .family = 4,
+     .count = 5000,
+     .packets_min = 2,
+     .packets_max = 6,
+     .payload_min = 32,
+     .payload_max = 64,
+     .arrivals = TRAFFIC_ARRIVALS_POISSON,
+     .gaps = TRAFFIC_GAPS_EXPONENTIAL,
+     .pps = 10,
+     .destinations = 1},
+    {.protocol = PROTOCOL_UDP,
+     .family = 4,
+     .count = 5,
+     .packets_min = 200,
+     .packets_max = 2000,
+     .payload_min = 200,
+     .payload_max = 1200},
+    {.protocol = PROTOCOL_TCP, .family = 4, .count = 5, .packets_min = 50, .packets_max = 1000},
+};
+
+/* A run of 10 s: 40 calls, each 50 datagrams/s of 160 bytes of G.711 and RTP's 12 both ways. */
+static const struct traffic_group voip[] = {
+    {.protocol = PROTOCOL_UDP,
+     .family = 4,
+     .count = 30,
+     .payload_min = 172,
+     .payload_max = 172,
+     .both_ways = 1,
+     .arrivals = TRAFFIC_ARRIVALS_TOGETHER,
+     .pps = 50},
+    {.protocol = PROTOCOL_UDP,
+     .family = 6,
+     .count = 10,
+     .payload_min = 172,
+     .payload_max = 172,
+     .both_ways = 1,
+     .arrivals = TRAFFIC_ARRIVALS_TOGETHER,
+     .pps = 50},
+};
+
+/* A run of 10 s: bursts of 2 ms at 20,000 packets/s out of ten sources, at random; in between next to
+ * nothing. */
+static const struct traffic_group microbursts[] = {
+    {.protocol = PROTOCOL_UDP,
+     .family = 4,
+     .count = 10,
+     .payload_min = 200,
+     .payload_max = 1000,
+     .arrivals = TRAFFIC_ARRIVALS_TOGETHER,
+     .gaps = TRAFFIC_GAPS_EXPONENTIAL,
+     .burst_packets = 40,
+     .burst_gap_ns = 50000,
+     .burst_period_ns = 200000000},
+    {.protocol = PROTOCOL_UDP,
+     .family = 4,
+     .count = 5,
+     .payload_min = 100,
+     .payload_max = 500,
+     .arrivals = TRAFFIC_ARRIVALS_TOGETHER,
+     .gaps = TRAFFIC_GAPS_EXPONENTIAL,
+     .pps = 20},
+};
+
+/* A run of 10 s: what NetFlow v5 can't see. */
+static const struct traffic_group ipv6[] = {
+    {.protocol = PROTOCOL_UDP, .family = 6, .count = 1, 10000, 10000, 300, 300, 0},
+    {.protocol = PROTOCOL_UDP, .family = 6, .count = 20, 4, 2000, 64, 1232, 0},
+    {.protocol = PROTOCOL_UDP, .family = 6, .count = 5, 10, 500, 64, 1232, 1},
+    {.protocol = PROTOCOL_TCP, .family = 6, .count = 14, 4, 2000, 0, 0, 0},
+};
+
+#define SECONDS(n) (INT64_C(1000000000) * (n))
+
 static const struct traffic_profile profiles[] = {
     {"mixed", "64 flows over four decades of size, TCP and UDP, IPv4 and IPv6, about 4,000 packets/s",
-     INT64_C(20000000000), mixed, COUNT(mixed)},
-    {"quick", "12 flows and a few hundred packets in two seconds, for trying things out", INT64_C(2000000000),
-     quick, COUNT(quick)},
+     SECONDS(20), mixed, COUNT(mixed)},
+    {"quick", "12 flows and a few hundred packets in two seconds, for trying things out", SECONDS(2), quick,
+     COUNT(quick)},
+    {"elephants-and-mice", "4 flows with nine tenths of the packets, 2,000 small ones (Pareto) beside them",
+     SECONDS(20), elephants_and_mice, COUNT(elephants_and_mice)},
+    {"ddos", "5,000 sources of 2 to 6 small datagrams to one address; best with --addresses", SECONDS(10),
+     ddos, COUNT(ddos)},
+    {"voip", "40 calls, 50 datagrams/s of 172 bytes both ways, IPv4 and IPv6", SECONDS(10), voip,
+     COUNT(voip)},
+    {"microbursts", "bursts of 2 ms at 20,000 packets/s from ten flows, next to nothing in between",
+     SECONDS(10), microbursts, COUNT(microbursts)},
+    {"ipv6", "40 flows of IPv6, TCP and UDP: what NetFlow v5 can't see", SECONDS(10), ipv6, COUNT(ipv6)},
 };
 
 const struct traffic_profile *traffic_profiles(size_t *count) {

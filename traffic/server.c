@@ -19,8 +19,8 @@
 /* After the client has ended the server ends when everything has come and for so long nothing more, plus as
  * long as delays differed, for a duplicate may follow; */
 #define QUIET_COMPLETE_NS (100 * NS_PER_MS)
-/* or when nothing more came for so long, plus the longest delay; or at the latest after TRAFFIC_TAIL_NS. */
-#define QUIET_NS (1500 * NS_PER_MS)
+/* or when nothing more came for as long as it was told, plus the longest delay; or at the latest after
+ * TRAFFIC_TAIL_NS. */
 /* How often it looks, and how many flows it then puts on the board. */
 #define TICK_NS       (50 * NS_PER_MS)
 #define PUBLISH_SLICE 2048
@@ -235,7 +235,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context) {
     const struct histogram *owd = &server->owd;
     int64_t longest = owd->count == 0 || owd->max < 0 ? 0 : owd->max;
     int64_t spread = owd->count == 0 ? 0 : longest - (owd->min < 0 ? 0 : owd->min);
-    if (quiet >= QUIET_NS + longest || (quiet >= QUIET_COMPLETE_NS + spread && is_complete(server)) ||
+    if (quiet >= server->quiet_ns + longest || (quiet >= QUIET_COMPLETE_NS + spread && is_complete(server)) ||
         now_ns - server->finish_ns >= TRAFFIC_TAIL_NS) {
         event_base_loopbreak(server->base);
     }
@@ -250,6 +250,7 @@ static void on_channel(evutil_socket_t fd, short what, void *context) {
         event_base_loopbreak(server->base);
     } else if (got > 0 && message.type == TRAFFIC_FINISH) {
         server->finish_ns = clock_monotonic_ns();
+        server->quiet_ns = message.quiet_ns;
     }
 }
 

@@ -66,6 +66,7 @@ struct server {
     struct histogram owd;    /* its bins lie on the board */
     int64_t last_arrival_ns; /* monotonic, of anything of this run */
     int64_t finish_ns;       /* monotonic, when the client had ended; 0 before */
+    int64_t quiet_ns;        /* how long nothing may come after that */
     struct mmsghdr messages[SERVER_BATCH];
     struct iovec vectors[SERVER_BATCH];
     uint8_t datagrams[SERVER_BATCH][SERVER_KEEP];

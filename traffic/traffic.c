@@ -20,6 +20,10 @@
 #define EXIT_NS           (2 * NS_PER_S)
 #define ROUND_TRIPS       (TRAFFIC_CLIENT_ROUND_TRIPS + 1)
 #define ROUND_TRIP_MAX_NS (5 * NS_PER_S)
+/* How long nothing may come, beyond the longest delay, before what has not come is lost; and after a stop,
+ * for which somebody waits. */
+#define QUIET_NS      (1500 * NS_PER_MS)
+#define STOP_QUIET_NS (400 * NS_PER_MS)
 /* From the word to the first packet. */
 #define LEAD_NS (20 * NS_PER_MS)
 /* How often the caller's 'stop' is looked at. */
@@ -219,7 +223,8 @@ static int run_clients(struct run *run) {
 static int run_servers(struct run *run) {
     run->progress.draining = true;
     for (size_t i = 0; i < run->pair_count; i++) {
-        traffic_endpoint_tell(&run->pairs[i].server, TRAFFIC_FINISH, 0);
+        traffic_endpoint_tell(&run->pairs[i].server, TRAFFIC_FINISH,
+                              run->result->stopped ? STOP_QUIET_NS : QUIET_NS);
     }
     int64_t deadline = clock_monotonic_ns() + SERVER_NS;
     bool gone = false;

@@ -186,7 +186,7 @@ struct traffic_run_row {
     char profile[STORE_NAME_SIZE];
     int64_t seed;
     int64_t started_ns, ended_ns; /* ended_ns may be STORE_NULL; the same id again updates it */
-    char settings[512];           /* JSON */
+    char settings[4096];          /* JSON */
 };
 
 struct traffic_flow_row {

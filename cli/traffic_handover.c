@@ -1,0 +1,171 @@
+/* A result's way into the lab's session. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/traffic_result.h"
+#include "common/flow_key.h"
+#include "daemon/control.h"
+#include "daemon/run_dir.h"
+
+/* What a group has that not every group has. */
+static void add_shape(json_t *json, const struct traffic_group *group) {
+    static const char *const arrivals[] = {
+        [TRAFFIC_ARRIVALS_EVEN] = "even",
+        [TRAFFIC_ARRIVALS_POISSON] = "poisson",
+        [TRAFFIC_ARRIVALS_TOGETHER] = "together",
+    };
+    if (group->sizes == TRAFFIC_SIZES_PARETO) {
+        json_object_set_new(json, "pareto", json_real(group->alpha));
+    }
+    if (group->arrivals != TRAFFIC_ARRIVALS_FIT) {
+        json_object_set_new(json, "arrivals", json_string(arrivals[group->arrivals]));
+    }
+    if (group->gaps == TRAFFIC_GAPS_EXPONENTIAL) {
+        json_object_set_new(json, "gaps", json_string("exponential"));
+    }
+    if (group->pps > 0) {
+        json_object_set_new(json, "pps", json_real(group->pps));
+    }
+    if (group->both_ways != 0) {
+        json_object_set_new(json, "both_ways", json_true());
+    }
+    const struct {
+        const char *name;
+        int64_t value;
+    } numbers[] = {{"burst_packets", group->burst_packets},
+                   {"burst_gap_ns", group->burst_gap_ns},
+                   {"burst_period_ns", group->burst_period_ns},
+                   {"sources", group->sources},
+                   {"destinations", group->destinations}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        if (numbers[i].value != 0) {
+            json_object_set_new(json, numbers[i].name, json_integer(numbers[i].value));
+        }
+    }
+}
+
+static json_t *describe_group(const struct traffic_group *group) {
+    bool tcp = group->protocol == PROTOCOL_TCP;
+    json_t *json = json_pack("{s:s, s:i, s:I}", "protocol", tcp ? "tcp" : "udp", "family", group->family,
+                             "count", (json_int_t)group->count);
+    if (group->packets_max > 0) {
+        json_object_set_new(
+            json, "packets",
+            json_pack("[I, I]", (json_int_t)group->packets_min, (json_int_t)group->packets_max));
+    }
+    if (!tcp) {
+        json_object_set_new(json, "payload", json_pack("[i, i]", group->payload_min, group->payload_max));
+    }
+    add_shape(json, group);
+    return json;
+}
+
+char *traffic_result_settings(const struct lab_run *run) {
+    const struct traffic_plan *plan = &run->plan;
+    json_t *groups = json_array();
+    for (size_t i = 0; i < plan->profile->group_count; i++) {
+        json_array_append_new(groups, describe_group(&plan->profile->groups[i]));
+    }
+    json_t *json = json_pack(
+        "{s:I, s:f, s:b, s:I, s:i, s:i, s:I, s:I, s:o}", "duration_ns", (json_int_t)plan->duration_ns,
+        "scale", plan->scale, "stopped", run->result.stopped, "socket_drops",
+        (json_int_t)run->result.socket_drops, "from", (int)run->settings->from, "to", (int)run->settings->to,
+        "flows", (json_int_t)plan->count, "addresses", (json_int_t)plan->client_addresses, "groups", groups);
+    char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    if (text != NULL && strlen(text) >= sizeof((struct traffic_run_row *)0)->settings) {
+        free(text);
+        json_object_del(json, "groups");
+        text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    }
+    json_decref(json);
+    return text;
+}
+
+static int send_run(int fd, const struct lab_run *run) {
+    struct control_request request = {.kind = CONTROL_TRAFFIC_RUN};
+    struct traffic_run_row *row = &request.run;
+    char *settings = traffic_result_settings(run);
+    snprintf(row->profile, sizeof row->profile, "%s", run->settings->profile);
+    row->seed = (int64_t)run->plan.seed;
+    row->started_ns = run->result.started_ns;
+    row->ended_ns = run->result.ended_ns;
+    snprintf(row->settings, sizeof row->settings, "%s", settings == NULL ? "{}" : settings);
+    free(settings);
+    return control_send(fd, &request);
+}
+
+static int send_interval(int fd, const struct traffic_interval *interval) {
+    struct control_request request = {.kind = CONTROL_TRAFFIC_INTERVAL,
+                                      .interval = {.start_ns = interval->start_ns,
+                                                   .end_ns = interval->end_ns,
+                                                   .sent_packets = interval->sent_packets,
+                                                   .sent_bytes = interval->sent_bytes,
+                                                   .received_packets = interval->received_packets,
+                                                   .received_bytes = interval->received_bytes}};
+    return control_send(fd, &request);
+}
+
+static int send_flow(int fd, const struct traffic_flow_result *flow) {
+    struct control_request request = {.kind = CONTROL_TRAFFIC_FLOW};
+    request.flow = (struct traffic_flow_row){
+        .number = flow->number,
+        .key = flow->key,
+        .sent_packets = flow->sent_packets,
+        .sent_bytes = flow->sent_bytes,
+        .received_packets = flow->received_packets,
+        .received_bytes = flow->received_bytes,
+        .lost = flow->lost,
+        .duplicated = flow->duplicated,
+        .reordered = flow->reordered,
+        .owd_min_ns = flow->owd_min_ns,
+        .owd_p50_ns = flow->owd_p50_ns,
+        .owd_p90_ns = flow->owd_p90_ns,
+        .owd_p99_ns = flow->owd_p99_ns,
+        .owd_p999_ns = flow->owd_p999_ns,
+        .owd_max_ns = flow->owd_max_ns,
+        .jitter_ns = flow->jitter_ns,
+        .pdv_p50_ns = flow->pdv_p50_ns,
+        .pdv_p99_ns = flow->pdv_p99_ns,
+    };
+    memcpy(request.flow.failed, flow->failed, sizeof request.flow.failed);
+    return control_send(fd, &request);
+}
+
+static int send_histogram(int fd, const struct histogram *histogram) {
+    int code = 0;
+    for (size_t i = 0; code == 0 && histogram->bins != NULL && i < HISTOGRAM_BINS; i++) {
+        if (histogram->bins[i] != 0) {
+            struct control_request request = {
+                .kind = CONTROL_TRAFFIC_HISTOGRAM,
+                .histogram = {.low_ns = histogram_bin_low(i),
+                              .high_ns = histogram_bin_low(i) + histogram_bin_width(i),
+                              .count = histogram->bins[i]}};
+            code = control_send(fd, &request);
+        }
+    }
+    return code;
+}
+
+int traffic_result_hand_over(const struct lab_run *run) {
+    const struct traffic_result *result = &run->result;
+    struct run_dir dir = run_dir_of(run->settings->prefix);
+    int fd = control_connect(dir.control);
+    if (fd < 0) {
+        return fd;
+    }
+    int code = send_run(fd, run);
+    for (size_t i = 0; code == 0 && i < result->interval_count; i++) {
+        code = send_interval(fd, &result->intervals[i]);
+    }
+    for (size_t i = 0; code == 0 && i < result->flow_count; i++) {
+        code = send_flow(fd, &result->flows[i]);
+    }
+    code = code == 0 ? send_histogram(fd, &result->owd) : code;
+    code = code == 0 ? control_end(fd) : code;
+    close(fd);
+    return code;
+}

@@ -1,0 +1,25 @@
+/* What becomes of the result of a run of traffic through a lab. */
+#pragma once
+
+#include <stdio.h>
+
+#include "cli/lab_traffic.h"
+#include "traffic/traffic.h"
+
+/* A run through a lab, from its beginning to its end. */
+struct lab_run {
+    const struct lab_traffic *settings; /* with the hosts filled in */
+    struct traffic_plan plan;
+    struct traffic_result result;
+};
+
+/* What 'run' did as a JSON object that the caller frees: hosts, addresses, shapes of the groups.  NULL when
+ * memory is out. */
+char *traffic_result_settings(const struct lab_run *run);
+
+/* Hands the counts of 'run' to the worker of its lab and waits until they are in the database.  Returns 0 or
+ * a negative errno. */
+int traffic_result_hand_over(const struct lab_run *run);
+
+/* Writes it to 'out' as its settings want it, JSON or text; the text under 'title', if that isn't NULL. */
+void traffic_result_show(const struct lab_run *run, const char *title, FILE *out);
