@@ -5,6 +5,7 @@
 
 #include "cli/parse.h"
 #include "topo/openflow.h"
+#include "topo/impairment.h"
 
 const char lab_options_help[] =
     "  --prefix NAME                 put 'NAME-' in front of every name, so that labs fit\n"
@@ -17,6 +18,9 @@ const char lab_options_help[] =
     "  --datapath auto|system|netdev whose datapath: the kernel's of the running Open\n"
     "                                vSwitch, or the userspace one (default auto)\n"
     "  --mtu BYTES                   of the lab's links, 1280 to 9000 (default 1500)\n"
+    "  --impair to=HOST,NAME=VALUE...   spoil what goes to that host: loss=1%, loss-every=10,\n"
+    "                                duplicate=, reorder= likewise, delay=20ms, jitter=2ms,\n"
+    "                                rate=10mbit; once for each host\n"
     "  --pcap-dir DIR                keep what the captures see, a file per tap\n"
     "  --rules FILE                  OpenFlow rules of the bridge, one ovs-ofctl(8) flow a\n"
     "                                line, and meters, \"meter=1,kbps,band=...\"\n"
@@ -112,6 +116,16 @@ static int take_datapath(const char *text, enum topo_datapath *datapath, struct 
     return error_set(error, -EINVAL, "--datapath takes auto, system or netdev, not '%s'", text);
 }
 
+static int take_impairment(const char *text, struct lab_settings *settings, struct error *error) {
+    struct topo_impairment impairment;
+    unsigned host = 0;
+    int code = topo_impairment_parse(text, &host, &impairment, error);
+    if (code == 0) {
+        settings->impairments[host] = impairment;
+    }
+    return code;
+}
+
 int lab_option_take(int option, const char *argument, struct lab_settings *settings, struct error *error) {
     for (size_t i = 0; i < sizeof number_options / sizeof *number_options; i++) {
         const struct number_option *number = &number_options[i];
@@ -129,6 +143,8 @@ int lab_option_take(int option, const char *argument, struct lab_settings *setti
         return parse_prefix(argument, settings->prefix, error);
     case LAB_OPTION_DATAPATH:
         return take_datapath(argument, &settings->datapath, error);
+    case LAB_OPTION_IMPAIR:
+        return take_impairment(argument, settings, error);
     case LAB_OPTION_DB:
         settings->database = argument;
         return 0;
@@ -160,6 +176,13 @@ void lab_options_free(struct lab_settings *settings) {
 }
 
 int lab_options_check(const struct lab_settings *settings, struct error *error) {
+    const unsigned hosts = settings->hosts != 0 ? settings->hosts : 2;
+    for (unsigned host = hosts + 1; host <= TOPO_HOSTS_MAX; host++) {
+        if (topo_impairment_any(&settings->impairments[host])) {
+            return error_set(error, -EINVAL, "--impair to=ns%u: the lab has %u hosts; see --hosts", host,
+                             hosts);
+        }
+    }
     const int ports[] = {settings->sflow_port, settings->netflow_port, settings->ipfix_port};
     for (size_t i = 0; i < 3; i++) {
         for (size_t j = i + 1; j < 3; j++) {

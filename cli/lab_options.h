@@ -30,6 +30,7 @@ enum lab_option {
     LAB_OPTION_IPFIX_TIMEOUT,
     LAB_OPTION_IPFIX_PORT,
     LAB_OPTION_RULES,
+    LAB_OPTION_IMPAIR,
     LAB_OPTION_END,
 };
 
@@ -37,6 +38,7 @@ enum lab_option {
 #define LAB_LONG_OPTIONS                                                                                     \
     {"prefix", required_argument, NULL, LAB_OPTION_PREFIX},                                                  \
         {"datapath", required_argument, NULL, LAB_OPTION_DATAPATH},                                          \
+        {"impair", required_argument, NULL, LAB_OPTION_IMPAIR},                                              \
         {"mtu", required_argument, NULL, LAB_OPTION_MTU}, {"db", required_argument, NULL, LAB_OPTION_DB},    \
         {"label", required_argument, NULL, LAB_OPTION_LABEL},                                                \
         {"hosts", required_argument, NULL, LAB_OPTION_HOSTS},                                                \

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "common/clock.h"
+#include "topo/impair.h"
 #include "topo/lab.h"
 #include "topo/link.h"
 #include "topo/ovs.h"
@@ -166,6 +167,7 @@ int topo_quiesce(struct topo *topo, struct error *error) {
     }
     clock_sleep_ns(SETTLE_NS);
     topo->quiet = true;
+    impair_drain(topo);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "topo/impair.h"
 #include "topo/link.h"
 #include "topo/offload.h"
 #include "topo/route.h"
@@ -21,7 +22,7 @@ static int make_pair(struct topo *topo, struct topo_port *port, struct nl_sock *
     snprintf(alias, sizeof alias, "nsmon:%s", topo->tag);
     snprintf(ipv4, sizeof ipv4, "%s/24", port->ipv4);
     snprintf(ipv6, sizeof ipv6, "%s/64", port->ipv6);
-    int code = link_make_pair(inside, port->tap, port->ovs_tap, topo->mtu, error);
+    int code = impair_make_cable(topo, (unsigned)(port - topo->ports), inside, error);
     code = code == 0 ? link_set_alias(inside, port->tap, alias, error) : code;
     code = code == 0 ? link_set_alias(inside, port->ovs_tap, alias, error) : code;
     code = code == 0 ? lab_step(topo, error, "turn offloads off at %s", port->tap) : code;
@@ -96,7 +97,7 @@ int host_make(struct topo *topo, unsigned host, struct error *error) {
     struct nl_sock *outside = NULL;
     char number[12];
     snprintf(number, sizeof number, "%u", host);
-    int code = lab_make_netns(topo, host, port->netns, error);
+    int code = lab_make_netns(topo, port->netns, &topo->netns_fd[host], error);
     code = code == 0 ? lab_begin(topo, LAB_LINK, number, error) : code;
     code = code == 0 ? link_socket(topo->netns_fd[host], &inside, error) : code;
     code = code == 0 ? link_socket(topo->netns_fd[TOPO_SWITCH], &outside, error) : code;

@@ -2,35 +2,16 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "common/quantity.h"
 
 struct unit {
     const char *name;
     double factor;
 };
-
-/* Reads a number of at most 'maximum' with one of 'units' behind it; the factor applied. */
-static bool read_quantity(const char *text, const struct unit units[], size_t unit_count, double maximum,
-                          double *value) {
-    char *end = NULL;
-    double number = strtod(text, &end);
-    /* strtod() also reads "inf", "nan" and "0x10", which nobody means. */
-    if (end == text || strspn(text, "0123456789.") != (size_t)(end - text)) {
-        return false;
-    }
-    end += strspn(end, " ");
-    for (size_t i = 0; i < unit_count; i++) {
-        double product = number * units[i].factor;
-        if (strcmp(end, units[i].name) == 0 && isfinite(product) && product <= maximum) {
-            *value = product;
-            return true;
-        }
-    }
-    return false;
-}
 
 static bool read_whole(const char *text, uint64_t minimum, uint64_t maximum, uint64_t *value) {
     char *end = NULL;
@@ -54,37 +35,27 @@ static int set_every(uint32_t *every, uint32_t minimum, const char *name, const 
 /* A chance, or "every N". */
 static int set_share(double *chance, uint32_t *every, uint32_t minimum, const char *name, const char *value,
                      struct error *error) {
-    static const struct unit units[] = {{"%", 0.01}, {"", 1.0}};
     if (strncmp(value, "every ", 6) == 0) {
         return set_every(every, minimum, name, value + 6 + strspn(value + 6, " "), error);
     }
-    return read_quantity(value, units, 2, 1.0, chance)
+    return quantity_share(value, chance) == 0
                ? 0
                : error_set(error, -EINVAL, "%s takes a share such as 1%% or 'every 10', not '%s'", name,
                            value);
 }
 
 static int set_time(int64_t *ns, const char *name, const char *value, struct error *error) {
-    static const struct unit units[] = {
-        {"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"\302\265s", 1e3}, {"ns", 1.0}};
-    double number = 0.0;
-    if (!read_quantity(value, units, sizeof units / sizeof *units, (double)TOPO_DELAY_MAX_NS, &number)) {
+    if (quantity_time(value, 0, ns) != 0 || *ns > TOPO_DELAY_MAX_NS) {
         return error_set(error, -EINVAL, "%s takes a time of up to 5 s with its unit, such as 20ms, not '%s'",
                          name, value);
     }
-    *ns = (int64_t)llround(number);
     return 0;
 }
 
 static int set_rate(uint64_t *bps, const char *name, const char *value, struct error *error) {
-    static const struct unit units[] = {{"kbit", 1e3},   {"mbit", 1e6},   {"gbit", 1e9},   {"bit", 1.0},
-                                        {"kbit/s", 1e3}, {"Mbit/s", 1e6}, {"Gbit/s", 1e9}, {"bit/s", 1.0}};
-    double number = 0.0;
-    if (!read_quantity(value, units, sizeof units / sizeof *units, (double)TOPO_RATE_MAX_BPS, &number) ||
-        number < (double)TOPO_RATE_MIN_BPS) {
+    if (quantity_rate(value, bps) != 0 || *bps < TOPO_RATE_MIN_BPS || *bps > TOPO_RATE_MAX_BPS) {
         return error_set(error, -EINVAL, "%s takes 10kbit to 10gbit, such as 10mbit, not '%s'", name, value);
     }
-    *bps = (uint64_t)llround(number);
     return 0;
 }
 

@@ -20,7 +20,7 @@ bool topo_impairment_any(const struct topo_impairment *impairment);
 
 /* Sets what 'name' says to 'value', both words of a person:
  *
- *   loss, duplicate, reorder      a chance: "1%", "0.01"; or "every 10", as the next
+ *   loss, duplicate, reorder      a chance, "1%"; or "every 10", as the next
  *   loss-every, duplicate-every, reorder-every   a whole number of frames
  *   reorder-gap                   so many later frames pass the one that is held back
  *   delay, jitter                 a time with its unit: "20ms", "500us", "1s"

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "topo/impair.h"
 #include "topo/link.h"
 #include "topo/netns.h"
 
@@ -33,6 +34,7 @@ void lab_name_all(struct topo *topo) {
         topo->netns_fd[host] = -1;
         topo->sockets[host].fd = -1;
     }
+    impair_name_all(topo);
 }
 
 int lab_step(struct topo *topo, struct error *error, const char *format, ...) {
@@ -58,6 +60,8 @@ int lab_step_item(struct topo *topo, const char *verb, const struct lab_item *it
         return lab_step(topo, error, "%s %s/ovs", verb, topo->run_dir);
     case LAB_LINK:
         return lab_step(topo, error, "%s links %s and %s", verb, port->tap, port->ovs_tap);
+    case LAB_RELAY:
+        return lab_step(topo, error, "%s the relay in %s", verb, item->name);
     case LAB_BRIDGE:
         return lab_step(topo, error, "%s bridge %s", verb, item->name);
     default:
@@ -73,7 +77,9 @@ int lab_begin(struct topo *topo, enum lab_kind kind, const char *name, struct er
     item->kind = kind;
     snprintf(item->name, sizeof item->name, "%s", name);
     int code = state_write(topo, error);
-    return code == 0 ? lab_step_item(topo, kind == LAB_DAEMON ? "start" : "make", item, error) : code;
+    return code == 0
+               ? lab_step_item(topo, kind == LAB_DAEMON || kind == LAB_RELAY ? "start" : "make", item, error)
+               : code;
 }
 
 bool lab_is_tag(const char *text) {
@@ -99,16 +105,17 @@ int lab_taken(struct error *error, const char *what, const char *name) {
         what, name);
 }
 
-int lab_make_netns(struct topo *topo, unsigned host, const char *name, struct error *error) {
+int lab_make_netns(struct topo *topo, const char *name, int *netns_fd, struct error *error) {
     char alias[LINK_ALIAS_SIZE];
     snprintf(alias, sizeof alias, "nsmon:%s", topo->tag);
     int code = lab_begin(topo, LAB_NETNS, name, error);
     int fd = code == 0 ? netns_make(name, alias, error) : code;
     if (fd == -EEXIST) {
         topo->item_count--; /* what it names is somebody else's */
+        *netns_fd = -1;
         return lab_taken(error, "network namespace", name);
     }
-    topo->netns_fd[host] = fd >= 0 ? fd : -1;
+    *netns_fd = fd >= 0 ? fd : -1;
     return fd >= 0 ? 0 : fd;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "common/error.h"
+#include "topo/relay/relay.h"
 #include "topo/topo.h"
 
 #define LAB_TAG_SIZE     64
@@ -22,6 +23,7 @@
     LAB_KIND(LAB_NETNS, "netns")         /* name: as `ip netns` shows it */                                  \
     LAB_KIND(LAB_OVS_DIR, "ovs-dir")     /* RUN_DIR/ovs and the files in it */                               \
     LAB_KIND(LAB_DAEMON, "daemon")       /* name: of the program */                                          \
+    LAB_KIND(LAB_RELAY, "relay")         /* name: of its namespace */                                        \
     LAB_KIND(LAB_LINK, "link")           /* name: number of the host */                                      \
     LAB_KIND(LAB_BRIDGE, "bridge")       /* name: of the bridge */
 
@@ -46,6 +48,15 @@ struct lab_socket {
     uint64_t buffer_bytes;
 };
 
+/* What may stand between a host and the switch: impair.h. */
+struct lab_path {
+    bool netem;                 /* a queue at the switch's end */
+    char netns[LAB_NETNS_SIZE]; /* the relay's, and its two links */
+    char in[TOPO_NAME_SIZE], out[TOPO_NAME_SIZE];
+    int netns_fd;
+    struct relay relay;
+};
+
 struct topo {
     char prefix[TOPO_PREFIX_SIZE];
     char tag[LAB_TAG_SIZE];
@@ -62,6 +73,8 @@ struct topo {
     struct topo_port ports[TOPO_HOSTS_MAX + 1];
     int netns_fd[TOPO_HOSTS_MAX + 1]; /* TOPO_SWITCH: the switch's */
     struct lab_socket sockets[TOPO_HOSTS_MAX + 1];
+    struct topo_impairment impairments[TOPO_HOSTS_MAX + 1]; /* by the host that the frames go to */
+    struct lab_path paths[TOPO_HOSTS_MAX + 1];
     uint64_t tap_tx_dropped[TOPO_HOSTS_MAX + 1]; /* before the links were up: no capture saw those */
     struct topo_export export;                   /* what is configured now */
     struct topo_openflow openflow;
@@ -96,9 +109,9 @@ bool lab_tag_of(const char *alias, char tag[LAB_TAG_SIZE]);
 /* Says that there is already a 'what' called 'name'.  Returns -EEXIST with 'error' filled. */
 int lab_taken(struct error *error, const char *what, const char *name);
 
-/* Makes the namespace 'name' under the record and keeps its descriptor as that of 'host'.  Returns 0 or a
- * negative errno with 'error' filled: -EEXIST, and no record, if the name is taken. */
-int lab_make_netns(struct topo *topo, unsigned host, const char *name, struct error *error);
+/* Makes the namespace 'name' under the record and puts its descriptor into '*netns_fd'.  Returns 0, or a
+ * negative errno with 'error' filled and '*netns_fd' -1: -EEXIST, and no record, if the name is taken. */
+int lab_make_netns(struct topo *topo, const char *name, int *netns_fd, struct error *error);
 
 /* Locks the folder 'run_dir' for as long as the descriptor that it returns is open, and makes sure that
  * nobody else can have written a record there.  Returns a negative errno with 'error' filled: -ENOENT if

@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "topo/host.h"
+#include "topo/impair.h"
 #include "topo/lab.h"
 #include "topo/link.h"
 #include "topo/netns.h"
@@ -65,7 +66,7 @@ static int take_settings(struct topo *topo, const struct topo_settings *settings
     topo->openflow = settings->openflow != NULL ? *settings->openflow : (struct topo_openflow){.text = NULL};
     topo->progress = settings->progress;
     topo->progress_context = settings->progress_context;
-    return 0;
+    return impair_take(topo, settings, error);
 }
 
 /* Says that there is a namespace 'name' already, and how to be rid of one that nsmon made. */
@@ -153,7 +154,7 @@ static int make_switch(struct topo *topo, struct error *error) {
                    : error_set(error, -errno, "could not open the own network namespace: %s",
                                strerror(errno));
     }
-    code = code == 0 ? lab_make_netns(topo, TOPO_SWITCH, topo->switch_netns, error) : code;
+    code = code == 0 ? lab_make_netns(topo, topo->switch_netns, &topo->netns_fd[TOPO_SWITCH], error) : code;
     return code == 0 ? vswitch_start(topo, error) : code;
 }
 
@@ -200,6 +201,7 @@ static int build(struct topo *topo, struct error *error) {
     }
     code = code == 0 ? make_bridge(topo, error) : code;
     code = code == 0 ? set_openflow(topo, error) : code;
+    code = code == 0 ? impair_finish(topo, error) : code;
     if (code != 0 && nothing_made) {
         while (topo->item_count > 0) {
             rmdir(topo->items[--topo->item_count].name);
@@ -234,6 +236,7 @@ int topo_create(const struct topo_settings *settings, struct topo **result, stru
                          topo->run_dir);
     }
     code = code == 0 ? check_names(topo, error) : code;
+    code = code == 0 ? impair_check_names(topo, error) : code;
     code = code == 0 ? build(topo, error) : code;
     if (code != 0) {
         topo_close(topo);
@@ -351,6 +354,7 @@ void topo_close(struct topo *topo) {
         return;
     }
     socket_release(topo);
+    impair_release(topo);
     for (unsigned host = 0; host <= TOPO_HOSTS_MAX; host++) {
         if (topo->netns_fd[host] >= 0) {
             close(topo->netns_fd[host]);

@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "topo/inside.h"
+#include "topo/impair.h"
 #include "topo/link.h"
 #include "topo/netns.h"
 #include "topo/ovs.h"
@@ -107,7 +108,7 @@ static int undo_bridge(struct topo *topo, const char *name, struct error *error)
 static undo_fn *const undo_functions[LAB_KIND_COUNT] = {
     [LAB_FOLDER] = undo_folder,   [LAB_NETNS_DIR] = undo_netns_dir, [LAB_NETNS] = undo_netns,
     [LAB_OVS_DIR] = undo_ovs_dir, [LAB_DAEMON] = undo_daemon,       [LAB_LINK] = undo_link,
-    [LAB_BRIDGE] = undo_bridge,
+    [LAB_BRIDGE] = undo_bridge,   [LAB_RELAY] = impair_stop_relay,
 };
 
 /* Undoes the items that are not folders, newest first, and keeps those that failed. */
@@ -120,7 +121,8 @@ static int undo_items(struct topo *topo, struct error *error) {
         struct error why = {.text = ""};
         int code = 0;
         if (item->kind != LAB_FOLDER) {
-            (void)lab_step_item(topo, item->kind == LAB_DAEMON ? "stop" : "remove", item, NULL);
+            (void)lab_step_item(topo, item->kind == LAB_DAEMON || item->kind == LAB_RELAY ? "stop" : "remove",
+                                item, NULL);
             code = undo_functions[item->kind](topo, item->name, &why);
         }
         if (code != 0) {

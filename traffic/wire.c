@@ -1,8 +1,9 @@
 #include "traffic/wire.h"
 
 #include "common/cursor.h"
+#include "common/greeting.h"
 
-#define DATAGRAM_MAGIC UINT32_C(0x6e736d75) /* nsmu */
+#define DATAGRAM_MAGIC GREETING_MAGIC
 #define PREAMBLE_MAGIC UINT32_C(0x6e736d74) /* nsmt */
 
 /* Writes 'value' as 'size' bytes, big endian, and returns what is behind them. */

@@ -8,11 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TRAFFIC_DATAGRAM_SIZE 32
+#include "common/greeting.h"
+
+#define TRAFFIC_DATAGRAM_SIZE GREETING_SIZE
 #define TRAFFIC_PREAMBLE_SIZE 24
 
 /* The flow number of a greeting, which the server sends back as it came. */
-#define TRAFFIC_GREETING UINT32_MAX
+#define TRAFFIC_GREETING GREETING_FLOW
 
 struct traffic_datagram {
     uint64_t run;

@@ -16,7 +16,7 @@ static void every_word_is_read(void **state) {
     struct topo_impairment got;
     struct error error;
     unsigned host = 0;
-    assert_int_equal(topo_impairment_parse("to=ns2,loss=1%,loss-every=10,duplicate=0.02,duplicate-every=20,"
+    assert_int_equal(topo_impairment_parse("to=ns2,loss=1%,loss-every=10,duplicate=2%,duplicate-every=20,"
                                            "reorder=0.5%,reorder-every=30,reorder-gap=3,delay=20ms,"
                                            "jitter=500us,rate=1.5mbit,seed=7",
                                            &host, &got, &error),
@@ -33,7 +33,7 @@ static void every_word_is_read(void **state) {
     assert_int_equal(got.jitter_ns, 500000);
     assert_int_equal(got.rate_bps, 1500000);
     assert_int_equal(got.seed, 7);
-    assert_int_equal(topo_impairment_parse("to=ns8,loss=every 10,delay=1 s", &host, &got, &error), 0);
+    assert_int_equal(topo_impairment_parse("to=ns8,loss=every 10,delay=1s", &host, &got, &error), 0);
     assert_int_equal(got.loss_every, 10);
     assert_int_equal(got.delay_ns, 1000000000);
 }

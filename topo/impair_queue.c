@@ -1,0 +1,140 @@
+/* Queues of the kernel that slow a path down: a token bucket, netem. */
+#include <errno.h>
+#include <inttypes.h>
+#include <net/if.h>
+#include <netlink/errno.h>
+#include <netlink/netlink.h>
+#include <netlink/route/qdisc.h>
+#include <netlink/route/qdisc/tbf.h>
+#include <netlink/route/tc.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/process.h"
+#include "topo/impair.h"
+#include "topo/impairment.h"
+#include "topo/link.h"
+#include "topo/ovs.h"
+
+#define TC_TIMEOUT_NS (5 * NS_PER_S)
+/* The token bucket holds so much of the rate and queues so much more. */
+#define BURST_NS (5 * NS_PER_MS)
+#define QUEUE_NS (50 * NS_PER_MS)
+/* Frames that netem may hold: it drops what is more, and its own default, 1000, is soon reached. */
+enum { NETEM_LIMIT = 100000, FRAME_HEADER_BYTES = 14 };
+
+int impair_tbf_make(struct nl_sock *sock, const char *name, uint64_t rate_bps, unsigned mtu,
+                    struct error *error) {
+    struct link_info info;
+    int code = link_get(sock, name, &info, error);
+    struct rtnl_qdisc *qdisc = code == 0 ? rtnl_qdisc_alloc() : NULL;
+    if (qdisc == NULL) {
+        return code != 0 ? code : error_set(error, -ENOMEM, "no memory to limit the rate at %s", name);
+    }
+    const uint64_t bytes_s = rate_bps / 8;
+    const uint64_t least = 2 * ((uint64_t)mtu + FRAME_HEADER_BYTES);
+    uint64_t burst = bytes_s * BURST_NS / NS_PER_S;
+    burst = burst > least ? burst : least;
+    uint64_t queue = bytes_s * QUEUE_NS / NS_PER_S;
+    queue = queue > least ? queue : least;
+    struct rtnl_tc *tc = TC_CAST(qdisc);
+    rtnl_tc_set_ifindex(tc, (int)info.ifindex);
+    rtnl_tc_set_parent(tc, TC_H_ROOT);
+    code = rtnl_tc_set_kind(tc, "tbf");
+    if (code == 0) {
+        rtnl_qdisc_tbf_set_rate(qdisc, (int)bytes_s, (int)burst, 0);
+        rtnl_qdisc_tbf_set_limit(qdisc, (int)(burst + queue));
+        code = rtnl_qdisc_add(sock, qdisc, NLM_F_CREATE);
+    }
+    rtnl_qdisc_put(qdisc);
+    return code == 0 ? 0
+                     : error_set(error, -EIO, "could not limit the rate at %s: %s", name, nl_geterror(code));
+}
+
+int impair_queue_read(int netns_fd, const char *name, struct impair_queue_stats *stats, struct error *error) {
+    struct nl_sock *sock = NULL;
+    struct nl_cache *cache = NULL;
+    struct link_info info = {.ifindex = 0};
+    *stats = (struct impair_queue_stats){.packets = 0};
+    int code = link_socket(netns_fd, &sock, error);
+    code = code == 0 ? link_get(sock, name, &info, error) : code;
+    if (code == 0) {
+        int failure = rtnl_qdisc_alloc_cache(sock, &cache);
+        struct rtnl_qdisc *qdisc =
+            failure == 0 ? rtnl_qdisc_get_by_parent(cache, (int)info.ifindex, TC_H_ROOT) : NULL;
+        if (qdisc == NULL) {
+            code = error_set(error, -ENOENT, "could not read the queue at %s: %s", name,
+                             failure != 0 ? nl_geterror(failure) : "it is gone");
+        } else {
+            struct rtnl_tc *tc = TC_CAST(qdisc);
+            stats->packets = rtnl_tc_get_stat(tc, RTNL_TC_PACKETS);
+            stats->bytes = rtnl_tc_get_stat(tc, RTNL_TC_BYTES);
+            stats->dropped = rtnl_tc_get_stat(tc, RTNL_TC_DROPS);
+            stats->waiting = rtnl_tc_get_stat(tc, RTNL_TC_QLEN);
+            rtnl_qdisc_put(qdisc);
+        }
+        nl_cache_free(cache);
+    }
+    link_socket_close(sock);
+    return code;
+}
+
+/* --- netem --- */
+
+bool impair_netem_fits(const struct topo_impairment *impairment) {
+    return impairment->duplicate <= 0.0 && impairment->duplicate_every == 0 && impairment->reorder <= 0.0 &&
+           impairment->reorder_every == 0;
+}
+
+bool impair_netem_works(int netns_fd) {
+    char path[LAB_PATH_SIZE];
+    const char *add[] = {path, "qdisc", "add", "dev", "lo", "root", "netem", NULL};
+    const char *del[] = {path, "qdisc", "del", "dev", "lo", "root", NULL};
+    return ovs_find_program("tc", path, NULL) == 0 &&
+           process_run(add, NULL, netns_fd, TC_TIMEOUT_NS, NULL, 0, NULL) == 0 &&
+           process_run(del, NULL, netns_fd, TC_TIMEOUT_NS, NULL, 0, NULL) == 0;
+}
+
+/* Open vSwitch takes away queues of others' from its ports unless told that a port's QoS is none of its
+ * business: "linux-noop", ovs-vswitchd.conf.db(5). */
+static int keep_queue(const struct topo *topo, const char *port, struct error *error) {
+    struct ovs_transaction transaction;
+    ovs_begin(&transaction, topo);
+    ovs_words(&transaction,
+              (const char *const[]){"--", "--id=@noop", "create", "QoS", "type=linux-noop", NULL});
+    ovs_add(&transaction, "external_ids:nsmon=%s", topo->tag);
+    ovs_words(&transaction, (const char *const[]){"--", "set", "Port", NULL});
+    ovs_add(&transaction, "%s", port);
+    ovs_add(&transaction, "qos=@noop");
+    return ovs_commit(&transaction, NULL, 0, error);
+}
+
+int impair_netem_make(const struct topo *topo, unsigned host, struct error *error) {
+    const struct topo_impairment *impairment = &topo->impairments[host];
+    const char *port = topo->ports[host].ovs_tap;
+    char path[LAB_PATH_SIZE];
+    char limit[16];
+    char delay[32];
+    char jitter[32];
+    char rate[32];
+    const char *argv[20] = {path, "qdisc", "replace", "dev", port, "root", "netem", "limit", limit};
+    size_t count = 9;
+    snprintf(limit, sizeof limit, "%d", NETEM_LIMIT);
+    if (impairment->delay_ns > 0) {
+        snprintf(delay, sizeof delay, "%" PRId64 "us", impairment->delay_ns / NS_PER_US);
+        snprintf(jitter, sizeof jitter, "%" PRId64 "us", impairment->jitter_ns / NS_PER_US);
+        argv[count++] = "delay";
+        argv[count++] = delay;
+        argv[count++] = jitter;
+    }
+    if (impairment->rate_bps > 0) {
+        snprintf(rate, sizeof rate, "%" PRIu64 "bit", impairment->rate_bps);
+        argv[count++] = "rate";
+        argv[count++] = rate;
+    }
+    int code = keep_queue(topo, port, error);
+    code = code == 0 ? ovs_find_program("tc", path, error) : code;
+    return code == 0 ? process_run(argv, NULL, topo->netns_fd[TOPO_SWITCH], TC_TIMEOUT_NS, NULL, 0, error)
+                     : code;
+}
