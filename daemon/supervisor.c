@@ -35,9 +35,10 @@ struct supervisor {
     const struct supervisor_settings *settings;
     struct site *site; /* NULL: nothing is built */
     struct identity identity;
-    int report_fd; /* of whoever is told what happens: the starting command's pipe, then a stopping one's
-                      socket */
-    bool building; /* not up yet */
+    int report_fd;  /* of whoever is told what happens: the starting command's pipe, then a stopping one's
+                       socket */
+    bool building;  /* not up yet */
+    bool finishing; /* the counts that are read now are the last */
     int socket_fd;
     int signal_fd;
     int link_fd;
@@ -183,12 +184,21 @@ static void tell_port(unsigned host, const struct topo_port_stats *stats, void *
 static void tell_count(const struct topo_count *count, void *context) {
     struct supervisor *s = context;
     struct link_message message = {.kind = LINK_COUNT, .count = *count};
-    link_offer(s->link_fd, &message);
+    if (s->finishing) {
+        link_send(s->link_fd, &message); /* none comes after it that would say as much */
+    } else {
+        link_offer(s->link_fd, &message);
+    }
 }
 
 static void tell_counts(struct supervisor *s) {
+    struct error error = {.text = ""};
     s->site->kind->each_port(s->site, tell_port, s);
-    s->site->kind->each_count(s->site, tell_count, s, NULL);
+    if (s->site->kind->each_count(s->site, tell_count, s, &error) != 0 && s->finishing) {
+        char text[sizeof error.text + 32];
+        snprintf(text, sizeof text, "the ledger is incomplete: %s", error.text);
+        report(s, 's', text);
+    }
 }
 
 /* --- the lab's life --- */
@@ -266,6 +276,7 @@ static int finish_measuring(struct supervisor *s, struct error *error) {
     int flushed = s->site->kind->flush(s->site, &wait_ns, code == 0 ? &first : NULL);
     code = code == 0 ? flushed : code;
     clock_sleep_ns(wait_ns + SETTLE_NS);
+    s->finishing = true;
     tell_counts(s);
     tell_worker(s, LINK_WINDOW_END, clock_real_ns());
     tell_worker(s, LINK_FINISH, 0);

@@ -100,14 +100,34 @@ int topo_openflow_samples(const struct topo_openflow *openflow, struct topo_samp
 
 /* --- looking without a switch --- */
 
+static const char port_name[] = "ovs-tap";
+
+/* True if a port's name in the default lab begins at 'at', within 'rule'. */
+static bool is_port_name(const char *rule, const char *at) {
+    bool begins = at == rule || (!isalnum((unsigned char)at[-1]) && strchr("-_", at[-1]) == NULL);
+    return begins && strncmp(at, port_name, sizeof port_name - 1) == 0 &&
+           isdigit((unsigned char)at[sizeof port_name - 1]);
+}
+
+unsigned topo_openflow_beyond(const struct topo_openflow *openflow, unsigned hosts, size_t *index) {
+    for (size_t i = 0; i < openflow->rule_count; i++) {
+        const char *rule = openflow->rules[i];
+        for (const char *at = rule; (at = strstr(at, port_name)) != NULL; at++) {
+            unsigned long host = is_port_name(rule, at) ? strtoul(at + sizeof port_name - 1, NULL, 10) : 1;
+            if (host < 1 || host > hosts) {
+                *index = i;
+                return host < 1 || host > UINT16_MAX ? UINT16_MAX : (unsigned)host;
+            }
+        }
+    }
+    return 0;
+}
+
 void topo_openflow_resolve(const char *rule, char resolved[TOPO_RULE_SIZE]) {
-    static const char name[] = "ovs-tap";
     size_t used = 0;
     for (const char *at = rule; *at != '\0' && used + 1 < TOPO_RULE_SIZE;) {
-        bool begins = at == rule || (!isalnum((unsigned char)at[-1]) && strchr("-_", at[-1]) == NULL);
-        if (begins && strncmp(at, name, sizeof name - 1) == 0 &&
-            isdigit((unsigned char)at[sizeof name - 1])) {
-            at += sizeof name - 1;
+        if (is_port_name(rule, at)) {
+            at += sizeof port_name - 1;
         }
         resolved[used++] = *at++;
     }

@@ -49,6 +49,10 @@ int topo_openflow_parse_file(const char *path, struct topo_openflow *openflow, s
 /* Frees what topo_openflow_parse_file() made; does nothing to another. */
 void topo_openflow_free(struct topo_openflow *openflow);
 
+/* The first rule of 'openflow' that calls a port by the name of a host beyond 'hosts', and that host; 0 when
+ * there is none. */
+unsigned topo_openflow_beyond(const struct topo_openflow *openflow, unsigned hosts, size_t *index);
+
 /* Copies 'rule' with each port called by its name in the default lab, "ovs-tap2", as the OpenFlow number that
  * it has in every lab, "2", whatever the lab's prefix is. */
 void topo_openflow_resolve(const char *rule, char resolved[TOPO_RULE_SIZE]);

@@ -19,6 +19,7 @@
 #include "topo/netns.h"
 #include "topo/ofctl.h"
 #include "topo/offload.h"
+#include "topo/openflow.h"
 #include "topo/ovs.h"
 #include "topo/socket.h"
 #include "topo/vswitch.h"
@@ -32,6 +33,20 @@ static bool is_prefix(const char *text) {
         }
     }
     return true;
+}
+
+/* Takes the rules over, if their ports are there. */
+static int take_openflow(struct topo *topo, const struct topo_openflow *openflow, struct error *error) {
+    size_t index = 0;
+    unsigned beyond = openflow != NULL ? topo_openflow_beyond(openflow, topo->hosts, &index) : 0;
+    if (beyond != 0) {
+        return error_set(error, -EINVAL, "rule '%s': there is no ovs-tap%u in a lab of %u hosts",
+                         openflow->rules[index], beyond, topo->hosts);
+    }
+    if (openflow != NULL) {
+        topo->openflow = *openflow;
+    }
+    return 0;
 }
 
 static int take_settings(struct topo *topo, const struct topo_settings *settings, struct error *error) {
@@ -63,10 +78,10 @@ static int take_settings(struct topo *topo, const struct topo_settings *settings
     topo->hosts = settings->hosts != 0 ? settings->hosts : 2;
     topo->addresses = settings->addresses != 0 ? settings->addresses : 1;
     topo->mtu = settings->mtu != 0 ? settings->mtu : TOPO_MTU_DEFAULT;
-    topo->openflow = settings->openflow != NULL ? *settings->openflow : (struct topo_openflow){.text = NULL};
     topo->progress = settings->progress;
     topo->progress_context = settings->progress_context;
-    return impair_take(topo, settings, error);
+    int code = take_openflow(topo, settings->openflow, error);
+    return code == 0 ? impair_take(topo, settings, error) : code;
 }
 
 /* Says that there is a namespace 'name' already, and how to be rid of one that nsmon made. */
