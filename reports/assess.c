@@ -146,7 +146,7 @@ static void add_extra(struct report_source *source, const struct report_flow *fl
     source->extra_packets = report_add(source->extra_packets, estimate->packets);
     stats_accuracy_add_extra(&sums->packets, (double)estimate->packets);
     stats_accuracy_add_extra(&sums->bytes, (double)estimate->bytes);
-    if (estimate->packets == 0 || flow->met_packets > 0) {
+    if (estimate->packets == 0 || flow->out_packets > 0 || flow->in_packets > 0) {
         return;
     }
     source->phantom_flows++;
@@ -345,6 +345,12 @@ static void note_limits(struct report *report, size_t number) {
     if (source->outside_window > 0) {
         report_note(&source->notes, "%llu rows lie outside the measurement window and are not compared.",
                     (unsigned long long)source->outside_window);
+    }
+    if (source->elsewhere > 0) {
+        report_note(
+            &source->notes,
+            "%llu rows are of frames that came in at ports that were not captured and are not compared.",
+            (unsigned long long)source->elsewhere);
     }
     if (source->sampled && source->kind != REPORT_SFLOW) {
         report_note(

@@ -15,11 +15,16 @@ static int build(struct report *report, struct reader *reader, const char *const
     if (rc != 0) {
         return rc;
     }
-    report_flows_init(&report->flows, report->source_count);
-    rc = report_gather(report, reader, error);
-    if (rc == 0) {
-        rc = report_make_ledger(report, reader, error);
+    report_read_setup(report, reader);
+    rc = report_find_entries(report, reader, error);
+    if (rc != 0) {
+        return rc;
     }
+    report_flows_init(&report->flows, report->source_count, report->entry_count);
+    rc = report_read_stages(report, reader, error);
+    rc = rc == 0 ? report_read_truth(report, reader, error) : rc;
+    rc = rc == 0 ? report_gather(report, reader, error) : rc;
+    rc = rc == 0 ? report_make_ledger(report, reader, error) : rc;
     if (rc != 0) {
         return rc;
     }

@@ -9,7 +9,7 @@
 /* At a lone tap nobody knows what was lost between it and the switch, of the flows out of its station, nor
  * behind the switch, of those into it: true if 'flow' may have been fewer at the switch, or else more. */
 static bool may_be_fewer(const struct report_flow *flow) {
-    return flow->station != READ_NULL;
+    return flow->entry != READ_NULL;
 }
 
 static bool lone_tap_explains_counts(const struct report *report, size_t number) {

@@ -18,14 +18,16 @@ void report_note(struct report_notes *notes, const char *format, ...) {
     notes->count++;
 }
 
-void report_flows_init(struct report_flows *flows, size_t sources) {
+void report_flows_init(struct report_flows *flows, size_t sources, size_t entries) {
     memset(flows, 0, sizeof *flows);
     flows->sources = sources;
+    flows->entries = entries;
 }
 
 void report_flows_free(struct report_flows *flows) {
     for (size_t i = 0; i < flows->count; i++) {
         free(flows->flows[i].estimates);
+        free(flows->flows[i].came_to);
     }
     free(flows->flows);
     free(flows->index);
@@ -90,12 +92,15 @@ struct report_flow *report_flow_get(struct report *report, struct reader *reader
         return &flows->flows[flows->index[slot] - 1];
     }
     struct report_flow flow = {
-        .id = id, .first_ns = READ_NULL, .last_ns = READ_NULL, .station = READ_NULL, .estimates = NULL};
+        .id = id, .first_ns = READ_NULL, .last_ns = READ_NULL, .entry = READ_NULL, .estimates = NULL};
     if (reader_flow(reader, id, &flow.key, error) != 0) {
         return NULL;
     }
     flow.estimates = calloc(flows->sources + 1, sizeof *flow.estimates);
-    if (flow.estimates == NULL) {
+    flow.came_to = calloc(flows->entries + 1, sizeof *flow.came_to);
+    if (flow.estimates == NULL || flow.came_to == NULL) {
+        free(flow.estimates);
+        free(flow.came_to);
         error_set(error, -ENOMEM, "comparing session %lld: out of memory at %zu flows",
                   (long long)report->session.id, flows->count);
         return NULL;

@@ -157,7 +157,60 @@ const char *format_no_truth(const struct report *report) {
 }
 
 const char *format_truth_rule(const struct report *report) {
-    return report->one_tap                                      ? "as seen at one tap"
-           : strcmp(report->session.truth_rule, "offered") == 0 ? "as offered"
-                                                                : "as delivered";
+    static const char *const words[] = {[REPORT_OFFERED] = "as offered",
+                                        [REPORT_DELIVERED] = "as delivered",
+                                        [REPORT_AT_MOST] = "as offered",
+                                        [REPORT_AT_OTHER] = "as delivered",
+                                        [REPORT_LONE_TAP] = "as seen at one tap"};
+    const char *word = report->entry_count == 0 ? "as offered" : words[report->entries[0].rule];
+    for (size_t i = 1; i < report->entry_count; i++) {
+        if (strcmp(words[report->entries[i].rule], word) != 0) {
+            return "by port";
+        }
+    }
+    return word;
+}
+
+/* So many rules are named; the others are counted. */
+#define RULES_NAMED 6
+
+struct report_notes format_setup(const struct report *report) {
+    const struct report_setup *setup = &report->setup;
+    struct report_notes notes = {.count = 0};
+    if (setup->scenario[0] != '\0') {
+        report_note(&notes, "scenario %s", setup->scenario);
+    }
+    if (setup->hosts > 2 || setup->addresses > 1) {
+        report_note(&notes, "%lld hosts, %lld address%s of each IP version at each", (long long)setup->hosts,
+                    (long long)setup->addresses, setup->addresses == 1 ? "" : "es");
+    }
+    for (size_t i = 0; i < setup->impairment_count; i++) {
+        report_note(&notes, "on purpose, behind the switch, %s", setup->impairments[i].text);
+    }
+    for (size_t i = 0; i < setup->rule_count && i < RULES_NAMED; i++) {
+        report_note(&notes, "OpenFlow %s", setup->rules[i].text);
+    }
+    if (setup->rule_count > RULES_NAMED) {
+        report_note(&notes, "and %zu more rules or meters", setup->rule_count - RULES_NAMED);
+    }
+    return notes;
+}
+
+bool format_delivery(const struct report *report, char *text, size_t size) {
+    char cells[3][FORMAT_SIZE];
+    char copied[FORMAT_SIZE + 32] = "";
+    if (!report->has_truth || !report->has_delivery) {
+        return false;
+    }
+    if (report->copied_packets > 0) {
+        snprintf(copied, sizeof copied, "; %s copies by flooding",
+                 format_count(report->copied_packets, cells[2]));
+    }
+    if (report->undelivered_packets == 0) {
+        snprintf(text, size, "all of them%s", copied);
+    } else {
+        snprintf(text, size, "%s packets, and %s not%s", format_count(report->delivered_packets, cells[0]),
+                 format_count(report->undelivered_packets, cells[1]), copied);
+    }
+    return true;
 }

@@ -2,6 +2,7 @@
  * reader ever sees "nan" or "inf". */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,6 +55,12 @@ const char *format_answer(enum report_answer answer);
 
 /* Why 'report' has no truth. */
 const char *format_no_truth(const struct report *report);
+
+/* How the session was shaped, a note a thing; none for two hosts and nothing done to their frames. */
+struct report_notes format_setup(const struct report *report);
+
+/* What of the truth came out of the switch again: "581 packets, 4 were not"; false when nobody knows. */
+bool format_delivery(const struct report *report, char *text, size_t size);
 
 /* By which rule its truth is one: "as delivered". */
 const char *format_truth_rule(const struct report *report);

@@ -12,8 +12,9 @@ struct report_flow *report_flow_get(struct report *report, struct reader *reader
 /* flows.c: the flow 'id', or NULL when there is none. */
 struct report_flow *report_flow_find(struct report_flows *flows, int64_t id);
 
-/* flows.c: makes room for 'sources' estimates a flow.  To be called before the first report_flow_get(). */
-void report_flows_init(struct report_flows *flows, size_t sources);
+/* flows.c: makes room for 'sources' estimates and 'entries' counts a flow.  To be called before the first
+ * report_flow_get(). */
+void report_flows_init(struct report_flows *flows, size_t sources, size_t entries);
 void report_flows_free(struct report_flows *flows);
 
 /* flows.c: puts the largest flows first.  Afterwards the flows can't be found by id. */
@@ -27,17 +28,71 @@ bool report_source_sees(const struct report_source *source, const struct flow_ke
 int report_choose_sources(struct report *report, struct reader *reader, const char *const names[],
                           size_t name_count, struct error *error);
 
-/* gather.c: reads truth, samples and records into the flows and the series. */
+/* setup.c: reads how the session was shaped out of its settings. */
+void report_read_setup(struct report *report, struct reader *reader);
+
+/* entries.c: reads the captures, and makes the entries of the switch out of them and of the setup. */
+int report_find_entries(struct report *report, struct reader *reader, struct error *error);
+
+/* entries.c: true if there are two entries and no other port, so that what came in by the one can only have
+ * come out by the other. */
+bool report_two_way(const struct report *report);
+
+/* truth.c: reads the truth into the flows and the series, after report_read_stages(). */
+int report_read_truth(struct report *report, struct reader *reader, struct error *error);
+
+/* ingress.c: decides for each entry from where it is known what the switch took in there. */
+void report_decide_truth(struct report *report);
+
+/* ingress.c: is the truth the truth?  Says so in the ledger's notes. */
+void report_judge_truth(struct report *report);
+
+/* series.c: lays out the bins for what lies between 'low' and 'high', or the exporters' own times. */
+int report_series_init(struct report *report, int64_t low, int64_t high);
+
+/* series.c: adds 'bytes', spread evenly over 'begin_ns' to 'end_ns', to the bins; 'offset' is the field
+ * within a bin. */
+void report_series_add(struct report_series *series, size_t offset, int64_t begin_ns, int64_t end_ns,
+                       double bytes);
+
+/* series.c: makes 'low' to 'high' hold 'time_ns', unless that is not known. */
+void report_widen(int64_t time_ns, int64_t *low, int64_t *high);
+
+/* gather.c: reads samples and records into the flows and the series, after the truth. */
 int report_gather(struct report *report, struct reader *reader, struct error *error);
 
 /* assess.c: intervals, accuracy, detection and decades of each source. */
 int report_assess(struct report *report, struct error *error);
 
-/* ledger.c: the stages and what was lost between them. */
+/* ledger.c: the stages that the database has; the taps' own come from the truth. */
+int report_read_stages(struct report *report, struct reader *reader, struct error *error);
+
+/* ledger.c: how many frames 'stage' counted in 'direction', by the first witness, or READ_NULL. */
+int64_t report_stage_packets(const struct report_ledger *ledger, const char *stage, const char *direction);
+
+/* ledger.c: all stages and what was lost between them. */
 int report_make_ledger(struct report *report, struct reader *reader, struct error *error);
 
-/* ledger.c: compares neighbouring stages that are already there, and says in words who lost what. */
+/* ledger.c: adds a row, unless the ledger is full. */
+void report_add_stage(struct report_ledger *ledger, const char *stage, const char *direction, int64_t packets,
+                      int64_t bytes, const char *source);
+
+/* ledger.c: where 'stage' stands on a frame's way, from 0, or -1 for what is no stage. */
+int report_stage_rank(const char *stage);
+
+/* ledger.c: orders the rows by direction and along the way. */
+void report_sort_ledger(struct report_ledger *ledger);
+
+/* loss.c: compares neighbouring stages that are already there, and says in words who lost what. */
 void report_find_losses(struct report_ledger *ledger);
+
+/* loss.c: notes that 'packets' of 'what' are missing (below 0: too many) between 'from' and 'to', unless
+ * nothing is, and who did it. */
+void report_add_loss(struct report_ledger *ledger, const char *direction, const char *from, const char *to,
+                     int64_t packets, const char *what);
+
+/* endpoints.c: what nsmon's own endpoints counted, and whether it agrees with what was done on purpose. */
+int report_add_endpoints(struct report *report, struct reader *reader, struct error *error);
 
 /* doubt.c: true if 'source', which is not sampled, differs by no more frames than the truth may lack or have
  * too many. */
@@ -53,6 +108,22 @@ void report_make_verdict(struct report *report);
 /* True while the session's collector still works: caches are full and counts are of different moments. */
 static inline bool report_is_running(const struct report *report) {
     return strcmp(report->session.state, "running") == 0;
+}
+
+/* True if what happened between 'first_ns' and 'last_ns' is, in part at least, in the measurement window. */
+static inline bool report_in_window(const struct read_session *session, int64_t first_ns, int64_t last_ns) {
+    return (session->window_start_ns == READ_NULL || last_ns >= session->window_start_ns) &&
+           (session->window_end_ns == READ_NULL || first_ns <= session->window_end_ns);
+}
+
+/* A count that the store gives, never negative. */
+static inline uint64_t report_known(int64_t value) {
+    return value < 0 ? 0 : (uint64_t)value;
+}
+
+/* A count for the ledger. */
+static inline int64_t report_signed(uint64_t value) {
+    return value > INT64_MAX ? INT64_MAX : (int64_t)value;
 }
 
 /* a + b, or UINT64_MAX. */

@@ -21,7 +21,8 @@
 #define REPORT_CAPTURES_MAX  16
 #define REPORT_NOTES_MAX     16
 #define REPORT_DECADES       12
-#define REPORT_LEDGER_MAX    64
+#define REPORT_LEDGER_MAX    256
+#define REPORT_PORTS_MAX     64
 #define REPORT_BINS_MAX      600
 
 enum report_kind {
@@ -39,11 +40,20 @@ enum report_sight {
     REPORT_SEES_CHOSEN /* the flows whose OpenFlow rule samples them */
 };
 
+/* From where it is known what the switch took in at one of its ports. */
+enum report_basis {
+    REPORT_OFFERED,   /* what was sent to it: the switch took in just as much */
+    REPORT_DELIVERED, /* what came out at the other port: the switch delivered just as much as it took in */
+    REPORT_AT_MOST,   /* what was sent to it; it took in another number, and nobody knows of which flows */
+    REPORT_AT_OTHER,  /* what came out at the other port; nobody counted what the switch took in */
+    REPORT_LONE_TAP,  /* both ways of the only tap: out of it as offered, into it as delivered */
+};
+
 /* Yes, no, or nobody can say. */
 enum report_answer { REPORT_NO, REPORT_YES, REPORT_UNKNOWN };
 
 struct report_note {
-    char text[320];
+    char text[480];
 };
 
 struct report_notes {
@@ -73,9 +83,11 @@ struct report_flow {
     uint64_t met_packets, met_bytes;   /* likewise in the whole session, in or out of the window */
     double met_squares;                /* of their sizes */
     uint64_t out_packets;              /* out of the stations, in the whole session */
-    uint64_t in_packets;               /* into the stations, likewise */
+    uint64_t in_packets;               /* into the stations, likewise; each copy of a frame ... */
+    uint64_t *came_to;                 /* ... by entry */
+    uint64_t arrived_packets;          /* into the stations in the window */
     int64_t first_ns, last_ns;         /* of its frames at a tap, or READ_NULL */
-    int64_t station;                   /* out of which station it comes, or READ_NULL */
+    int64_t entry;                     /* by which it comes in, or READ_NULL */
     struct report_estimate *estimates; /* one a source */
 };
 
@@ -85,7 +97,7 @@ struct report_flows {
     size_t count, capacity;
     size_t *index; /* hash table of positions + 1 */
     size_t index_size;
-    size_t sources;
+    size_t sources, entries;
 };
 
 struct report_decade {
@@ -140,6 +152,7 @@ struct report_source {
     uint64_t egress_counted;            /* records of the way out that were, since the exporter is not OVS */
     uint64_t unattributed;              /* samples and records without a readable flow key */
     uint64_t outside_window;            /* rows outside the measurement window */
+    uint64_t elsewhere;                 /* rows of frames that came in where nobody captured, not compared */
     uint64_t egress_skipped;            /* records of the way out of the switch, not counted */
     double detection_p50_ns, detection_p95_ns, detection_max_ns; /* NAN for none */
     struct report_volume volume;
@@ -155,6 +168,43 @@ struct report_stage {
     char direction[32];     /* ns1>ns2 */
     int64_t packets, bytes; /* READ_NULL when nobody counted */
     char source[96];        /* who counted */
+    int64_t explained;      /* of frames dropped on purpose: how many a loss has been told by already */
+};
+
+/* A port of the switch where frames that come in were captured, at the port or at the station behind it. */
+struct report_entry {
+    char name[32];   /* "ns1", or what the port is called */
+    char out[32];    /* the direction of what goes into the switch here in the ledger, "ns1>ns2" */
+    char in[32];     /* likewise of what comes out of it here */
+    size_t capture;  /* its number in the report */
+    int64_t station; /* or READ_NULL */
+    enum report_basis rule;
+    int64_t offered, taken, delivered; /* frames of the session; READ_NULL when nobody counted */
+    uint64_t may_lack, may_exceed;     /* frames that the truth of its flows may not have, or too many */
+    char text[280];                    /* the rule, and why it held */
+};
+
+/* A port of the bridge that nsmon was attached to. */
+struct report_port {
+    char name[32];
+    int64_t ifindex, of_port; /* or READ_NULL */
+    bool captured;
+};
+
+/* How the session was shaped, as its settings say; texts for people. */
+struct report_text {
+    char text[256];
+};
+
+struct report_setup {
+    int64_t hosts, addresses; /* 0 when nobody said */
+    char scenario[64];        /* its name, or "" */
+    struct report_text impairments[REPORT_CAPTURES_MAX];
+    size_t impairment_count;
+    struct report_text rules[REPORT_RULES_MAX]; /* of OpenFlow, meters behind them */
+    size_t rule_count;
+    struct report_port ports[REPORT_PORTS_MAX];
+    size_t port_count;
 };
 
 /* All frames that a tap saw, of the whole session: the measurement window cuts no stage of the ledger. */
@@ -167,8 +217,9 @@ struct report_tap {
 struct report_loss {
     char direction[32];
     char from[32], to[32];
-    int64_t packets; /* above 0: lost; below: more came than went */
-    char text[320];
+    int64_t packets;     /* above 0: lost; below: more came than went */
+    int64_t unexplained; /* of them, what is not known to have been done on purpose */
+    char text[480];
 };
 
 struct report_ledger {
@@ -176,6 +227,7 @@ struct report_ledger {
     size_t stage_count;
     struct report_loss losses[REPORT_LEDGER_MAX];
     size_t loss_count;
+    size_t left_out; /* rows that found no room */
     struct report_notes notes;
 };
 
@@ -211,8 +263,12 @@ struct report {
     char database[4096];
     struct read_session session;
     bool has_truth;
-    bool one_tap;              /* one station alone was captured: what left it was offered there, what came
-                                * into it delivered there */
+    bool one_tap;      /* one station alone was captured: what left it was offered there, what came
+                        * into it delivered there */
+    bool partial;      /* ports of the switch were not captured: what came in there is not compared */
+    bool has_delivery; /* every port was captured: it is known what came out again */
+    uint64_t delivered_packets, undelivered_packets,
+        copied_packets;        /* of the truth, see report_delivered() */
     bool truth_complete;       /* no capture dropped a frame and every flow had room */
     bool truth_uncertain;      /* frames were lost where nobody knows of which flow, see the ledger's notes */
     uint64_t truth_may_lack;   /* how many frames it may not have ... */
@@ -227,7 +283,11 @@ struct report {
     size_t exporter_count;
     struct read_capture captures[REPORT_CAPTURES_MAX];
     struct report_tap taps[REPORT_CAPTURES_MAX]; /* of the same captures */
+    int entry_of[REPORT_CAPTURES_MAX];           /* where a capture stands, or -1: another one covers it */
     size_t capture_count;
+    struct report_entry entries[REPORT_CAPTURES_MAX];
+    size_t entry_count;
+    struct report_setup setup;
     struct read_collector_health collector;
     bool has_collector;
     struct report_traffic traffic;
@@ -243,6 +303,18 @@ struct report {
 /* False where nobody can say how far chance may have taken 'estimate', since its sampling rate is unknown. */
 static inline bool report_has_interval(const struct report_estimate *estimate) {
     return !isnan(estimate->packets_ci.low);
+}
+
+/* What of the frames of 'flow' that the switch took in came out of it again.  Of a flow of which some frames
+ * were dropped and others copied only the balance is known. */
+static inline uint64_t report_delivered(const struct report_flow *flow) {
+    return flow->arrived_packets < flow->packets ? flow->arrived_packets : flow->packets;
+}
+
+/* How many frames of 'flow' came out more than once, each time counted. */
+static inline uint64_t report_copied(const struct report_flow *flow) {
+    return flow->packets > 0 && flow->arrived_packets > flow->packets ? flow->arrived_packets - flow->packets
+                                                                      : 0;
 }
 
 /* Adds the formatted note, unless 'notes' is full. */

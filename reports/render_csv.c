@@ -52,6 +52,16 @@ static void put_key(FILE *out, const struct flow_key *key) {
     }
 }
 
+static void put_delivery(const struct report *report, const struct report_flow *flow, FILE *out) {
+    if (report->has_truth && report->has_delivery) {
+        put_count(out, report_delivered(flow));
+        put_count(out, report_copied(flow));
+    } else {
+        fputs(",,", out);
+    }
+    fputs("\r\n", out);
+}
+
 static void put_row(const struct report *report, const struct report_flow *flow, size_t number, FILE *out) {
     const struct report_source *source = &report->sources[number];
     const struct report_estimate *estimate = &flow->estimates[number];
@@ -65,7 +75,8 @@ static void put_row(const struct report *report, const struct report_flow *flow,
         fputs(",,", out);
     }
     if (!estimate->visible) {
-        fputs(",,,,,,,,,,,\r\n", out);
+        fputs(",,,,,,,,,,,", out);
+        put_delivery(report, flow, out);
         return;
     }
     bool judged = report->has_truth && report_has_interval(estimate);
@@ -85,12 +96,13 @@ static void put_row(const struct report *report, const struct report_flow *flow,
     put_number(out, estimate->samples);
     put_number(out, source->rate);
     put_number(out, estimate->detection_ns / 1e6);
-    fputs("\r\n", out);
+    put_delivery(report, flow, out);
 }
 
 int report_render_csv(const struct report *report, FILE *out) {
     fputs("proto,src,sport,dst,dport,source,truth_packets,truth_bytes,packets,bytes,packets_low,packets_high,"
-          "bytes_low,bytes_high,within,bytes_within,samples,sampling_rate,detection_ms\r\n",
+          "bytes_low,bytes_high,within,bytes_within,samples,sampling_rate,detection_ms,truth_delivered,truth_"
+          "copied\r\n",
           out);
     for (size_t i = 0; i < report->flows.count; i++) {
         for (size_t s = 0; s < report->source_count; s++) {

@@ -129,6 +129,27 @@ static void put_cards(const struct report *report, FILE *out) {
     fputs("</section>\n", out);
 }
 
+/* From where the truth is known, what of it came out again, and how the session was shaped. */
+static void put_rules(const struct report *report, FILE *out) {
+    const struct report_notes setup = format_setup(report);
+    struct report_notes lines = {.count = 0};
+    char delivered[200];
+    for (size_t i = 0; i < report->entry_count && report->has_truth; i++) {
+        report_note(&lines, "%s: %s", report->entries[i].out, report->entries[i].text);
+    }
+    if (format_delivery(report, delivered, sizeof delivered)) {
+        report_note(&lines, "Delivered: %s", delivered);
+    }
+    if (lines.count > 0) {
+        fputs("<h2>What the switch took in</h2>\n", out);
+        put_notes(out, &lines);
+    }
+    if (setup.count > 0) {
+        fputs("<h2>How it was shaped</h2>\n", out);
+        put_notes(out, &setup);
+    }
+}
+
 static void put_sources(const struct report *report, FILE *out) {
     if (report->source_count == 0) {
         return;
@@ -410,6 +431,7 @@ int report_render_html(const struct report *report, const struct report_style *s
     put_session(report, out);
     put_verdict(report, out);
     put_cards(report, out);
+    put_rules(report, out);
     put_charts(report, style, out);
     put_sources(report, out);
     put_notes(out, &report->notes);

@@ -68,13 +68,62 @@ static json_t *session_json(const struct report *report) {
                      "database", text(report->database));
 }
 
+/* By which rule what came in at each port is known. */
+static json_t *entries_json(const struct report *report) {
+    static const char *const rules[] = {[REPORT_OFFERED] = "offered",
+                                        [REPORT_DELIVERED] = "delivered",
+                                        [REPORT_AT_MOST] = "offered, uncertain",
+                                        [REPORT_AT_OTHER] = "delivered, uncertain",
+                                        [REPORT_LONE_TAP] = "lone tap"};
+    json_t *array = json_array();
+    for (size_t i = 0; i < report->entry_count; i++) {
+        const struct report_entry *entry = &report->entries[i];
+        json_array_append_new(array, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+                                               text(entry->name), "capture",
+                                               text(report->captures[entry->capture].name), "direction",
+                                               text(entry->out), "rule", text(rules[entry->rule]), "offered",
+                                               known(entry->offered), "taken_in", known(entry->taken),
+                                               "may_lack", count(entry->may_lack), "may_exceed",
+                                               count(entry->may_exceed), "text", text(entry->text)));
+    }
+    return array;
+}
+
 static json_t *truth_json(const struct report *report) {
     if (!report->has_truth) {
         return json_null();
     }
-    return json_pack("{s:o, s:o, s:o, s:b, s:b}", "flows", count(report->truth_flows), "packets",
-                     count(report->truth_packets), "bytes", count(report->truth_bytes), "complete",
-                     (int)report->truth_complete, "uncertain", (int)report->truth_uncertain);
+    bool known_out = report->has_delivery;
+    return json_pack("{s:o, s:o, s:o, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "flows",
+                     count(report->truth_flows), "packets", count(report->truth_packets), "bytes",
+                     count(report->truth_bytes), "complete", (int)report->truth_complete, "uncertain",
+                     (int)report->truth_uncertain, "partial", (int)report->partial, "may_lack",
+                     count(report->truth_may_lack), "may_exceed", count(report->truth_may_exceed),
+                     "delivered_packets", known_out ? count(report->delivered_packets) : json_null(),
+                     "undelivered_packets", known_out ? count(report->undelivered_packets) : json_null(),
+                     "copied_packets", known_out ? count(report->copied_packets) : json_null(), "entries",
+                     entries_json(report));
+}
+
+static json_t *texts_json(const struct report_text *texts, size_t text_count) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < text_count; i++) {
+        json_array_append_new(array, text(texts[i].text));
+    }
+    return array;
+}
+
+static json_t *setup_json(const struct report_setup *setup) {
+    json_t *ports = json_array();
+    for (size_t i = 0; i < setup->port_count; i++) {
+        json_array_append_new(ports, json_pack("{s:o, s:b}", "name", text(setup->ports[i].name), "captured",
+                                               (int)setup->ports[i].captured));
+    }
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o}", "hosts", setup->hosts > 0 ? known(setup->hosts) : json_null(),
+        "addresses", setup->addresses > 0 ? known(setup->addresses) : json_null(), "scenario",
+        text_or_null(setup->scenario), "impairments", texts_json(setup->impairments, setup->impairment_count),
+        "openflow", texts_json(setup->rules, setup->rule_count), "ports", ports);
 }
 
 static json_t *accuracy_json(const struct stats_summary *summary) {
@@ -231,6 +280,13 @@ static json_t *estimate_json(const struct report *report, const struct report_es
                      number(estimate->samples), "detection_ms", number(to_ms(estimate->detection_ns)));
 }
 
+static json_t *flow_truth_json(const struct report *report, const struct report_flow *flow) {
+    bool known_out = report->has_delivery;
+    return json_pack("{s:o, s:o, s:o, s:o}", "packets", count(flow->packets), "bytes", count(flow->bytes),
+                     "delivered", known_out ? count(report_delivered(flow)) : json_null(), "copied",
+                     known_out ? count(report_copied(flow)) : json_null());
+}
+
 static json_t *flow_json(const struct report *report, const struct report_flow *flow) {
     const struct flow_key *key = &flow->key;
     char protocol[PROTOCOL_NAME_SIZE];
@@ -245,10 +301,7 @@ static json_t *flow_json(const struct report *report, const struct report_flow *
     json_object_set_new(object, "sport", ports ? json_integer(key->sport) : json_null());
     json_object_set_new(object, "dst", text_or_null(ip_address_format(&dst, address)));
     json_object_set_new(object, "dport", ports ? json_integer(key->dport) : json_null());
-    json_object_set_new(object, "truth",
-                        report->has_truth ? json_pack("{s:o, s:o}", "packets", count(flow->packets), "bytes",
-                                                      count(flow->bytes))
-                                          : json_null());
+    json_object_set_new(object, "truth", report->has_truth ? flow_truth_json(report, flow) : json_null());
     json_t *sources = json_object();
     for (size_t i = 0; i < report->source_count; i++) {
         json_object_set_new(sources, report->sources[i].name, estimate_json(report, &flow->estimates[i]));
@@ -273,10 +326,10 @@ static json_t *losses_json(const struct report_ledger *ledger) {
     json_t *array = json_array();
     for (size_t i = 0; i < ledger->loss_count; i++) {
         const struct report_loss *loss = &ledger->losses[i];
-        json_array_append_new(array,
-                              json_pack("{s:o, s:o, s:o, s:I, s:o}", "direction", text(loss->direction),
-                                        "from", text(loss->from), "to", text(loss->to), "packets",
-                                        (json_int_t)loss->packets, "text", text(loss->text)));
+        json_array_append_new(
+            array, json_pack("{s:o, s:o, s:o, s:I, s:I, s:o}", "direction", text(loss->direction), "from",
+                             text(loss->from), "to", text(loss->to), "packets", (json_int_t)loss->packets,
+                             "unexplained", (json_int_t)loss->unexplained, "text", text(loss->text)));
     }
     return array;
 }
@@ -306,10 +359,11 @@ static json_t *captures_json(const struct report *report) {
     for (size_t i = 0; i < report->capture_count; i++) {
         const struct read_capture *capture = &report->captures[i];
         json_array_append_new(
-            array, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", text(capture->name), "station",
-                             known(capture->station), "received", known(capture->received), "dropped",
-                             known(capture->dropped), "processed", known(capture->processed), "overflow",
-                             known(capture->overflow), "malformed", known(capture->malformed)));
+            array, json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "name", text(capture->name), "role",
+                             capture->is_station ? "station" : "port", "station", known(capture->station),
+                             "received", known(capture->received), "dropped", known(capture->dropped),
+                             "processed", known(capture->processed), "overflow", known(capture->overflow),
+                             "malformed", known(capture->malformed)));
     }
     return array;
 }
@@ -370,6 +424,7 @@ json_t *report_json(const struct report *report, size_t flow_limit) {
     json_object_set_new(root, "verdict",
                         json_pack("{s:o, s:o}", "ok", answer(report->ok), "text", text(report->verdict)));
     json_object_set_new(root, "truth", truth_json(report));
+    json_object_set_new(root, "setup", setup_json(&report->setup));
     json_t *sources = json_array();
     for (size_t i = 0; i < report->source_count; i++) {
         json_array_append_new(sources, source_json(report, &report->sources[i]));

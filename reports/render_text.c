@@ -59,7 +59,7 @@ static void heading(const struct page *page, const char *text) {
 
 static void put_notes(const struct page *page, const char *who, const struct report_notes *notes) {
     for (size_t i = 0; i < notes->count; i++) {
-        char line[480];
+        char line[sizeof notes->notes[0].text + 100];
         snprintf(line, sizeof line, "%s%s%s", who, who[0] != '\0' ? ": " : "", notes->notes[i].text);
         fputs("  - ", page->out);
         put_wrapped(page, line, 4, 4);
@@ -117,6 +117,23 @@ static void put_truth(const struct page *page) {
                                        : "");
     fputc('\n', page->out);
     put_wrapped(page, line, 0, 0);
+    for (size_t i = 0; i < report->entry_count; i++) {
+        fprintf(page->out, "  %-15s ", report->entries[i].out);
+        put_wrapped(page, report->entries[i].text, 18, 18);
+    }
+    if (format_delivery(report, line, sizeof line)) {
+        fprintf(page->out, "  %-15s ", "delivered");
+        put_wrapped(page, line, 18, 18);
+    }
+}
+
+/* What was done to the lab, and to the frames, on purpose. */
+static void put_setup(const struct page *page) {
+    const struct report_notes notes = format_setup(page->report);
+    if (notes.count > 0) {
+        heading(page, "How it was shaped");
+        put_notes(page, "", &notes);
+    }
 }
 
 /* ---- the table of sources ---- */
@@ -269,22 +286,52 @@ static void put_flows(const struct page *page) {
 
 /* ---- ledger ---- */
 
+/* A long name without the stage that it is of: that row stands above it. */
+static const char *stage_name(const struct report_stage *row, char name[sizeof row->stage + 2]) {
+    static const char *const stages[] = {"sent", "tap_out", "switch_in", "switch_out", "tap_in"};
+    snprintf(name, sizeof row->stage + 2, "%s", row->stage);
+    for (size_t i = 0; i < sizeof stages / sizeof *stages && strlen(row->stage) > 14; i++) {
+        size_t length = strlen(stages[i]);
+        if (strncmp(row->stage, stages[i], length) == 0 && row->stage[length] == '_') {
+            snprintf(name, sizeof row->stage + 2, "  %s", row->stage + length + 1);
+        }
+    }
+    return name;
+}
+
+/* How wide the column of the directions has to be, or that of the stages: from 'least' to 'most'. */
+static int widest(const struct report_ledger *ledger, int least, int most, bool stages) {
+    int width = least;
+    for (size_t i = 0; i < ledger->stage_count; i++) {
+        char name[sizeof ledger->stages[0].stage + 2];
+        int length = (int)strlen(stages ? stage_name(&ledger->stages[i], name) : ledger->stages[i].direction);
+        width = length > width ? length : width;
+    }
+    return width < most ? width : most;
+}
+
 static void put_ledger(const struct page *page) {
     const struct report_ledger *ledger = &page->report->ledger;
     bool running = strcmp(page->report->session.state, "running") == 0;
     if (ledger->stage_count == 0) {
         return;
     }
+    const int way = widest(ledger, 9, 16, false);
+    const int place = widest(ledger, 14, 20, true);
     heading(page, "Ledger: what each stage counted");
-    fprintf(page->out, "%-9s %-14s %11s %14s  %s\n", "direction", "stage", "packets", "bytes", "counted by");
+    fprintf(page->out, "%-*s %-*s %11s %14s  %s\n", way, "direction", place, "stage", "packets", "bytes",
+            "counted by");
     for (size_t i = 0; i < ledger->stage_count; i++) {
         const struct report_stage *stage = &ledger->stages[i];
         char packets[FORMAT_SIZE];
         char bytes[FORMAT_SIZE];
         bool first = i == 0 || strcmp(stage->direction, ledger->stages[i - 1].direction) != 0;
-        fprintf(page->out, "%-9.9s %-14.14s %11s %14s  ", first ? stage->direction : "", stage->stage,
-                format_known(stage->packets, packets), format_known(stage->bytes, bytes));
-        put_wrapped(page, stage->source, 53, 53);
+        const size_t at = (size_t)(way + place) + 30;
+        char name[sizeof stage->stage + 2];
+        fprintf(page->out, "%-*.*s %-*.*s %11s %14s  ", way, way, first ? stage->direction : "", place, place,
+                stage_name(stage, name), format_known(stage->packets, packets),
+                format_known(stage->bytes, bytes));
+        put_wrapped(page, stage->source, at, at);
     }
     for (size_t i = 0; i < ledger->loss_count; i++) {
         fputs("  - ", page->out);
@@ -369,6 +416,7 @@ int report_render_text(const struct report *report, const struct report_style *s
     put_head(&page);
     put_verdict(&page);
     put_truth(&page);
+    put_setup(&page);
     put_sources(&page);
     put_pairs(&page);
     put_decades(&page);

@@ -413,10 +413,15 @@ static void append(struct report *report, const char *text) {
 
 /* Says in the ledger's notes when an unsampled source settles what nobody counted. */
 static void note_confirmation(struct report *report) {
+    bool unknown = false;
+    for (size_t i = 0; i < report->entry_count; i++) {
+        unknown =
+            unknown || (report->entries[i].rule == REPORT_AT_OTHER && report->entries[i].taken == READ_NULL);
+    }
     for (size_t i = 0; i < report->source_count; i++) {
         const struct report_source *source = &report->sources[i];
-        if (report->truth_complete && report->truth_uncertain && source->ok == REPORT_YES &&
-            !source->sampled && source->exporters > 0) {
+        if (unknown && report->truth_complete && source->ok == REPORT_YES && !source->sampled &&
+            source->exporters > 0) {
             report_note(&report->ledger.notes,
                         "%s, which is not sampled, has exactly what was delivered: the loss was before the "
                         "switch metered.",

@@ -15,8 +15,8 @@ CREATE TABLE session (
     stopped_ns      INTEGER,
     window_start_ns INTEGER,              -- the measurement window: all sources run from here ...
     window_end_ns   INTEGER,              -- ... to here, when traffic has ended and caches are flushed
-    truth_rule      TEXT NOT NULL,        -- delivered: a flow's truth is what the other tap received;
-                                          -- offered: what left its tap, less a loss that is known only per port
+    truth_rule      TEXT NOT NULL,        -- what to take for the truth where nobody counted what the switch took in:
+                                          -- delivered: what the other tap received; offered: what left its tap
     settings        TEXT NOT NULL         -- JSON: what the session was told to do
 );
 
@@ -166,7 +166,7 @@ CREATE TABLE capture (
     name         TEXT NOT NULL,           -- the interface, or the file it was read from
     role         TEXT NOT NULL,           -- station: a tap; port: a bridge port
     mac          BLOB,
-    station      INTEGER,                 -- 1 for tap1, 2 for tap2 ...
+    station      INTEGER,                 -- 1 for tap1, 2 for tap2 ...; of a port, the station behind it
     received     INTEGER NOT NULL,        -- pcap_stats: frames the filter let through
     dropped      INTEGER NOT NULL,        -- frames lost for want of buffer: the truth is incomplete
     if_dropped   INTEGER NOT NULL,
@@ -179,7 +179,7 @@ CREATE TABLE capture (
 CREATE TABLE truth (
     session_id INTEGER NOT NULL,
     capture_id INTEGER NOT NULL,
-    direction  INTEGER NOT NULL,          -- 0: out of the station, towards the switch; 1: into the station
+    direction  INTEGER NOT NULL,          -- 0: towards the switch, out of the station or in at the port; 1: away from it
     flow_id    INTEGER NOT NULL,
     bucket_ns  INTEGER NOT NULL,          -- the second's beginning
     packets    INTEGER NOT NULL,
@@ -193,8 +193,9 @@ CREATE INDEX truth_by_session ON truth (session_id, flow_id);
 -- Counts of whole stages, kept by someone else than an exporter: the ledger.
 CREATE TABLE stage (
     session_id INTEGER NOT NULL,
-    stage      TEXT NOT NULL,             -- sent, tap_out, switch_in, switch_out, tap_in, received, or *_drop
-    direction  TEXT NOT NULL,             -- ns1>ns2, ns2>ns1
+    stage      TEXT NOT NULL,             -- sent, tap_out, switch_in, switch_rule, switch_out, tap_in, received; *_drop,
+                                          -- *_impaired_loss ...: dropped, or done on purpose, behind that stage
+    direction  TEXT NOT NULL,             -- ns1>ns2, or ns1>switch and switch>ns2, or switch for what has none
     packets    INTEGER,
     bytes      INTEGER,
     source     TEXT NOT NULL,             -- who counted

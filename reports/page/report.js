@@ -150,13 +150,13 @@
   function drawLedger() {
     const names = { tap_out: "out of the tap", switch_in: "into the switch", switch_out: "out of the switch", tap_in: "into the other tap" };
     const stages = Object.keys(names).filter((stage) => model.ledger.some((row) => row.stage === stage && row.packets !== null));
-    const directions = [...new Set(model.ledger.map((row) => row.direction))];
+    const directions = [...new Set(model.ledger.map((row) => row.direction))].filter((way) => way !== "switch");
     const packets = (stage, direction) => {
       const row = model.ledger.find((one) => one.stage === stage && one.direction === direction && one.packets !== null);
       return row ? row.packets : null;
     };
     const sets = directions.map((direction, i) => ({ label: direction, data: stages.map((stage) => packets(stage, direction)),
-      backgroundColor: sourceColor(i), pointStyle: "rect", maxBarThickness: 22 }));
+      backgroundColor: sourceColor(i % 6), pointStyle: "rect", maxBarThickness: 22 }));
     return { type: "bar", data: { labels: stages.map((stage) => names[stage]), datasets: sets },
       options: options({ indexAxis: "y", plugins: { legend: { labels: { usePointStyle: true, boxWidth: 8, boxHeight: 8 } },
         tooltip: { callbacks: { label: (item) => item.dataset.label + ": " + count(item.parsed.x) + " frames" } } },

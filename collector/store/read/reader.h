@@ -20,13 +20,13 @@ struct reader;
 /* One row of session. */
 struct read_session {
     int64_t id;
-    char label[128];                        /* "" for none */
-    char kind[16];                          /* lab, import, collect */
-    char state[16];                         /* running, stopped, failed */
-    char prefix[32];                        /* "" for none */
-    char truth_rule[16];                    /* delivered, offered */
-    int64_t started_ns;                     /* since the epoch, like every time here */
-    int64_t stopped_ns;                     /* or READ_NULL, like the next two */
+    char label[128];     /* "" for none */
+    char kind[16];       /* lab, import, collect */
+    char state[16];      /* running, stopped, failed */
+    char prefix[32];     /* "" for none */
+    char truth_rule[16]; /* delivered, offered: believed where the switch's counts are not known */
+    int64_t started_ns;  /* since the epoch, like every time here */
+    int64_t stopped_ns;  /* or READ_NULL, like the next two */
     int64_t window_start_ns, window_end_ns; /* the measurement window */
 };
 
@@ -144,6 +144,7 @@ struct read_sample {
     int64_t flow_id; /* READ_NULL: the header could not be read */
     int64_t rate;
     int64_t bytes; /* layer 2 without FCS, of this packet; READ_NULL when not said */
+    int64_t input; /* ifIndex by which it came in; READ_NULL when not said */
 };
 
 typedef int read_sample_fn(const struct read_sample *sample, void *context);
@@ -160,6 +161,7 @@ struct read_record {
     int64_t start_ns, end_ns;
     int64_t rate;
     bool scaled;
+    int64_t input; /* the interface by which they came in, as the exporter numbers it */
 };
 
 typedef int read_record_fn(const struct read_record *record, void *context);

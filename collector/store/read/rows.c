@@ -177,6 +177,7 @@ static int hand_over_sample(sqlite3_stmt *row, const void *fn, void *context) {
         .flow_id = read_number(row, 2),
         .rate = read_number_or(row, 3, 1),
         .bytes = read_number(row, 4),
+        .input = read_number(row, 5),
     };
     return (*(read_sample_fn *const *)fn)(&sample, context);
 }
@@ -185,8 +186,8 @@ int reader_each_sample(struct reader *reader, int64_t session_id, read_sample_fn
                        struct error *error) {
     return each_row(
         reader,
-        "SELECT exporter_id, recv_ns, flow_id, sampling_rate, frame_bytes - coalesce(stripped, 0) "
-        "FROM sflow_sample WHERE session_id = ?1 AND discarded = 0",
+        "SELECT exporter_id, recv_ns, flow_id, sampling_rate, frame_bytes - coalesce(stripped, 0), "
+        "CASE input_kind WHEN 0 THEN input END FROM sflow_sample WHERE session_id = ?1 AND discarded = 0",
         session_id, hand_over_sample, &fn, context, error);
 }
 
@@ -202,6 +203,7 @@ static int hand_over_record(sqlite3_stmt *row, const void *fn, void *context) {
         .end_ns = read_number(row, 7),
         .rate = read_number(row, 8),
         .scaled = read_number_or(row, 9, 0) != 0,
+        .input = read_number(row, 10),
     };
     return (*(read_record_fn *const *)fn)(&record, context);
 }
@@ -210,7 +212,7 @@ int reader_each_record(struct reader *reader, int64_t session_id, read_record_fn
                        struct error *error) {
     return each_row(reader,
                     "SELECT exporter_id, recv_ns, flow_id, packets, bytes, direction, start_ns, end_ns, "
-                    "sampling_rate, scaled FROM flow_record WHERE session_id = ?1 "
+                    "sampling_rate, scaled, input FROM flow_record WHERE session_id = ?1 "
                     "ORDER BY exporter_id, flow_id, coalesce(end_ns, recv_ns), id",
                     session_id, hand_over_record, &fn, context, error);
 }

@@ -1,0 +1,183 @@
+/* What is missing between two stages of the ledger: what was done on purpose, and who lost the rest. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "reports/internal.h"
+
+struct blame {
+    const char *from, *to;
+    const char *who;
+};
+
+/* Who has lost what is missing between two neighbours. */
+static const struct blame blames[] = {
+    {"sent", "tap_out", "the sender's host lost them, before its tap"},
+    {"tap_out", "switch_in",
+     "the switch lost them at its port before it took them in (a full packet socket), so "
+     "before sampling"},
+    {"switch_in", "switch_out",
+     "the switch took them in and did not forward them (a rule, no port, a full queue)"},
+    {"switch_out", "tap_in", "they were lost on the way from the switch to the tap"},
+    {"switch_in", "tap_in", "the switch took them in and did not deliver them"},
+    {"tap_out", "tap_in", "the switch lost them, between the two taps"},
+    {"tap_out", "switch_out", "the switch lost them"},
+    {"tap_in", "received", "the receiver's host lost them, behind its tap"},
+};
+
+static const char *who_lost(const char *from, const char *to) {
+    for (size_t i = 0; i < sizeof blames / sizeof *blames; i++) {
+        if (strcmp(blames[i].from, from) == 0 && strcmp(blames[i].to, to) == 0) {
+            return blames[i].who;
+        }
+    }
+    return "somewhere between the two; nobody counted in between";
+}
+
+/* What was done on purpose behind a stage, and what that does to the number of frames. */
+struct purpose {
+    const char *suffix;
+    int sign;         /* 1: frames are missing behind it; -1: there are more */
+    bool by_rule;     /* the switch itself did it; its rows tell no direction */
+    const char *said; /* after the number, before who did it */
+};
+
+static const struct purpose purposes[] = {
+    {"_impaired_loss", 1, false, "dropped on purpose"},
+    {"_impaired_duplicate", -1, false, "added by duplication on purpose"},
+    {"_rule_drop", 1, true, "dropped by"},
+    {"_meter_drop", 1, true, "dropped by"},
+    {"_copied", -1, false, "copies by flooding"},
+};
+
+static const struct purpose *find_purpose(const struct report_stage *row, const char *from) {
+    size_t length = strlen(from);
+    for (size_t i = 0; strncmp(row->stage, from, length) == 0 && i < sizeof purposes / sizeof *purposes;
+         i++) {
+        if (strcmp(row->stage + length, purposes[i].suffix) == 0) {
+            return &purposes[i];
+        }
+    }
+    return NULL;
+}
+
+/* How many of the frames of 'row' explain something of 'missing' in 'direction'.  Of what rules dropped,
+ * which is told for the whole switch, as much as is missing and was not told before. */
+static int64_t explain(const struct report_stage *row, const struct purpose *purpose, const char *direction,
+                       int64_t missing) {
+    if (row->packets == READ_NULL) {
+        return 0;
+    }
+    if (strcmp(row->direction, direction) == 0) {
+        return row->packets;
+    }
+    if (!purpose->by_rule || strcmp(row->direction, "switch") != 0 || missing <= 0) {
+        return 0;
+    }
+    int64_t left = row->packets - row->explained;
+    return left < missing ? left : missing;
+}
+
+static void append(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void append(char *text, size_t size, const char *format, ...) {
+    size_t used = strlen(text);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text + used, size - used, format, arguments);
+    va_end(arguments);
+}
+
+/* Says in 'text' what of 'packets' was done on purpose behind 'from', and returns what is left. */
+static int64_t take_purposes(struct report_ledger *ledger, const char *direction, const char *from,
+                             int64_t packets, char *text, size_t size) {
+    for (size_t i = 0; i < ledger->stage_count; i++) {
+        struct report_stage *row = &ledger->stages[i];
+        const struct purpose *purpose = find_purpose(row, from);
+        int64_t count = purpose == NULL ? 0 : explain(row, purpose, direction, packets);
+        if (count == 0) {
+            continue;
+        }
+        row->explained += count;
+        packets -= purpose->sign * count;
+        append(text, size, purpose->by_rule ? "%s%lld %s %s" : "%s%lld %s (%s)", text[0] != '\0' ? ", " : "",
+               (long long)count, purpose->said, row->source);
+    }
+    return packets;
+}
+
+static const char elsewhere[] =
+    "they came from elsewhere (the switch itself, a flood, or a count that began earlier)";
+
+void report_add_loss(struct report_ledger *ledger, const char *direction, const char *from, const char *to,
+                     int64_t packets, const char *what) {
+    char purpose[320] = "";
+    int64_t rest = take_purposes(ledger, direction, from, packets, purpose, sizeof purpose);
+    /* Copies that were made on purpose are no loss: their own row tells of them. */
+    if ((packets <= 0 && rest == 0) || ledger->loss_count == REPORT_LEDGER_MAX) {
+        return;
+    }
+    struct report_loss *loss = &ledger->losses[ledger->loss_count++];
+    *loss = (struct report_loss){.packets = packets, .unexplained = rest};
+    snprintf(loss->direction, sizeof loss->direction, "%s", direction);
+    snprintf(loss->from, sizeof loss->from, "%s", from);
+    snprintf(loss->to, sizeof loss->to, "%s", to);
+    const size_t size = sizeof loss->text;
+    if (packets > 0) {
+        append(loss->text, size, "%s: %lld %s lost between %s and %s: ", direction, (long long)packets, what,
+               from, to);
+    } else if (packets < 0) {
+        append(loss->text, size, "%s: %lld %s more at %s than at %s: ", direction, -(long long)packets, what,
+               to, from);
+    } else {
+        append(loss->text, size, "%s: as many %s at %s as at %s, though: ", direction, what, to, from);
+    }
+    append(loss->text, size, "%s", purpose);
+    bool told = purpose[0] != '\0';
+    if (told && rest != 0 && (rest > 0) != (packets > 0)) {
+        append(loss->text, size, "; that is %lld more than explains it",
+               (long long)(rest > 0 ? rest : -rest));
+    } else if (rest > 0) {
+        if (told) {
+            append(loss->text, size, "; %lld more: ", (long long)rest);
+        }
+        append(loss->text, size, "%s", who_lost(from, to));
+    } else if (rest < 0) {
+        if (told) {
+            append(loss->text, size, "; %lld more: ", -(long long)rest);
+        }
+        append(loss->text, size, "%s", elsewhere);
+    }
+    append(loss->text, size, "%s", packets > 0 ? "; no exporter is to blame" : "");
+}
+
+/* Endpoints count datagrams, and rules are no place on the way. */
+static bool counts_frames(const struct report_stage *stage) {
+    static const char *const places[] = {"tap_out", "switch_in", "switch_out", "tap_in"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (strcmp(places[i], stage->stage) == 0) {
+            return stage->packets != READ_NULL;
+        }
+    }
+    return false;
+}
+
+void report_find_losses(struct report_ledger *ledger) {
+    report_sort_ledger(ledger);
+    const struct report_stage *before = NULL;
+    for (size_t i = 0; i < ledger->stage_count; i++) {
+        const struct report_stage *stage = &ledger->stages[i];
+        if (!counts_frames(stage)) {
+            continue;
+        }
+        /* Two counts of one stage are two witnesses, not two stages: the first is compared. */
+        bool same_way = before != NULL && strcmp(before->direction, stage->direction) == 0;
+        if (same_way && strcmp(before->stage, stage->stage) == 0) {
+            continue;
+        }
+        if (same_way) {
+            report_add_loss(ledger, stage->direction, before->stage, stage->stage,
+                            before->packets - stage->packets, "frames");
+        }
+        before = stage;
+    }
+}
