@@ -128,3 +128,7 @@ char *describe_lab(const struct lab_settings *lab, const struct describe_switch 
     json_decref(json);
     return text;
 }
+
+const char *describe_truth_rule(const struct lab_settings *lab, const char *usual) {
+    return lab->hosts > 2 || lab->hosts == 1 || lab->openflow.rule_count > 0 ? "offered" : usual;
+}

@@ -14,6 +14,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "daemon/background.h"
+#include "daemon/describe.h"
 #include "daemon/link.h"
 #include "daemon/privileged.h"
 #include "daemon/remains.h"
@@ -107,7 +108,7 @@ static int run_worker(struct supervisor *s, int link_fd, const char *description
         .link_fd = link_fd,
         .control_fd = s->opened.control_fd,
         .kind = s->site->kind->name,
-        .truth_rule = s->site->kind->truth_rule,
+        .truth_rule = describe_truth_rule(&s->settings->lab, s->site->kind->truth_rule),
         .capture_count = s->site->view.point_count,
     };
     const struct site_view view = s->site->view;

@@ -14,10 +14,13 @@ static int take_capture(const struct read_capture *capture, void *context) {
     return 0;
 }
 
-/* True if a station's capture shows what the capture 'port', at the switch's end of the same cable, does. */
+/* True if a station's capture shows what the capture 'port', at the switch's end of the same cable, does.  In
+ * a lab each port has its station, so one without a number is some station's, too. */
 static bool is_covered(const struct report *report, const struct read_capture *port) {
-    for (size_t i = 0; i < report->capture_count && !port->is_station && port->station != READ_NULL; i++) {
-        if (report->captures[i].is_station && report->captures[i].station == port->station) {
+    bool any = port->station == READ_NULL && strcmp(report->session.kind, "attach") != 0;
+    for (size_t i = 0; i < report->capture_count && !port->is_station; i++) {
+        const struct read_capture *other = &report->captures[i];
+        if (other->is_station && (any || (other->station == port->station && other->station != READ_NULL))) {
             return true;
         }
     }

@@ -124,8 +124,13 @@ static void write_direction(struct flow_sql *sql, const struct flow_table *table
                             enum read_direction direction) {
     if (table == &truth_table) {
         static const char *const conditions[] = {
-            [READ_DIRECTION_ONCE] = (" AND c.role = 'station' AND r.direction = CASE t.truth_rule WHEN "
-                                     "'offered' THEN 0 ELSE 1 END"),
+            /* A port whose station was captured is no second place; nor, in a lab, is one that nobody
+             * numbered. */
+            [READ_DIRECTION_ONCE] =
+                (" AND (c.role = 'station' OR NOT EXISTS (SELECT 1 FROM capture s WHERE s.session_id = "
+                 "c.session_id AND s.role = 'station' AND (s.station = c.station OR (c.station IS NULL AND "
+                 "t.kind <> 'attach')))) AND r.direction = CASE t.truth_rule WHEN 'offered' THEN 0 ELSE 1 "
+                 "END"),
             [READ_DIRECTION_INGRESS] = " AND r.direction = 0",
             [READ_DIRECTION_EGRESS] = " AND r.direction = 1",
             [READ_DIRECTION_ALL] = "",
