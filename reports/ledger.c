@@ -43,7 +43,7 @@ static int by_direction(const char *a, const char *b) {
 
 /* A port's second witness, which counts what the port's own counters do. */
 static bool is_witness(const struct report_stage *row) {
-    return strncmp(row->source, "OpenFlow port", 13) == 0;
+    return strstr(row->source, "OpenFlow port") != NULL;
 }
 
 static int by_direction_and_rank(const void *left, const void *right) {

@@ -47,7 +47,6 @@ static const struct purpose purposes[] = {
     {"_impaired_duplicate", -1, false, "added by duplication on purpose"},
     {"_rule_drop", 1, true, "dropped by"},
     {"_meter_drop", 1, true, "dropped by"},
-    {"_copied", -1, false, "copies by flooding"},
 };
 
 static const struct purpose *find_purpose(const struct report_stage *row, const char *from) {
@@ -175,8 +174,9 @@ void report_find_losses(struct report_ledger *ledger) {
             continue;
         }
         if (same_way) {
+            int64_t copied = report_stage_packets(ledger, "switch_in_copied", stage->direction);
             report_add_loss(ledger, stage->direction, before->stage, stage->stage,
-                            before->packets - stage->packets, "frames");
+                            before->packets - stage->packets + (copied == READ_NULL ? 0 : copied), "frames");
         }
         before = stage;
     }
