@@ -28,6 +28,10 @@ static void on_signal(int signal) {
     stop_asked = 1;
 }
 
+bool lab_traffic_stopped(void) {
+    return stop_asked != 0;
+}
+
 static void catch_signals(void) {
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);

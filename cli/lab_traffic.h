@@ -30,6 +30,9 @@ uint64_t lab_traffic_new_seed(void);
 /* Runs it.  Returns 0, also when it was stopped by Ctrl-C, or a negative errno with 'error' filled. */
 int lab_traffic_run(const struct lab_traffic *settings, struct error *error);
 
+/* True once somebody has asked this process to stop, by Ctrl-C say: then nothing more is to be begun. */
+bool lab_traffic_stopped(void);
+
 /* Runs 'count' of them at the same time, each in a process of its own, and reports each.  They end together
  * when they are stopped.  Returns 0, or the first failure with 'error' filled, after which the others still
  * came to their end. */

@@ -143,11 +143,9 @@ static size_t terminal_columns(void) {
     return size.ws_col < REPORT_COLUMNS ? size.ws_col : REPORT_COLUMNS;
 }
 
-/* Writes 'report' to 'out' as 'options' say. */
-static int write_report(const struct read_options *options, const struct report *report, bool whole_story,
-                        FILE *out, struct error *error) {
+struct report_style read_style(const struct read_options *options, bool whole_story, FILE *out) {
     const char *no_colour = getenv("NO_COLOR");
-    const struct report_style style = {
+    return (struct report_style){
         .colour = out == stdout && isatty(STDOUT_FILENO) && (no_colour == NULL || no_colour[0] == '\0'),
         .whole_story = whole_story,
         .columns = out == stdout ? terminal_columns() : 0,
@@ -155,6 +153,12 @@ static int write_report(const struct read_options *options, const struct report 
                : whole_story || options->format == REPORT_HTML ? 20
                                                                : 5,
     };
+}
+
+/* Writes 'report' to 'out' as 'options' say. */
+static int write_report(const struct read_options *options, const struct report *report, bool whole_story,
+                        FILE *out, struct error *error) {
+    const struct report_style style = read_style(options, whole_story, out);
     read_output_begin(out);
     return report_render(report, options->format, &style, out, error);
 }

@@ -69,6 +69,9 @@ int read_output_check(const struct read_options *options, struct error *error);
 /* Closes it.  Returns 0 or -EIO with 'error' filled when not all could be written. */
 int read_output_close(const struct read_options *options, FILE *out, struct error *error);
 
+/* How a comparison looks that 'options' want written to 'out'; 'whole_story' as below. */
+struct report_style read_style(const struct read_options *options, bool whole_story, FILE *out);
+
 /* Compares 'names' in the session that 'options' name and writes the report.  What has to be said while that
  * goes on is said.  Unless a number was given, the text of a comparison lists the 5 largest flows, and the
  * whole story and each HTML the 20 largest.  'ok' is the verdict.  Returns an exit status. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "scenario/field.h"
+#include "topo/openflow.h"
 
 /* The name of the file 'path', without folder and ending. */
 static void name_after(const char *path, char *name, size_t size) {
@@ -69,6 +70,7 @@ int scenario_parse(const char *path, const void *bytes, size_t size, struct scen
 
 void scenario_free(struct scenario *scenario) {
     if (scenario != NULL) {
+        topo_openflow_free(&scenario->lab.openflow);
         config_free(&scenario->file);
         free(scenario);
     }

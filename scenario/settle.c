@@ -1,8 +1,10 @@
 /* Does one part of a scenario fit the other? */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "scenario/field.h"
+#include "topo/openflow.h"
 
 #define SAMPLING_DEFAULT 64
 
@@ -105,6 +107,37 @@ static int settle_runs(struct scenario *scenario, struct error *error) {
     return code;
 }
 
+/* Says of what ovs-ofctl would not take where it stands. */
+static int check_rules(struct scenario *scenario, struct error *error) {
+    const struct config_node *section = config_get(scenario->file.root, "openflow");
+    struct topo_openflow *openflow = &scenario->lab.openflow;
+    struct topo_openflow_place where = {.meter = false};
+    struct error why = {.text = ""};
+    const struct config_node *file = config_get(section, "rules-file");
+    if (file != NULL && (openflow->rule_count > 0 || openflow->meter_count > 0)) {
+        return config_error(&scenario->file, file->key, error,
+                            "found 'rules-file' beside rules or meters, expected all of them in one place");
+    }
+    if (file != NULL) {
+        int code = topo_openflow_parse_file(scenario->rules_file, openflow, &why);
+        return code == 0 ? 0 : config_error(&scenario->file, file, error, "%s", why.text);
+    }
+    if (openflow->rule_count == 0 && openflow->meter_count == 0) {
+        return 0;
+    }
+    int code = topo_openflow_check(openflow, &where, &why);
+    if (code != -EINVAL) {
+        return code == 0 ? 0 : error_set(error, code, "%s", why.text);
+    }
+    const struct config_node *list = config_get(section, where.meter ? "meters" : "rules");
+    const struct config_node *item = list != NULL ? list->first : section;
+    for (size_t i = 0; list != NULL && i < where.index && item->next != NULL; i++) {
+        item = item->next;
+    }
+    return config_error(&scenario->file, item, error, "found no %s that Open vSwitch takes: %s",
+                        where.meter ? "meter" : "rule", why.text);
+}
+
 static int check_name(const struct scenario *scenario, struct error *error) {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     const struct config_node *name = config_get(scenario->file.root, "name");
@@ -125,5 +158,5 @@ int scenario_settle(struct scenario_reading *reading, struct error *error) {
     int code = check_name(scenario, error);
     code = code == 0 ? check_impairments(scenario, error) : code;
     code = code == 0 ? settle_runs(scenario, error) : code;
-    return code;
+    return code == 0 ? check_rules(scenario, error) : code;
 }

@@ -67,7 +67,7 @@ def check_options(args):
 
 def example_lines(args):
     """Lines with a call of nsmon, out of the literal blocks of all pages and documents."""
-    for path in sorted(args.man.glob("*.1")):
+    for path in sorted(args.man.glob("*.[15]")):
         for block in re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", read(path), re.M | re.S):
             yield from ((path.name, line) for line in block.splitlines())
     for path in sorted((args.source / "docs").glob("*.md")):
@@ -103,7 +103,7 @@ def check_lint(args):
     else:
         print("SKIP: neither mandoc nor man is installed")
         sys.exit(SKIPPED)
-    for path in sorted(args.man.glob("*.1")):
+    for path in sorted(args.man.glob("*.[15]")):
         status, out, err = run(*argv, str(path))
         complaints = out + err if argv[0] == "mandoc" else err
         if status != 0 or complaints:
@@ -166,7 +166,7 @@ def check_rooms(args):
 
 def check_quotes(args):
     """What troubleshooting.md quotes between angle quotes stands in the sources, but for what is put in."""
-    sources = "".join(read(path) for folder in ("cli", "collector", "common", "daemon", "reports", "topo", "traffic")
+    sources = "".join(read(path) for folder in ("cli", "collector", "common", "daemon", "reports", "scenario", "topo", "traffic")
                       for path in sorted((args.source / folder).rglob("*.c")))
     sources = re.sub(r'"\s*\n?\s*"', "", sources)
     quotes = re.findall(r"«(.*?)»", read(args.source / "docs/troubleshooting.md"), re.S)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/flow_key.h"
+#include "scenario/field.h"
 #include "scenario/scenario.h"
 
 static struct error error;
@@ -205,6 +206,15 @@ static const struct {
     {GROUP "{protocol: udp, count: 1, packets: 9..5, payload: 64}\n", "4:44: found '9..5', expected a whole"},
     {GROUP "{protocol: udp, count: 1, packets: 9, payload: 64, sizes: pareto}\n",
      "4:9: found no 'alpha' here, expected it"},
+    /* OpenFlow; what ovs-ofctl says of a rule is tested where it is there */
+    {"openflow:\n  rules: drop\n" TRAFFIC, "2:10: found 'drop', expected a list of up to 64 flows"},
+    {"openflow:\n  rules:\n    - udp,actions=drop\n    -\n" TRAFFIC,
+     "4:6: found nothing, expected one of the flows as ovs-ofctl(8) writes them, in one line"},
+    {"openflow:\n  rules: [\"udp,actions=drop\\nactions=drop\"]\n" TRAFFIC,
+     "2:11: found 'udp,actions=drop actions="},
+    {"openflow:\n  rules-file: nosuch\n  meters: [\"meter=1,kbps,band=type=drop,rate=1\"]\n" TRAFFIC,
+     "2:3: found 'rules-file' beside rules or meters, expected all of them in one place"},
+    {"openflow:\n  rules-file: nosuch\n" TRAFFIC, "2:15: "},
     /* profiles and names */
     {"traffic:\n  - profile: mixd\n", "2:14: found 'mixd', expected a profile: mixed"},
     {"name: a b\n" TRAFFIC, "1:7: found 'a b', expected a name of letters, digits"},
@@ -229,6 +239,23 @@ static void a_mistake_is_named_with_its_line_and_column(void **state) {
             fail_msg("of '%s' it says\n'%s', not\n'%s'", mistakes[i].text, error.text, wanted);
         }
     }
+}
+
+static void a_rule_that_open_vswitch_does_not_take_is_named(void **state) {
+    (void)state;
+    struct scenario *scenario =
+        parse("openflow:\n  rules:\n    - priority=10,udp,tp_dst=53,actions=drop\n" TRAFFIC);
+    if (scenario == NULL && strstr(error.text, "ovs-ofctl") != NULL) {
+        skip();
+    }
+    assert_non_null(scenario);
+    assert_int_equal(scenario->lab.openflow.rule_count, 1);
+    scenario_free(scenario);
+    assert_null(
+        parse("openflow:\n  rules:\n    - udp,actions=drop\n    - udp,tp_dst=x,actions=drop\n" TRAFFIC));
+    assert_non_null(strstr(error.text, "x.yaml:4:7: found no rule that Open vSwitch takes: "));
+    assert_null(parse("openflow:\n  meters:\n    - meter=1\n" TRAFFIC));
+    assert_non_null(strstr(error.text, "x.yaml:3:7: found no meter that Open vSwitch takes: "));
 }
 
 static void a_nul_is_found_where_it_is(void **state) {
@@ -263,6 +290,77 @@ static void a_file_has_an_end(void **state) {
     assert_int_equal(scenario_read("/tmp", &scenario, &error), -EIO);
 }
 
+/* --- the manual --- */
+
+static char manual[65536];
+
+/* The paragraph of the field 'name' in the page's section 'section', its lines joined; NULL if there is none.
+ */
+static const char *paragraph(const char *section, const char *name, char *text, size_t size) {
+    char wanted[128];
+    snprintf(wanted, sizeof wanted, "\n.Ss %s\n", section);
+    const char *start = strstr(manual, wanted);
+    const char *end = start == NULL ? NULL : strstr(start + 1, "\n.El");
+    snprintf(wanted, sizeof wanted, "\n.It Cm %s\n", name);
+    const char *item = end == NULL ? NULL : strstr(start, wanted);
+    if (item == NULL || item > end) {
+        return NULL;
+    }
+    item += strlen(wanted);
+    const char *stop = strstr(item, "\n.It ");
+    stop = stop == NULL || stop > end ? end : stop;
+    snprintf(text, size, "%.*s", (int)(stop - item), item);
+    for (char *at = strchr(text, '\n'); at != NULL; at = strchr(at, '\n')) {
+        *at = ' ';
+    }
+    return text;
+}
+
+/* How many fields the page's section has. */
+static size_t count_items(const char *section) {
+    char wanted[128];
+    size_t count = 0;
+    snprintf(wanted, sizeof wanted, "\n.Ss %s\n", section);
+    const char *at = strstr(manual, wanted);
+    const char *end = at == NULL ? NULL : strstr(at + 1, "\n.El");
+    while (at != NULL && (at = strstr(at + 1, "\n.It Cm ")) != NULL && at < end) {
+        count++;
+    }
+    return count;
+}
+
+static void check_section(const struct scenario_section *section) {
+    char text[2048];
+    char expected[SCENARIO_EXPECTED_SIZE];
+    for (size_t i = 0; i < section->count; i++) {
+        const struct scenario_field *field = &section->fields[i];
+        if (paragraph(section->name, field->name, text, sizeof text) == NULL) {
+            fail_msg("the page has no %s.%s", section->name, field->name);
+        }
+        scenario_expected(field, expected);
+        if (strncmp(text, expected, strlen(expected)) != 0) {
+            fail_msg("of %s.%s the page says '%s', not '%s'", section->name, field->name, text, expected);
+        }
+        if (field->required != (strstr(text, "This field has to be there.") != NULL)) {
+            fail_msg("the page is wrong on whether %s.%s has to be there", section->name, field->name);
+        }
+        if (field->section != NULL) {
+            check_section(field->section);
+        }
+    }
+    assert_int_equal(count_items(section->name), section->count);
+}
+
+static void the_manual_has_every_field_and_what_it_takes(void **state) {
+    (void)state;
+    FILE *file = fopen(NSMON_SOURCE_DIR "/docs/man/nsmon-scenario.5.in", "re");
+    assert_non_null(file);
+    size_t size = fread(manual, 1, sizeof manual - 1, file);
+    fclose(file);
+    assert_true(size > 0 && size < sizeof manual - 1);
+    check_section(&scenario_section_file);
+}
+
 static void the_shipped_scenarios_are_sound(void **state) {
     (void)state;
     size_t count = 0;
@@ -283,8 +381,10 @@ int main(void) {
         cmocka_unit_test(every_field_gets_where_it_belongs),
         cmocka_unit_test(what_is_not_said_is_as_nsmon_start_has_it),
         cmocka_unit_test(a_mistake_is_named_with_its_line_and_column),
+        cmocka_unit_test(a_rule_that_open_vswitch_does_not_take_is_named),
         cmocka_unit_test(a_nul_is_found_where_it_is),
         cmocka_unit_test(a_file_has_an_end),
+        cmocka_unit_test(the_manual_has_every_field_and_what_it_takes),
         cmocka_unit_test(the_shipped_scenarios_are_sound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
