@@ -38,10 +38,12 @@ static void attach(struct ovs_transaction *transaction, const struct topo *topo,
     }
 }
 
-static void add_sflow(struct ovs_transaction *transaction, const struct topo_export *export) {
+static void add_sflow(struct ovs_transaction *transaction, const struct topo *topo,
+                      const struct topo_export *export) {
     if (export->sflow.port != 0) {
         ovs_words(transaction,
                   (const char *const[]){"--", "--id=@sflow", "create", "sFlow", "agent=lo", NULL});
+        ovs_add(transaction, "external_ids:nsmon=%s", topo->tag);
         target(transaction, export->sflow.port);
         ovs_add(transaction, "sampling=%u", or_default(export->sflow.sampling, 64));
         ovs_add(transaction, "header=%u", or_default(export->sflow.header_bytes, 128));
@@ -49,27 +51,32 @@ static void add_sflow(struct ovs_transaction *transaction, const struct topo_exp
     }
 }
 
-static void add_netflow(struct ovs_transaction *transaction, const struct topo_export *export) {
+static void add_netflow(struct ovs_transaction *transaction, const struct topo *topo,
+                        const struct topo_export *export) {
     if (export->netflow.port != 0) {
         ovs_words(transaction, (const char *const[]){"--", "--id=@netflow", "create", "NetFlow", NULL});
+        ovs_add(transaction, "external_ids:nsmon=%s", topo->tag);
         target(transaction, export->netflow.port);
         ovs_add(transaction, "active_timeout=%u", export->netflow.active_timeout_s);
     }
 }
 
 /* Where IPFIX goes, and its cache; of the bridge and of single rules alike. */
-static void create_ipfix(struct ovs_transaction *transaction, const struct topo_export *export) {
+static void create_ipfix(struct ovs_transaction *transaction, const struct topo *topo,
+                         const struct topo_export *export) {
     uint32_t timeout_s = export->ipfix.cache_active_timeout_s;
     ovs_words(transaction, (const char *const[]){"--", "--id=@ipfix", "create", "IPFIX", NULL});
+    ovs_add(transaction, "external_ids:nsmon=%s", topo->tag);
     target(transaction, export->ipfix.port);
     ovs_add(transaction, "cache_active_timeout=%u", timeout_s);
     ovs_add(transaction, "cache_max_flows=%u",
             timeout_s == 0 ? 0 : or_default(export->ipfix.cache_max_flows, 8192));
 }
 
-static void add_ipfix(struct ovs_transaction *transaction, const struct topo_export *export) {
+static void add_ipfix(struct ovs_transaction *transaction, const struct topo *topo,
+                      const struct topo_export *export) {
     if (export->ipfix.port != 0) {
-        create_ipfix(transaction, export);
+        create_ipfix(transaction, topo, export);
         ovs_add(transaction, "sampling=%u", or_default(export->ipfix.sampling, 64));
         ovs_add(transaction, "obs_domain_id=%u", export->ipfix.domain);
         ovs_add(transaction, "obs_point_id=%u", export->ipfix.point);
@@ -94,8 +101,7 @@ static int add_set(struct topo *topo, const struct topo_export *export, uint32_t
     struct ovs_transaction transaction;
     ovs_begin(&transaction, topo);
     ovs_words(&transaction, (const char *const[]){"--", "--id=@bridge", "get", "Bridge", topo->bridge, NULL});
-    create_ipfix(&transaction, export);
-    ovs_add(&transaction, "external_ids:nsmon=%s", topo->tag);
+    create_ipfix(&transaction, topo, export);
     ovs_words(&transaction, (const char *const[]){"--", "create", "Flow_Sample_Collector_Set",
                                                   "bridge=@bridge", "ipfix=@ipfix", NULL});
     ovs_add(&transaction, "id=%u", set);
@@ -122,9 +128,9 @@ int topo_export(struct topo *topo, const struct topo_export *export, struct erro
         return code;
     }
     ovs_begin(&transaction, topo);
-    add_sflow(&transaction, export);
-    add_netflow(&transaction, export);
-    add_ipfix(&transaction, export);
+    add_sflow(&transaction, topo, export);
+    add_netflow(&transaction, topo, export);
+    add_ipfix(&transaction, topo, export);
     attach(&transaction, topo, "sflow", export->sflow.port != 0);
     attach(&transaction, topo, "netflow", export->netflow.port != 0);
     attach(&transaction, topo, "ipfix", export->ipfix.port != 0);
@@ -189,7 +195,7 @@ int topo_flush(struct topo *topo, int64_t *wait_ns, struct error *error) {
     ovs_begin(&transaction, topo);
     if (last.netflow.port != 0) {
         last.netflow.active_timeout_s = 1;
-        add_netflow(&transaction, &last);
+        add_netflow(&transaction, topo, &last);
         attach(&transaction, topo, "netflow", true);
         *wait_ns = NETFLOW_FLUSH_NS;
         changed = true;

@@ -86,7 +86,8 @@ static void sweep_bridge(struct cleaning *cleaning, const char *name, const char
         return;
     }
     step(cleaning, "remove bridge %s", name);
-    int code = ovs_remove_bridge(&topo, name, &why);
+    int code = ovs_remove_sets(&topo, &why); /* they refer to the bridge */
+    code = code == 0 ? ovs_remove_bridge(&topo, name, &why) : code;
     took(cleaning, code, &why);
 }
 

@@ -26,11 +26,35 @@ says() {
     grep -qE "$1" $out/last || fail "does not say: $1"
 }
 
-# Sets 'steps' to how many steps create has.
+# From nothing to a lab that is up.
+whole="addresses=10 create listen export=1 links"
+
+# Sets 'steps' to how many steps that takes.
 count_steps() {
-    succeeds x create steps destroy
+    succeeds x $whole steps destroy
     steps=$(sed -n 's/^steps //p' $out/last)
-    [ "$steps" -ge 10 ] || fail "only $steps steps"
+    [ "$steps" -ge 15 ] || fail "only $steps steps"
+}
+
+# Whichever step fails, the caller hears of it and nothing is left.
+fail_each_step() {
+    for step in $(seq 1 "$steps"); do
+        drive x undo fail="$step" $whole && fail "step $step did not fail"
+        says 'error -125 broken off before'
+        same "after step $step failed"
+    done
+    echo "$steps steps"
+}
+
+# Killed at whichever step: recover leaves nothing.
+kill_at_each_step() {
+    for step in $(seq 1 "$steps"); do
+        drive x kill="$step" $whole && fail "step $step did not kill"
+        drive x create && fail "a lab was made over the remains of step $step"
+        says 'error -17 a lab is recorded'
+        succeeds x recover
+        same "recovered from step $step"
+    done
 }
 
 system_ovs() {
@@ -66,29 +90,17 @@ case_traffic() {
     same "after destroy"
 }
 
-# Whichever step fails, the caller hears of it and nothing is left.
 case_failing() {
     count_steps
     snapshot before
-    for step in $(seq 1 "$steps"); do
-        drive x fail="$step" create && fail "step $step did not fail"
-        says 'error -125 broken off before'
-        same "after step $step failed"
-    done
-    echo "$steps steps"
+    fail_each_step
 }
 
-# Killed at whichever step, and with the daemons killed too, recover leaves nothing.
+# With the daemons killed, too, recover leaves nothing.
 case_killed() {
     count_steps
     snapshot before
-    for step in $(seq 1 "$steps"); do
-        drive x kill="$step" create && fail "step $step did not kill"
-        drive x create && fail "a lab was made over the remains of step $step"
-        says 'error -17 a lab is recorded'
-        succeeds x recover
-        same "recovered from step $step"
-    done
+    kill_at_each_step
     succeeds x create links
     kill -9 "$(cat /run/nsmon/x/ovs/ovs-vswitchd.pid)" "$(cat /run/nsmon/x/ovs/ovsdb-server.pid)"
     succeeds x recover recover
@@ -137,10 +149,44 @@ case_two() {
     same "after both"
 }
 
+# The same beside and on a running system Open vSwitch.
+case_system_failing() {
+    system_ovs
+    count_steps
+    snapshot before
+    fail_each_step
+}
+
+case_system_killed() {
+    system_ovs
+    count_steps
+    snapshot before
+    kill_at_each_step
+}
+
+# Killed at any moment, not only between two steps.
+case_cut() {
+    snapshot before
+    for moment in $(seq 5 11 340); do
+        drive x $whole &
+        driver_pid=$!
+        sleep "$(printf '0.%03d' "$moment")"
+        pkill -9 -P $driver_pid -x topo_driver
+        wait $driver_pid 2>/dev/null
+        for _ in $(seq 50); do # a child that was about to run a program may hold the lock for a moment
+            drive x recover && break
+            sleep 0.05
+        done
+        says 'took recover'
+        rmdir /run/nsmon/x /run/nsmon 2>/dev/null # cut before anything could be recorded
+        ! grep '^error' $out/last || fail "not recovered after $moment ms"
+        same "cut after $moment ms"
+    done
+}
+
 # With a running system Open vSwitch: it is used, and keeps all that is its own.
 case_system() {
     system_ovs
-    count_steps
     ovs-vsctl show >$snapshots/show
     snapshot before
     drive x datapath=system create && fail "took a kernel datapath that is not there"
@@ -150,13 +196,6 @@ case_system() {
     says '^switch the running system Open vSwitch'
     says '^stats1 .*known 0'
     same "after destroy"
-    for step in $(seq 1 "$steps"); do
-        drive x fail="$step" create && fail "step $step did not fail"
-        same "after step $step failed"
-        drive x kill="$step" create && fail "step $step did not kill"
-        succeeds x recover
-        same "recovered from step $step"
-    done
     ovs-vsctl show | diff $snapshots/show - || fail "the system's Open vSwitch is not as it was"
     ip link add x-ovs-tap2 type veth peer name mine
     drive x create && fail "took a foreign link"

@@ -1,7 +1,8 @@
 /* Calls the lab's room for the lab tests: "topo_driver RUN_DIR PREFIX WORD...", each word a step, in order.
  *
  *   create links listen export=RATE quiesce flush stats ports destroy recover  the calls of topo/topo.h
- *   fail=N  the N-th step that create announces fails     kill=N  ... kills this program
+ *   fail=N  the N-th step that is announced fails     kill=N  ... kills this program
+ *   undo    if a word fails after create, the lab is destroyed
  *   allow_ipv6=LINK  of host 1
  *   datapath=auto|system|netdev  hosts=N  mtu=N  sleep=SECONDS  steps  how many steps were announced
  *   run=COMMAND  a shell command, whose failure fails; of the test, not of the room
@@ -27,6 +28,7 @@ struct driver {
     unsigned steps;
     unsigned fail_at;
     unsigned kill_at;
+    bool undo;
 };
 
 static int on_step(const char *step, void *context) {
@@ -136,6 +138,8 @@ static int act(struct driver *driver, const char *word, const char *value, struc
         return topo_recover(driver->settings.run_dir, on_step, driver, error);
     } else if (strcmp(word, "fail") == 0) {
         driver->fail_at = (unsigned)number;
+    } else if (strcmp(word, "undo") == 0) {
+        driver->undo = true;
     } else if (strcmp(word, "kill") == 0) {
         driver->kill_at = (unsigned)number;
     } else if (strcmp(word, "steps") == 0) {
@@ -187,6 +191,9 @@ int main(int argc, char *argv[]) {
     }
     if (code != 0) {
         printf("error %d %s\n", code, error.text);
+    }
+    if (code != 0 && driver.undo && driver.topo != NULL && topo_destroy(driver.topo, &error) != 0) {
+        printf("undo failed %s\n", error.text);
     }
     topo_close(driver.topo);
     return code == 0 ? 0 : 1;
