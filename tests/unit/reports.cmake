@@ -14,3 +14,4 @@ add_executable(report_database ${CMAKE_SOURCE_DIR}/tests/unit/report_database.c 
 target_compile_definitions(report_database PRIVATE NSMON_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 target_link_libraries(report_database PRIVATE nsmon_read m)
 nsmon_unit_test(spread SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_spread.c ROOMS stats)
+nsmon_unit_test(rules SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_rules.c ROOMS reports)
