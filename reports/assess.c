@@ -57,9 +57,9 @@ static void settle_rate(struct report *report, size_t number) {
 }
 
 /* Interval, truth in the source's layer, and whether the one holds the other. */
-static void assess_estimate(const struct report_source *source, const struct report_flow *flow,
-                            struct report_estimate *estimate) {
-    estimate->visible = source->exporters > 0 && report_source_sees(source, &flow->key, estimate);
+static void assess_estimate(const struct report *report, const struct report_source *source,
+                            const struct report_flow *flow, struct report_estimate *estimate) {
+    estimate->visible = source->exporters > 0 && report_source_sees(report, source, flow, estimate);
     estimate->truth_bytes =
         report_shift_bytes(flow->bytes, flow->packets, report_layer_offset(source->layer));
     estimate->rate = source->rate;
@@ -310,7 +310,7 @@ static void note_limits(struct report *report, size_t number) {
     }
     if (source->exporters > 0 && source->sight == REPORT_SEES_CHOSEN) {
         report_note(&source->notes,
-                    source->rules->inexact
+                    report->rules.inexact
                         ? "IPFIX of the sample actions in OpenFlow rules: compared with the flows that it "
                           "reported alone, since some rule looks at more than a flow's key; a flow that it "
                           "missed goes unnoticed."
@@ -407,8 +407,8 @@ static int assess_source(struct report *report, size_t number) {
     for (size_t i = 0; rc == 0 && i < report->flows.count; i++) {
         struct report_flow *flow = &report->flows.flows[i];
         struct report_estimate *estimate = &flow->estimates[number];
-        assess_estimate(source, flow, estimate);
-        if (report_source_sees(source, &flow->key, estimate)) {
+        assess_estimate(report, source, flow, estimate);
+        if (report_source_sees(report, source, flow, estimate)) {
             source->seeable_packets = report_add(source->seeable_packets, flow->packets);
         }
         if (estimate->visible) {

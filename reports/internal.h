@@ -20,9 +20,9 @@ void report_flows_free(struct report_flows *flows);
 /* flows.c: puts the largest flows first.  Afterwards the flows can't be found by id. */
 void report_flows_sort(struct report_flows *flows);
 
-/* sources.c: true if 'source' can see the flow 'key', of which it said 'estimate'. */
-bool report_source_sees(const struct report_source *source, const struct flow_key *key,
-                        const struct report_estimate *estimate);
+/* sources.c: true if 'source' can see 'flow', of which it said 'estimate'. */
+bool report_source_sees(const struct report *report, const struct report_source *source,
+                        const struct report_flow *flow, const struct report_estimate *estimate);
 
 /* sources.c: reads the exporters, and makes the sources of 'names'. */
 int report_choose_sources(struct report *report, struct reader *reader, const char *const names[],

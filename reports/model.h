@@ -126,7 +126,6 @@ struct report_source {
     bool rate_unknown; /* its counts arrived scaled, and nobody said by how much */
     bool sampled;
     enum report_sight sight;
-    const struct report_rules *rules; /* with REPORT_SEES_CHOSEN */
     enum read_layer layer;
     uint64_t truth_flows, truth_packets, truth_bytes; /* of what it can see, in its layer */
     uint64_t packets, bytes;                          /* all it said in the window */

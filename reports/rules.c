@@ -33,7 +33,8 @@ enum field {
     FIELD_SRC,
     FIELD_DST,
     FIELD_PRIORITY,
-    FIELD_COOKIE
+    FIELD_COOKIE,
+    FIELD_PORT
 };
 
 static const struct {
@@ -47,7 +48,7 @@ static const struct {
     {"icmp_type", FIELD_ICMP_TYPE}, {"icmpv6_type", FIELD_ICMP_TYPE}, {"nw_src", FIELD_SRC},
     {"ip_src", FIELD_SRC},          {"ipv6_src", FIELD_SRC},          {"nw_dst", FIELD_DST},
     {"ip_dst", FIELD_DST},          {"ipv6_dst", FIELD_DST},          {"priority", FIELD_PRIORITY},
-    {"cookie", FIELD_COOKIE},
+    {"cookie", FIELD_COOKIE},       {"in_port", FIELD_PORT},
 };
 
 static bool take_word(struct report_rule *rule, const char *word) {
@@ -98,6 +99,15 @@ static bool take_number(struct report_rule *rule, enum field field, const char *
     }
 }
 
+static bool take_port(struct report_rule *rule, const char *value) {
+    static const char prefix[] = "ovs-tap";
+    char *end = NULL;
+    value += strncmp(value, prefix, sizeof prefix - 1) == 0 ? sizeof prefix - 1 : 0;
+    rule->has_port = true;
+    rule->port = strtol(value, &end, 10);
+    return end != value && *end == '\0';
+}
+
 static bool take_field(struct report_rule *rule, const char *name, const char *value) {
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         if (strcmp(fields[i].name, name) != 0) {
@@ -112,6 +122,8 @@ static bool take_field(struct report_rule *rule, const char *name, const char *v
             return ip_prefix_parse(value, &rule->dst, NULL) == 0;
         case FIELD_COOKIE:
             return true;
+        case FIELD_PORT:
+            return take_port(rule, value);
         default:
             return take_number(rule, fields[i].field, value);
         }
@@ -157,10 +169,11 @@ void report_rules_read(struct report_rules *rules, const json_t *array) {
     }
 }
 
-static bool matches(const struct report_rule *rule, const struct flow_key *key) {
+static bool matches(const struct report_rule *rule, const struct flow_key *key, int64_t host) {
     struct ip_address src = ip_address_make(key->family == 6 ? 6 : 4, key->src);
     struct ip_address dst = ip_address_make(key->family == 6 ? 6 : 4, key->dst);
-    return (!rule->has_ethertype || rule->ethertype == key->ethertype) &&
+    return (!rule->has_port || rule->port == host) &&
+           (!rule->has_ethertype || rule->ethertype == key->ethertype) &&
            (!rule->has_protocol || (key->family != 0 && rule->protocol == key->protocol)) &&
            (!rule->has_sport || (protocol_has_ports(key->protocol) && rule->sport == key->sport)) &&
            (!rule->has_dport || (protocol_has_ports(key->protocol) && rule->dport == key->dport)) &&
@@ -169,11 +182,11 @@ static bool matches(const struct report_rule *rule, const struct flow_key *key) 
            (!rule->has_dst || (key->family != 0 && ip_prefix_contains(&rule->dst, &dst)));
 }
 
-bool report_rules_sample(const struct report_rules *rules, const struct flow_key *key) {
+bool report_rules_sample(const struct report_rules *rules, const struct flow_key *key, int64_t host) {
     const struct report_rule *best = NULL;
     for (size_t i = 0; i < rules->count; i++) {
         const struct report_rule *rule = &rules->rules[i];
-        if ((best == NULL || rule->priority > best->priority) && matches(rule, key)) {
+        if ((best == NULL || rule->priority > best->priority) && matches(rule, key, host)) {
             best = rule;
         }
     }

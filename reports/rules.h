@@ -16,7 +16,8 @@
 struct report_rule {
     uint32_t priority;
     bool samples;
-    bool has_ethertype, has_protocol, has_sport, has_dport, has_icmp_type, has_src, has_dst;
+    bool has_port, has_ethertype, has_protocol, has_sport, has_dport, has_icmp_type, has_src, has_dst;
+    int64_t port; /* the host behind it: of ovs-tapN, and of OpenFlow's number N, that is N */
     uint16_t ethertype, sport, dport;
     uint8_t protocol, icmp_type;
     struct ip_prefix src, dst;
@@ -31,6 +32,7 @@ struct report_rules {
 /* Reads 'array', strings as ovs-ofctl(8) writes flows; NULL is none. */
 void report_rules_read(struct report_rules *rules, const json_t *array);
 
-/* True if the frames of 'key' meet a rule that samples them: the one of the highest priority that matches;
- * of two alike the first.  Where 'rules' are inexact that is no more than likely. */
-bool report_rules_sample(const struct report_rules *rules, const struct flow_key *key);
+/* True if the frames of 'key' that come in from 'host' (-1: not known) meet a rule that samples them: the one
+ * of the highest priority that matches; of two alike the first.  Where 'rules' are inexact that is no more
+ * than likely. */
+bool report_rules_sample(const struct report_rules *rules, const struct flow_key *key, int64_t host);

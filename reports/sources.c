@@ -128,12 +128,21 @@ static enum report_sight sight_of(const struct read_exporter *exporter) {
     return REPORT_SEES_IPV4;
 }
 
-bool report_source_sees(const struct report_source *source, const struct flow_key *key,
-                        const struct report_estimate *estimate) {
+/* The host whose frames the flow's are, or -1. */
+static int64_t host_of(const struct report *report, const struct report_flow *flow) {
+    bool known = flow->entry >= 0 && (size_t)flow->entry < report->entry_count;
+    int64_t station = known ? report->entries[flow->entry].station : READ_NULL;
+    return station == READ_NULL ? -1 : station;
+}
+
+bool report_source_sees(const struct report *report, const struct report_source *source,
+                        const struct report_flow *flow, const struct report_estimate *estimate) {
+    const struct flow_key *key = &flow->key;
     switch (source->sight) {
     case REPORT_SEES_CHOSEN:
         /* What it spoke of it can see; of the rest its rules decide, where they are understood. */
-        return estimate->packets > 0 || (!source->rules->inexact && report_rules_sample(source->rules, key));
+        return estimate->packets > 0 ||
+               (!report->rules.inexact && report_rules_sample(&report->rules, key, host_of(report, flow)));
     case REPORT_SEES_IPV4:
         return key->family == 4;
     case REPORT_SEES_IP:
@@ -271,7 +280,6 @@ int report_choose_sources(struct report *report, struct reader *reader, const ch
     }
     for (size_t i = 0; i < report->source_count; i++) {
         report->sources[i].set_rate = rates[report->sources[i].kind];
-        report->sources[i].rules = &report->rules;
     }
     return 0;
 }

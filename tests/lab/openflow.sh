@@ -94,6 +94,36 @@ END
     says "SELECT packets, bytes FROM stage WHERE stage = 'switch_in_rule_drop'" "100|14200"
 }
 
+# Sampling 1 is exact against what the switch took in, and what the rules kept back is told apart from it.
+case_ingress() {
+    start --sampling 1 <<'END'
+priority=30,udp,tp_dst=7001,actions=drop
+meter=1,pktps,burst,band=type=drop,rate=50,burst_size=10
+priority=20,udp,in_port=ovs-tap1,tp_dst=7002,actions=meter:1,NORMAL
+END
+    send 200 7000 7001 7002
+    run "$nsmon" stop
+    run "$nsmon" compare --db $db --check
+    run "$nsmon" compare --db $db --format json -o $out/report.json
+    run python3 - $out/report.json <<'END'
+import json, sys
+report = json.load(open(sys.argv[1]))
+flows = {flow["dport"]: flow for flow in report["flows"] if flow["proto"] == "udp" and flow["sport"] == 5555}
+assert sorted(flows) == [7000, 7001, 7002], sorted(flows)
+for port, flow in flows.items():
+    assert (flow["truth"]["packets"], flow["truth"]["bytes"]) == (200, 28400), flow
+    for name in ("sflow", "netflow", "ipfix"):
+        assert (flow["sources"][name]["packets"], flow["sources"][name]["bytes"]) == (200, 28400), flow
+assert flows[7000]["truth"]["delivered"] == 200 and flows[7001]["truth"]["delivered"] == 0, flows
+kept = 200 - flows[7002]["truth"]["delivered"]
+assert 0 < kept < 200 and report["truth"]["undelivered_packets"] == 200 + kept, report["truth"]
+assert not report["truth"]["uncertain"], report["truth"]
+END
+    run "$nsmon" report --db $db
+    tr -s ' \n' ' ' <$out/last | grep -q '200 dropped by rule priority=30,udp,tp_dst=7001 actions=drop; no exporter' ||
+        fail "the report does not say that the rule dropped 200"
+}
+
 # What each exporter says of frames that were dropped: all count what the switch took in.
 case_dropped() {
     start --sampling 1 <<'END'
@@ -149,7 +179,7 @@ END
 # At 1-in-64 it is as good as chance allows; every flow of the rule that it missed is known.
 case_flow_sampled() {
     start --sampling 64 --ipfix-sampling 8 <<'END'
-priority=20,udp,actions=sample(probability=1023,collector_set_id=1,obs_domain_id=10),NORMAL
+priority=20,udp,in_port=ovs-tap1,actions=sample(probability=1023,collector_set_id=1,obs_domain_id=10),NORMAL
 END
     run "$nsmon" traffic quick
     send 500 $(seq 7001 7008)
@@ -162,6 +192,8 @@ report = json.load(open(sys.argv[1]))
 source = report["sources"][0]
 assert source["sampling_rate"] == 64 and source["sees"] == "rules", source
 truth = [flow["truth"]["packets"] for flow in report["flows"] if flow["proto"] == "udp"]
+assert all(flow["sources"]["ipfix-flow"] is None for flow in report["flows"]
+           if flow["proto"] != "udp" or flow["src"] != "10.0.0.1"), "a flow of no rule"
 assert source["truth"]["flows"] >= 8 and source["truth"]["packets"] >= 4000, source["truth"]
 # Four sigmas of a binomial.
 packets, estimate = source["truth"]["packets"], source["packets"]

@@ -66,6 +66,9 @@ static void a_match_is_held_against_a_key(void **state) {
         {"ipv6,ipv6_dst=fd00::2,", false, true, false, false, false},
         {"icmp,icmp_type=8,", false, false, false, true, false},
         {"icmp,icmp_type=0,", false, false, false, false, false},
+        {"in_port=1,udp,", true, false, false, false, false},
+        {"udp in_port=ovs-tap1 ", true, false, false, false, false},
+        {"in_port=ovs-tap2,udp,", false, false, false, false, false},
         {"arp,", false, false, false, false, true},
         {"cookie=0x7,priority=1,arp,", false, false, false, false, true},
     };
@@ -75,11 +78,11 @@ static void a_match_is_held_against_a_key(void **state) {
         snprintf(text, sizeof text, "%s" SAMPLE, cases[i].match);
         read_rules(&rules, (const char *const[]){text, NULL});
         assert_false(rules.inexact);
-        bool right = report_rules_sample(&rules, &dns) == cases[i].dns &&
-                     report_rules_sample(&rules, &dns6) == cases[i].dns6 &&
-                     report_rules_sample(&rules, &web) == cases[i].web &&
-                     report_rules_sample(&rules, &echo) == cases[i].echo &&
-                     report_rules_sample(&rules, &arp) == cases[i].arp;
+        bool right = report_rules_sample(&rules, &dns, 1) == cases[i].dns &&
+                     report_rules_sample(&rules, &dns6, 1) == cases[i].dns6 &&
+                     report_rules_sample(&rules, &web, 1) == cases[i].web &&
+                     report_rules_sample(&rules, &echo, 1) == cases[i].echo &&
+                     report_rules_sample(&rules, &arp, 1) == cases[i].arp;
         if (!right) {
             fail_msg("'%s'", text);
         }
@@ -94,19 +97,19 @@ static void the_highest_priority_decides(void **state) {
     read_rules(&rules,
                (const char *const[]){"priority=10,udp," SAMPLE, "priority=20,udp,tp_dst=53,actions=drop",
                                      "priority=5,ip,actions=NORMAL", NULL});
-    assert_false(report_rules_sample(&rules, &dns));
-    assert_true(report_rules_sample(&rules, &ntp));
+    assert_false(report_rules_sample(&rules, &dns, 1));
+    assert_true(report_rules_sample(&rules, &ntp, 1));
     /* Without a word a rule has the priority 32768. */
     read_rules(&rules, (const char *const[]){"priority=32767,udp," SAMPLE, "udp,actions=drop", NULL});
-    assert_false(report_rules_sample(&rules, &ntp));
+    assert_false(report_rules_sample(&rules, &ntp, 1));
     read_rules(&rules, (const char *const[]){"priority=32769,udp," SAMPLE, "udp,actions=drop", NULL});
-    assert_true(report_rules_sample(&rules, &ntp));
+    assert_true(report_rules_sample(&rules, &ntp, 1));
 }
 
 static void what_is_not_in_a_key_is_no_certainty(void **state) {
     (void)state;
     static const char *const texts[] = {
-        "in_port=1," SAMPLE,
+        "dl_vlan=1," SAMPLE,
         "udp,dl_src=00:00:00:00:00:01," SAMPLE,
         "ip,nw_src=10.0.0.1/255.0.255.0," SAMPLE,
         "udp,tp_dst=0x35/0xff," SAMPLE,
@@ -131,7 +134,7 @@ static void no_rules_sample_nothing(void **state) {
     struct report_rules rules;
     report_rules_read(&rules, NULL);
     assert_false(rules.inexact);
-    assert_false(report_rules_sample(&rules, &dns));
+    assert_false(report_rules_sample(&rules, &dns, 1));
     json_t *array = json_pack("[i, n]", 1);
     report_rules_read(&rules, array);
     json_decref(array);
