@@ -157,10 +157,10 @@ static void show_collector(const json_t *collector) {
 
 static void show_text(const json_t *status) {
     const json_t *collector = json_object_get(status, "collector");
-    bool lab = strcmp(text_of(status, "kind"), "lab") == 0;
+    bool lab = strcmp(text_of(status, "kind"), "collect") != 0; /* or a bridge that it is attached to */
     bool labelled = json_is_string(json_object_get(status, "label"));
     char when[CLOCK_TEXT_SIZE];
-    printf("%-8s %s%ssession %" PRId64 "%s%s in %s\n", lab ? "lab" : "collect",
+    printf("%-8s %s%ssession %" PRId64 "%s%s in %s\n", text_of(status, "kind"),
            lab ? text_of(status, "bridge") : "", lab ? ", " : "", number_of(status, "session"),
            labelled ? " " : "", labelled ? text_of(status, "label") : "", text_of(status, "database"));
     printf("since    %s, %.0f s\n", clock_format(number_of(status, "started_ns"), when),

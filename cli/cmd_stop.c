@@ -11,7 +11,8 @@
 static const char help[] =
     "Usage: sudo nsmon stop [--prefix NAME | --all] [-v]\n\n"
     "Flushes the exporters' caches, ends the session and takes the lab down.  What a crashed\n"
-    "lab left behind is taken down as well; nothing else is touched.\n\n"
+    "lab left behind is taken down as well; nothing else is touched.  On a session of\n"
+    "'nsmon attach' it does what 'nsmon detach' does.\n\n"
     "Example:  sudo nsmon stop && nsmon report\n\n"
     "  --prefix NAME   the lab that was started with this prefix\n"
     "  --all           every lab, and what crashed labs left behind, even where /run/nsmon\n"

@@ -10,9 +10,11 @@ struct command {
     int (*run)(int argc, char *argv[]);
 };
 
+extern const struct command command_attach;
 extern const struct command command_collect;
 extern const struct command command_compare;
 extern const struct command command_doctor;
+extern const struct command command_detach;
 extern const struct command command_flows;
 extern const struct command command_import;
 extern const struct command command_report;

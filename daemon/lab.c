@@ -144,8 +144,24 @@ static int relay_step(const char *step, void *context) {
 static int clean_up_crashed(const struct run_dir *dir, const char *prefix, lab_progress_fn *progress,
                             void *context, struct error *error) {
     struct relay relay = {.progress = progress, .context = context};
+    bool found;
     remains_close_sessions(dir, prefix);
-    return topo_recover(dir->path, relay_step, &relay, error);
+    int code = attach_recover(dir->path, prefix, &found, relay_step, &relay, error);
+    return code != 0 ? code : topo_recover(dir->path, relay_step, &relay, error);
+}
+
+/* Without a record: what the switch's own database says of a session of 'prefix'.  Returns 0, -ENOENT when
+ * there is none, or another negative errno with 'error' filled. */
+static int clean_up_attached(const struct run_dir *dir, const char *prefix, lab_progress_fn *progress,
+                             void *context, struct error *error) {
+    struct relay relay = {.progress = progress, .context = context};
+    bool found;
+    int code = attach_recover(dir->path, prefix, &found, relay_step, &relay, error);
+    return code == 0 && !found ? -ENOENT : code;
+}
+
+static bool is_recorded(const struct run_dir *dir) {
+    return topo_recorded(dir->path) || attach_recorded(dir->path);
 }
 
 /* --- start and stop --- */
@@ -252,9 +268,15 @@ static int prepare(struct supervisor_settings *settings, lab_progress_fn *progre
                      : code;
     code = code == 0 ? prepare_pcap_dir(lab->pcap_dir, settings->pcap_dir, error) : code;
     code = code == 0 ? run_dir_make(&settings->dir, error) : code;
-    if (code == 0 && (topo_recorded(settings->dir.path) || remains_noted(&settings->dir))) {
-        progress("taking down what a crashed lab left behind", false, context);
+    if (code == 0 && (is_recorded(&settings->dir) || remains_noted(&settings->dir))) {
+        progress("undoing what a crashed session left behind", false, context);
         code = clean_up_crashed(&settings->dir, lab->prefix, progress, context, error);
+    }
+    /* A machine that was switched off while a session was attached has forgotten the record, but the switch's
+     * database has not. */
+    if (code == 0 && lab->attach_bridge != NULL) {
+        code = clean_up_attached(&settings->dir, lab->prefix, progress, context, error);
+        code = code == -ENOENT ? 0 : code;
     }
     if (code == 0) {
         remains_note_database(&settings->dir, settings->database);
@@ -266,25 +288,24 @@ int lab_start(const struct lab_settings *lab, lab_progress_fn *progress, void *c
               struct error *error) {
     struct supervisor_settings settings = {.lab = *lab, .dir = run_dir_of(lab->prefix)};
     char option[32];
-    int code = need_root("start", error);
+    int code = need_root(lab->attach_bridge != NULL ? "attach" : "start", error);
     if (code != 0) {
         return code;
     }
     settings.lock_fd = run_dir_lock(&settings.dir, error);
     if (settings.lock_fd == -EALREADY) {
         prefix_option(lab->prefix, option);
-        return error_set(
-            error, -EALREADY,
-            "this lab is running already: 'nsmon status%s' shows it, 'sudo nsmon stop%s' ends it, "
-            "and --prefix NAME starts another beside it",
-            option, option);
+        return error_set(error, -EALREADY,
+                         "%s is running already: 'nsmon status%s' shows it, 'sudo nsmon stop%s' ends it, "
+                         "and --prefix NAME starts another beside it",
+                         lab->attach_bridge != NULL ? "a session of this name" : "this lab", option, option);
     }
     if (settings.lock_fd < 0) {
         return settings.lock_fd;
     }
     code = prepare(&settings, progress, context, error);
     code = code == 0 ? launch(&settings, progress, context, info, error) : code;
-    if (code != 0 && !topo_recorded(settings.dir.path)) {
+    if (code != 0 && !is_recorded(&settings.dir)) {
         run_dir_remove(&settings.dir);
     }
     close(settings.lock_fd);
@@ -309,11 +330,12 @@ static int stop_remains(const struct run_dir *dir, const char *prefix, lab_progr
         return error_set(error, lock_fd, "%s", lock_error.text);
     }
     int code;
-    if (topo_recorded(dir->path) || remains_noted(dir)) {
-        progress("this lab had crashed: taking down what it left behind", false, context);
+    if (is_recorded(dir) || remains_noted(dir)) {
+        progress("this session had crashed: undoing what it left behind", false, context);
         code = clean_up_crashed(dir, prefix, progress, context, error);
     } else {
-        code = no_lab(prefix, error);
+        code = clean_up_attached(dir, prefix, progress, context, error);
+        code = code == -ENOENT ? no_lab(prefix, error) : code;
     }
     if (code == 0 || code == -ENOENT) {
         run_dir_remove(dir);
@@ -337,10 +359,25 @@ int lab_stop(const char *prefix, lab_progress_fn *progress, void *context, struc
     send(fd, SUPERVISOR_STOP, sizeof SUPERVISOR_STOP, MSG_NOSIGNAL);
     code = follow(fd, progress, context, NULL, error);
     close(fd);
-    if (code == -EPIPE && !topo_recorded(dir.path)) {
+    if (code == -EPIPE && !is_recorded(&dir)) {
         return 0; /* somebody else stopped it at the same time, and was told how it went */
     }
     return code;
+}
+
+int lab_detach(const char *prefix, lab_progress_fn *progress, void *context, struct error *error) {
+    struct run_dir dir = run_dir_of(prefix);
+    char option[32];
+    int code = need_root("detach", error);
+    if (code == 0 && topo_recorded(dir.path)) {
+        code = error_set(error, -EINVAL, "that is a lab, attached to nothing: 'sudo nsmon stop%s' ends it",
+                         prefix_option(prefix, option));
+    }
+    code = code == 0 ? lab_stop(prefix, progress, context, error) : code;
+    return code != -ENOENT
+               ? code
+               : error_set(error, code, "no session is attached; 'sudo nsmon attach%s' begins one",
+                           prefix_option(prefix, option));
 }
 
 int lab_join(const char *prefix, struct error *error) {

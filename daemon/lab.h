@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "topo/attach/attach.h"
 #include "topo/topo.h"
 
 #define LAB_PATH_SIZE 512
@@ -27,6 +28,11 @@ struct lab_settings {
     struct topo_impairment impairments[TOPO_HOSTS_MAX + 1]; /* by the host that the frames go to */
     struct topo_openflow openflow;
     unsigned mtu; /* as topo_settings; 0: 1500 */
+    /* A bridge of the system's Open vSwitch to attach to, where no lab is to be built, and the places to
+     * capture at; or NULL. */
+    const char *attach_bridge;
+    const struct attach_truth *truth;
+    size_t truth_count;
     /* What 'nsmon run' was given to run, for the report; or NULL. */
     const char *scenario_name, *scenario_text;
 };
@@ -67,6 +73,10 @@ struct lab_stopped {
  *
  * Returns 0, or the first failure with 'error' filled: -EPERM without root. */
 int lab_stop_all(lab_progress_fn *progress, void *context, struct lab_stopped *stopped, struct error *error);
+
+/* Ends the session that is attached to a bridge, or puts back what a crash left of it.  Returns as lab_stop()
+ * does, and -EINVAL if it is a lab that runs under that prefix. */
+int lab_detach(const char *prefix, lab_progress_fn *progress, void *context, struct error *error);
 
 /* Ties a run of traffic to the lab of 'prefix': when the lab is stopped, or its supervisor dies, this process
  * gets SIGTERM, which its handler should take for "end well, and hand over what was counted".  Returns a

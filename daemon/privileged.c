@@ -60,14 +60,21 @@ static int open_capture_here(void *context) {
     return capture_open(&request->settings, request->capture, request->error);
 }
 
+void privileged_capture_path(const char *folder, const char *name, char path[PRIVILEGED_PATH_SIZE]) {
+    snprintf(path, PRIVILEGED_PATH_SIZE, "%s/%s.pcap", folder, name);
+    for (char *at = path + strlen(folder) + 1; *at != '\0'; at++) {
+        *at = (char)(*at == '/' ? '-' : *at);
+    }
+}
+
 /* A capture file in root's own folder, which the worker could not open.  Returns 0 or a negative errno with
  * 'error' filled. */
-static int open_capture_file(const char *folder, const char *tap, int *fd, struct error *error) {
-    char path[LAB_PATH_SIZE + 32];
+static int open_capture_file(const char *folder, const char *name, int *fd, struct error *error) {
+    char path[PRIVILEGED_PATH_SIZE];
     if (folder[0] == '\0' || !privilege_owns_folder(folder)) {
         return 0;
     }
-    snprintf(path, sizeof path, "%s/%s.pcap", folder, tap);
+    privileged_capture_path(folder, name, path);
     *fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
     return *fd >= 0
                ? 0
@@ -81,15 +88,16 @@ static int open_captures(struct privileged *opened, const struct site_view *view
         const struct site_point *point = &view->points[i];
         struct capture_request request = {
             .settings = {.interface = point->port.tap,
+                         .name = point->name,
                          .station = point->station,
                          .mac = point->port.tap_mac,
+                         .port = point->is_port,
                          .file = pcap_dir[0] != '\0'},
             .capture = &opened->captures[i],
             .error = error,
         };
         code = topo_call_in(point->netns_fd, open_capture_here, &request, error);
-        code =
-            code == 0 ? open_capture_file(pcap_dir, point->port.tap, &opened->capture_fds[i], error) : code;
+        code = code == 0 ? open_capture_file(pcap_dir, point->name, &opened->capture_fds[i], error) : code;
     }
     return code;
 }

@@ -27,6 +27,11 @@ struct privileged privileged_none(void);
 int privileged_open(struct privileged *opened, const struct site_view *view, const struct lab_settings *lab,
                     const char *control, const char *pcap_dir, struct error *error);
 
+#define PRIVILEGED_PATH_SIZE (LAB_PATH_SIZE + 96)
+
+/* Where in 'folder' the frames of the capture 'name' are kept, "h1/eth0" in h1-eth0.pcap. */
+void privileged_capture_path(const char *folder, const char *name, char path[PRIVILEGED_PATH_SIZE]);
+
 /* Closes all in this process; a worker that inherited it keeps its own. */
 void privileged_close(struct privileged *opened);
 

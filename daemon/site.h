@@ -15,9 +15,16 @@
 /* A place where frames are captured. */
 struct site_point {
     struct topo_port port; /* the capture is at 'tap'; a name of the bridge's end that is not known is "" */
-    bool is_port;          /* 'tap' is the bridge's own port: what comes in there goes to the switch */
-    unsigned station;      /* from 1, each its own */
-    int netns_fd;          /* of 'tap'; the site's */
+    char name[STORE_NAME_SIZE]; /* of the capture */
+    bool is_port;               /* 'tap' is the bridge's own port: what comes in there goes to the switch */
+    unsigned station;           /* from 1, each its own */
+    int netns_fd;               /* of 'tap'; the site's */
+};
+
+/* An interface of the switch by both its keys. */
+struct site_interface {
+    char name[STORE_NAME_SIZE];
+    uint32_t ifindex, of_port; /* 0: none */
 };
 
 /* What a built site looks like. */
@@ -27,6 +34,9 @@ struct site_view {
     int switch_fd;         /* the network namespace whence the exporters send; the site's */
     struct site_point points[SITE_POINTS_MAX];
     size_t point_count;
+    struct site_interface interfaces[SITE_INTERFACES_MAX];
+    size_t interface_count;
+    uint32_t ipfix_sampling; /* its exporter does not say */
 };
 
 struct site_kind;
@@ -56,6 +66,9 @@ struct site_kind {
     /* Makes '*site'; a failure leaves nothing. */
     int (*build)(const struct site_order *order, struct site **site, struct error *error);
 
+    /* What people should know of what was found there, one after the other; NULL behind the last one. */
+    const char *(*remark)(const struct site *site, size_t index);
+
     /* Has the switch export to 'ports' of 127.0.0.1 in its namespace; 0 is an exporter that is off. */
     int (*export_to)(struct site *site, const uint16_t ports[SOCKET_COUNT], struct error *error);
 
@@ -84,3 +97,4 @@ struct site_kind {
 };
 
 extern const struct site_kind site_lab;
+extern const struct site_kind site_attach;

@@ -22,13 +22,17 @@ static void fill_view(struct lab_site *made) {
     struct site_view *view = &made->site.view;
     snprintf(view->bridge, sizeof view->bridge, "%s", topo_bridge(made->topo));
     snprintf(view->switch_text, sizeof view->switch_text, "%s", topo_switch(made->topo)->why);
+    view->ipfix_sampling = made->lab->ipfix_sampling;
     view->switch_fd = topo_namespace_fd(made->topo, TOPO_SWITCH);
     for (unsigned host = 1; host <= topo_hosts(made->topo); host++) {
-        view->points[view->point_count++] = (struct site_point){
-            .port = *topo_port(made->topo, host),
-            .station = host,
-            .netns_fd = topo_namespace_fd(made->topo, host),
-        };
+        const struct topo_port *port = topo_port(made->topo, host);
+        struct site_point *point = &view->points[view->point_count++];
+        struct site_interface *interface = &view->interfaces[view->interface_count++];
+        *point = (struct site_point){
+            .port = *port, .station = host, .netns_fd = topo_namespace_fd(made->topo, host)};
+        snprintf(point->name, sizeof point->name, "%s", port->tap);
+        *interface = (struct site_interface){.ifindex = port->ifindex, .of_port = port->of_port};
+        snprintf(interface->name, sizeof interface->name, "%s", port->ovs_tap);
     }
 }
 
@@ -61,6 +65,12 @@ static int build(const struct site_order *order, struct site **site, struct erro
     fill_view(made);
     *site = &made->site;
     return 0;
+}
+
+static const char *remark(const struct site *site, size_t index) {
+    (void)site;
+    (void)index;
+    return NULL;
 }
 
 static int export_to(struct site *site, const uint16_t ports[SOCKET_COUNT], struct error *error) {
@@ -133,6 +143,7 @@ const struct site_kind site_lab = {
     .exporting = "pointing the exporters at the collector",
     .leaving = "taking the network down",
     .build = build,
+    .remark = remark,
     .export_to = export_to,
     .links_up = links_up,
     .quiesce = quiesce,

@@ -4,10 +4,13 @@
 #include "collector/store/store.h"
 #include "topo/topo.h"
 
+/* So many ports can be told of: a lab has fewer, an attached bridge has them where it is captured. */
+#define STAGES_PORTS_MAX 16
+
 /* What the worker knows of the ports, host by host from 1. */
 struct stages {
-    struct topo_port_stats ports[TOPO_HOSTS_MAX + 1];
-    bool known[TOPO_HOSTS_MAX + 1];
+    struct topo_port_stats ports[STAGES_PORTS_MAX + 1];
+    bool known[STAGES_PORTS_MAX + 1];
 };
 
 /* Appends a row for each stage of a lab of 'hosts' hosts that 'stages' can tell, once all of them are known:

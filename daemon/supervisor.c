@@ -114,11 +114,15 @@ static int run_worker(struct supervisor *s, int link_fd, const char *description
     const struct site_view view = s->site->view;
     worker.switch_text = view.switch_text;
     worker.bridge = view.bridge;
+    worker.interfaces = view.interfaces;
+    worker.interface_count = view.interface_count;
+    worker.ipfix_sampling = view.ipfix_sampling;
     memcpy(worker.export_fds, s->opened.export_fds, sizeof worker.export_fds);
     for (size_t i = 0; i < view.point_count; i++) {
         worker.captures[i] = s->opened.captures[i];
         worker.capture_fds[i] = s->opened.capture_fds[i];
         worker.ports[i] = view.points[i].port;
+        memcpy(worker.capture_names[i], view.points[i].name, sizeof worker.capture_names[i]);
     }
     /* Root's descriptors are not the worker's. */
     close(s->link_fd);
@@ -206,7 +210,7 @@ static void tell_counts(struct supervisor *s) {
 
 static int build(struct supervisor *s, struct error *error) {
     const struct supervisor_settings *settings = s->settings;
-    const struct site_kind *kind = &site_lab;
+    const struct site_kind *kind = settings->lab.attach_bridge != NULL ? &site_attach : &site_lab;
     struct site_order order = {
         .lab = &settings->lab,
         .run_dir = settings->dir.path,
@@ -216,6 +220,9 @@ static int build(struct supervisor *s, struct error *error) {
     };
     report(s, 's', kind->building);
     int code = kind->build(&order, &s->site, error);
+    for (size_t i = 0; code == 0 && kind->remark(s->site, i) != NULL; i++) {
+        report(s, 's', kind->remark(s->site, i));
+    }
     if (code == 0) {
         report(s, 's', "starting collector and captures");
         code = privileged_open(&s->opened, &s->site->view, &settings->lab, settings->dir.control,

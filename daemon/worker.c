@@ -16,7 +16,9 @@
 #include "daemon/database.h"
 #include "daemon/intake.h"
 #include "daemon/link.h"
+#include "daemon/privileged.h"
 #include "daemon/rates.h"
+#include "daemon/site.h"
 #include "daemon/stages.h"
 #include "daemon/status.h"
 #include "topo/openflow.h"
@@ -59,9 +61,16 @@ static void take_captures(struct worker *worker) {
     }
 }
 
+/* Of an attached bridge the supervisor tells every row itself. */
+static void write_stages(struct worker *worker) {
+    if (strcmp(worker->settings->kind, "lab") == 0) {
+        stages_write(&worker->stages, (unsigned)worker->settings->capture_count, worker->appender);
+    }
+}
+
 static void tick(struct worker *worker) {
     take_captures(worker);
-    stages_write(&worker->stages, (unsigned)worker->settings->capture_count, worker->appender);
+    write_stages(worker);
     intake_tick(&worker->intake, clock_real_ns());
 }
 
@@ -80,7 +89,7 @@ static void set_window(struct worker *worker, int64_t start_ns, int64_t end_ns) 
 }
 
 static void take_port(struct worker *worker, const struct link_message *message) {
-    if (message->host >= 1 && message->host <= TOPO_HOSTS_MAX) {
+    if (message->host >= 1 && message->host <= STAGES_PORTS_MAX) {
         worker->stages.ports[message->host] = message->port;
         worker->stages.known[message->host] = true;
         const struct topo_port_stats *port = &message->port;
@@ -203,7 +212,7 @@ static int start_listeners(struct worker *worker, struct error *error) {
         .domain_count = find_domains(worker),
         .store = worker->store,
         .appender = worker->appender,
-        .sampling_rate = worker->settings->lab->ipfix_sampling,
+        .sampling_rate = worker->settings->ipfix_sampling,
         .dialect = "openvswitch",
     };
     worker->intake = (struct intake){
@@ -224,8 +233,8 @@ static int start_listeners(struct worker *worker, struct error *error) {
 static int start_captures(struct worker *worker, struct error *error) {
     const struct worker_settings *settings = worker->settings;
     for (size_t i = 0; settings->pcap_dir[0] != '\0' && i < settings->capture_count; i++) {
-        char path[LAB_PATH_SIZE + 32];
-        snprintf(path, sizeof path, "%s/%s.pcap", settings->pcap_dir, settings->ports[i].tap);
+        char path[PRIVILEGED_PATH_SIZE];
+        privileged_capture_path(settings->pcap_dir, settings->capture_names[i], path);
         int code = capture_write_file(settings->captures[i], path, settings->capture_fds[i], error);
         if (code != 0) {
             return error_prefix(error, code, "as user %s", settings->identity.name);
@@ -237,12 +246,12 @@ static int start_captures(struct worker *worker, struct error *error) {
 
 /* Both keys of each bridge port, from whoever made it; an exporter may say the same later. */
 static void write_interfaces(struct worker *worker) {
-    for (size_t i = 0; i < worker->settings->capture_count; i++) {
-        const struct topo_port *port = &worker->settings->ports[i];
+    for (size_t i = 0; i < worker->settings->interface_count; i++) {
+        const struct site_interface *interface = &worker->settings->interfaces[i];
         struct interface_row *row = &store_append(worker->appender, ROW_INTERFACE)->interface;
-        snprintf(row->name, sizeof row->name, "%s", port->ovs_tap);
-        row->ifindex = port->ifindex;
-        row->of_port = port->of_port;
+        snprintf(row->name, sizeof row->name, "%s", interface->name);
+        row->ifindex = interface->ifindex != 0 ? interface->ifindex : STORE_NULL;
+        row->of_port = interface->of_port != 0 ? interface->of_port : STORE_NULL;
         row->datapath = STORE_NULL;
     }
 }
@@ -280,7 +289,7 @@ static int finish(struct worker *worker, struct error *error) {
     bool file_failed = false;
     capture_stop(worker->captures);
     if (worker->intake.collector != NULL) {
-        stages_write(&worker->stages, (unsigned)worker->settings->capture_count, worker->appender);
+        write_stages(worker);
         intake_finish(&worker->intake);
     }
     control_server_destroy(worker->control);

@@ -15,6 +15,11 @@
 /* As many places can be captured at once. */
 #define SITE_POINTS_MAX 16
 
+/* So many interfaces of the switch are known by both their keys. */
+#define SITE_INTERFACES_MAX 256
+
+struct site_interface;
+
 enum worker_socket { SOCKET_SFLOW, SOCKET_NETFLOW, SOCKET_IPFIX, SOCKET_COUNT };
 
 struct worker_settings {
@@ -35,6 +40,10 @@ struct worker_settings {
     struct topo_port ports[SITE_POINTS_MAX]; /* of host i + 1, where capture i is */
     const char *switch_text;                 /* for people */
     const char *bridge;
+    char capture_names[SITE_POINTS_MAX][STORE_NAME_SIZE];
+    const struct site_interface *interfaces; /* of the switch */
+    size_t interface_count;
+    uint32_t ipfix_sampling;
 };
 
 /* Runs the worker in the calling process, and returns its exit status. */

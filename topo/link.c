@@ -105,6 +105,7 @@ int link_get(struct nl_sock *sock, const char *name, struct link_info *info, str
     const char *alias = rtnl_link_get_ifalias(link);
     snprintf(info->alias, sizeof info->alias, "%s", alias != NULL ? alias : "");
     info->ifindex = (uint32_t)rtnl_link_get_ifindex(link);
+    info->peer_ifindex = (uint32_t)rtnl_link_get_link(link);
     info->up = (rtnl_link_get_flags(link) & IFF_UP) != 0;
     /* The kernel's watcher of links sets the state and starts the queue together, some time after the
      * carrier. */

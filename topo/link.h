@@ -13,6 +13,7 @@ struct nl_sock;
 
 struct link_info {
     uint32_t ifindex;
+    uint32_t peer_ifindex; /* of a veth pair's other end, in its own namespace; 0: none */
     uint8_t mac[6];
     bool up;      /* administratively */
     bool carrier; /* the other end is up, too, and frames pass */

@@ -56,7 +56,7 @@ void ovs_begin(struct ovs_transaction *transaction, const struct topo *topo) {
     memset(transaction, 0, sizeof *transaction);
     ovs_add(transaction, "%s", ovs_find_program("ovs-vsctl", path, NULL) == 0 ? path : "ovs-vsctl");
     ovs_add(transaction, "--timeout=%d", OVS_TIMEOUT_S);
-    if (topo->sw.private_ovs) {
+    if (topo != NULL && topo->sw.private_ovs) {
         ovs_add(transaction, "--db=unix:%s/ovs/db.sock", topo->run_dir);
     }
 }

@@ -15,7 +15,7 @@ struct ovs_transaction {
     bool full; /* something did not fit: ovs_commit() will fail */
 };
 
-/* Begins a transaction with the database of 'topo''s switch. */
+/* Begins a transaction with the database of 'topo''s switch, or with that of the system's for NULL. */
 void ovs_begin(struct ovs_transaction *transaction, const struct topo *topo);
 
 /* Adds one argument. */

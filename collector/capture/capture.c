@@ -37,6 +37,7 @@ struct handle {
 struct capture {
     char interface[STORE_NAME_SIZE];
     unsigned int station;
+    bool port;
     uint8_t mac[6];
     int64_t id;
     pcap_dumper_t *dumper;
@@ -120,11 +121,18 @@ int capture_open(const struct capture_settings *settings, struct capture **captu
     if (made == NULL) {
         return error_set(error, -ENOMEM, "out of memory");
     }
-    strncpy(made->interface, settings->interface, sizeof made->interface - 1);
+    snprintf(made->interface, sizeof made->interface, "%s",
+             settings->name != NULL ? settings->name : settings->interface);
     made->station = settings->station;
-    memcpy(made->mac, settings->mac, sizeof made->mac);
-    int code = open_handle(settings, "outbound", &made->handles[HANDLE_OUT].pcap, error);
-    code = code == 0 ? open_handle(settings, "inbound", &made->handles[HANDLE_IN].pcap, error) : code;
+    made->port = settings->port;
+    if (!settings->port) {
+        memcpy(made->mac, settings->mac, sizeof made->mac);
+    }
+    /* What goes to the switch leaves a station's link, and comes in at a bridge's port. */
+    const char *to_switch = settings->port ? "inbound" : "outbound";
+    const char *from_switch = settings->port ? "outbound" : "inbound";
+    int code = open_handle(settings, to_switch, &made->handles[HANDLE_OUT].pcap, error);
+    code = code == 0 ? open_handle(settings, from_switch, &made->handles[HANDLE_IN].pcap, error) : code;
     if (code == 0 && settings->file) {
         code = open_handle(settings, NULL, &made->handles[HANDLE_FILE].pcap, error);
     }
@@ -205,8 +213,8 @@ static void write_capture_row(struct capture_thread *thread, struct capture *cap
     struct capture_row *row = &store_append(thread->appender, ROW_CAPTURE)->capture;
     row->id = capture->id;
     memcpy(row->name, capture->interface, sizeof row->name);
-    strncpy(row->role, "station", sizeof row->role - 1);
-    row->has_mac = true;
+    snprintf(row->role, sizeof row->role, "%s", capture->port ? "port" : "station");
+    row->has_mac = !capture->port;
     memcpy(row->mac, capture->mac, sizeof row->mac);
     row->station = capture->station;
     for (size_t i = HANDLE_OUT; i <= HANDLE_IN; i++) {

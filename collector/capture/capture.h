@@ -16,8 +16,10 @@ struct capture;
 
 struct capture_settings {
     const char *interface; /* in the network namespace of the calling thread; must be up */
+    const char *name;      /* of the capture in the database; NULL: the interface's */
     unsigned int station;  /* 1 for tap1 ... */
-    const uint8_t *mac;    /* six bytes, the station's */
+    const uint8_t *mac;    /* six bytes, the station's; NULL for a port */
+    bool port;             /* a port of the bridge: what comes in there goes to the switch */
     bool file;             /* also open the handle for a file */
     uint32_t buffer_bytes; /* of each handle; 0 is 16 MiB */
 };

@@ -4,11 +4,11 @@
 -- them.  NULL means "not said" or "can't be seen", never zero.  Addresses are blobs of 4, 6 (MAC) or 16 bytes; the
 -- flow table and the views have them as text beside.
 
--- A stretch of measuring: a lab from start to stop, an import, or a collector's run.
+-- A stretch of measuring: a lab from start to stop, a bridge from attach to detach, an import, or a collector's run.
 CREATE TABLE session (
     id              INTEGER PRIMARY KEY,
     label           TEXT UNIQUE,          -- a name the user gave
-    kind            TEXT NOT NULL,        -- lab, import, collect
+    kind            TEXT NOT NULL,        -- lab, attach, import, collect
     state           TEXT NOT NULL,        -- running, stopped, failed
     prefix          TEXT,                 -- the lab's name prefix, or the collector's name
     started_ns      INTEGER NOT NULL,

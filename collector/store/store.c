@@ -218,7 +218,8 @@ int store_check(const char *path, const char *label, struct error *error) {
 int store_fail_sessions(const char *path, const char *prefix, struct error *error) {
     sqlite3 *database = NULL;
     int code = schema_open(path, &database, error);
-    if (code == 0 && session_fail_running(database, "lab", prefix) != 0) {
+    if (code == 0 && (session_fail_running(database, "lab", prefix) != 0 ||
+                      session_fail_running(database, "attach", prefix) != 0)) {
         code =
             error_set(error, -EIO, "could not end the sessions in '%s': %s", path, sqlite3_errmsg(database));
     }

@@ -63,7 +63,7 @@ struct store;
 
 struct session_settings {
     const char *label; /* NULL for none */
-    const char *kind;  /* lab, import, collect */
+    const char *kind;  /* lab, attach, import, collect */
     const char *prefix;
     const char *truth_rule; /* delivered, offered */
     const char *settings;   /* JSON object */

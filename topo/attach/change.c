@@ -1,0 +1,284 @@
+/* The changes to the switch's database, and their undoing: one transaction each. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "topo/attach/internal.h"
+
+/* --- to attach --- */
+
+static const uint16_t standard_ports[ATTACH_KINDS] = {[ATTACH_SFLOW] = 6343, [ATTACH_IPFIX] = 4739};
+
+/* Looks once more whether the exporter 'kind' is as it was, and whether it has our target by itself.  A
+ * target without a port means the protocol's own (ovs-vswitchd.conf.db(5)). */
+static int check_exporter(struct attach *attach, const struct tables *tables, enum attach_kind kind,
+                          uint16_t port, struct error *error) {
+    struct attach_exporter *exporter = &attach->record.exporters[kind];
+    size_t bridge = tables_find(tables->bridges, "name", attach->record.bridge);
+    const char *now = tables_text(tables_cell(tables->bridges, bridge, attach_names[kind].column));
+    if (port == 0) {
+        exporter->mode = ATTACH_OFF;
+        return 0;
+    }
+    if (strcmp(now, exporter->uuid) != 0) {
+        return error_set(error, -EAGAIN,
+                         "%s of the bridge %s has just been changed by somebody else; try again",
+                         attach_names[kind].table, attach->record.bridge);
+    }
+    snprintf(exporter->target, sizeof exporter->target, "127.0.0.1:%u", port);
+    if (exporter->mode == ATTACH_JOINED) {
+        const json_t *table = tables->exporters[kind];
+        const json_t *targets = tables_cell(table, tables_find(table, "_uuid", exporter->uuid), "targets");
+        if (tables_holds(targets, exporter->target) ||
+            (port == standard_ports[kind] && tables_holds(targets, "127.0.0.1"))) {
+            exporter->mode = ATTACH_THERE;
+        }
+    }
+    return 0;
+}
+
+static void add_number(struct ovs_transaction *transaction, const char *column, uint32_t value) {
+    ovs_add(transaction, "%s=%u", column, value);
+}
+
+/* The columns of a record of ours; as those of a lab's. */
+static void add_columns(struct ovs_transaction *transaction, enum attach_kind kind,
+                        const struct topo_export *export) {
+    if (kind == ATTACH_SFLOW) {
+        add_number(transaction, "sampling", export->sflow.sampling);
+        add_number(transaction, "header", export->sflow.header_bytes);
+        add_number(transaction, "polling", export->sflow.polling_s);
+        ovs_add(transaction, "agent=lo");
+    } else if (kind == ATTACH_NETFLOW) {
+        add_number(transaction, "active_timeout", export->netflow.active_timeout_s);
+    } else {
+        uint32_t timeout_s = export->ipfix.cache_active_timeout_s;
+        uint32_t flows = export->ipfix.cache_max_flows != 0 ? export->ipfix.cache_max_flows : 8192;
+        add_number(transaction, "sampling", export->ipfix.sampling);
+        add_number(transaction, "cache_active_timeout", timeout_s);
+        add_number(transaction, "cache_max_flows", timeout_s == 0 ? 0 : flows);
+        add_number(transaction, "obs_domain_id", export->ipfix.domain);
+        add_number(transaction, "obs_point_id", export->ipfix.point);
+    }
+}
+
+static void add_exporter(struct ovs_transaction *transaction, const struct attach_record *record,
+                         enum attach_kind kind, const struct topo_export *export) {
+    const struct attach_exporter *exporter = &record->exporters[kind];
+    const struct attach_names *names = &attach_names[kind];
+    if (exporter->mode == ATTACH_JOINED) {
+        ovs_words(transaction,
+                  (const char *const[]){"--", "add", names->table, exporter->uuid, "targets", NULL});
+        ovs_add(transaction, "\"%s\"", exporter->target);
+    } else if (exporter->mode == ATTACH_MADE) {
+        ovs_add(transaction, "--");
+        ovs_add(transaction, "--id=@%s", names->column);
+        ovs_words(transaction, (const char *const[]){"create", names->table, NULL});
+        ovs_add(transaction, "targets=\"%s\"", exporter->target);
+        add_columns(transaction, kind, export);
+        ovs_add(transaction, "external_ids:nsmon=%s", record->tag);
+        /* "add", not "set": it fails if somebody else's is there by now. */
+        ovs_words(transaction,
+                  (const char *const[]){"--", "add", "Bridge", record->bridge, names->column, NULL});
+        ovs_add(transaction, "@%s", names->column);
+    }
+}
+
+static int change(struct attach *attach, const struct topo_export *export, struct error *error) {
+    struct ovs_transaction transaction;
+    char text[ATTACH_RECORD_SIZE];
+    int code = attach_record_write(&attach->record, attach->run_dir, error);
+    code = code == 0 ? attach_step(attach, error, "exporters of %s", attach->record.bridge) : code;
+    if (code != 0) {
+        return code;
+    }
+    attach->exported = true;
+    attach_record_format(&attach->record, text);
+    ovs_begin(&transaction, NULL);
+    ovs_words(&transaction, (const char *const[]){"--", "set", "Bridge", attach->record.bridge, NULL});
+    ovs_add(&transaction, "external_ids:" ATTACH_KEY "=\"%s\"", text);
+    for (enum attach_kind kind = 0; kind < ATTACH_KINDS; kind++) {
+        add_exporter(&transaction, &attach->record, kind, export);
+    }
+    code = ovs_commit(&transaction, NULL, 0, error);
+    return code == 0 ? 0
+                     : error_prefix(error, code, "could not have %s export to the collector",
+                                    attach->record.bridge);
+}
+
+int attach_export(struct attach *attach, const struct topo_export *export, struct error *error) {
+    const uint16_t ports[ATTACH_KINDS] = {export->sflow.port, export->netflow.port, export->ipfix.port};
+    struct tables tables;
+    int code = tables_read(&tables, error);
+    for (enum attach_kind kind = 0; code == 0 && kind < ATTACH_KINDS; kind++) {
+        code = check_exporter(attach, &tables, kind, ports[kind], error);
+    }
+    tables_free(&tables);
+    code = code == 0 ? change(attach, export, error) : code;
+    /* Flows that the datapath has already are sampled only when its revalidators have seen them again. */
+    code = code == 0 ? attach_settle(error) : code;
+    return code == 0 ? attach_take_baselines(attach, error) : code;
+}
+
+/* --- and back --- */
+
+size_t attach_made_row(const struct tables *tables, const struct attach_record *record,
+                       enum attach_kind kind) {
+    const json_t *table = tables->exporters[kind];
+    size_t row = 0;
+    while (row < tables_row_count(table)) {
+        const char *tag = tables_map_value(tables_cell(table, row, "external_ids"), "nsmon");
+        if (tag != NULL && strcmp(tag, record->tag) == 0) {
+            break;
+        }
+        row++;
+    }
+    return row;
+}
+
+bool attach_row_is_ours(const struct tables *tables, const struct attach_record *record,
+                        enum attach_kind kind, size_t row) {
+    const json_t *targets = tables_cell(tables->exporters[kind], row, "targets");
+    size_t count = tables_value_count(targets);
+    return count == 0 || (count == 1 && tables_holds(targets, record->exporters[kind].target));
+}
+
+/* Takes row 'row' away from every bridge that names it; a record that nobody names goes by itself. */
+static void drop_row(struct ovs_transaction *transaction, const struct tables *tables, enum attach_kind kind,
+                     size_t row) {
+    const char *uuid = tables_text(tables_cell(tables->exporters[kind], row, "_uuid"));
+    const char *column = attach_names[kind].column;
+    for (size_t i = 0; i < tables_row_count(tables->bridges); i++) {
+        if (tables_holds(tables_cell(tables->bridges, i, column), uuid)) {
+            ovs_words(transaction, (const char *const[]){"--", "--if-exists", "remove", "Bridge",
+                                                         tables_text(tables_cell(tables->bridges, i, "name")),
+                                                         column, uuid, NULL});
+        }
+    }
+}
+
+static void drop_target(struct ovs_transaction *transaction, const char *table, const char *uuid,
+                        const char *target) {
+    ovs_words(transaction,
+              (const char *const[]){"--", "--if-exists", "remove", table, uuid, "targets", NULL});
+    ovs_add(transaction, "\"%s\"", target);
+}
+
+/* A record of ours goes, unless its bridge's owner has added targets: then it is his. */
+static void undo_made(struct ovs_transaction *transaction, const struct tables *tables,
+                      const struct attach_record *record, enum attach_kind kind) {
+    size_t row = attach_made_row(tables, record, kind);
+    if (row == tables_row_count(tables->exporters[kind])) {
+        return;
+    }
+    if (attach_row_is_ours(tables, record, kind, row)) {
+        drop_row(transaction, tables, kind, row);
+        return;
+    }
+    const char *uuid = tables_text(tables_cell(tables->exporters[kind], row, "_uuid"));
+    drop_target(transaction, attach_names[kind].table, uuid, record->exporters[kind].target);
+    ovs_words(transaction, (const char *const[]){"--", "--if-exists", "remove", attach_names[kind].table,
+                                                 uuid, "external_ids", "nsmon", NULL});
+}
+
+/* Our target leaves the owner's record.  Where he has taken away all of his own, the record has none left,
+ * which Open vSwitch does not allow: then the bridge exports no more, as it would without us. */
+static void undo_joined(struct ovs_transaction *transaction, const struct tables *tables,
+                        const struct attach_record *record, enum attach_kind kind) {
+    const struct attach_exporter *exporter = &record->exporters[kind];
+    size_t row = tables_find(tables->exporters[kind], "_uuid", exporter->uuid);
+    if (row == tables_row_count(tables->exporters[kind]) ||
+        !tables_holds(tables_cell(tables->exporters[kind], row, "targets"), exporter->target)) {
+        return;
+    }
+    if (attach_row_is_ours(tables, record, kind, row)) {
+        drop_row(transaction, tables, kind, row);
+    } else {
+        drop_target(transaction, attach_names[kind].table, exporter->uuid, exporter->target);
+    }
+}
+
+int attach_undo(const struct attach_record *record, struct error *error) {
+    struct ovs_transaction transaction;
+    struct tables tables;
+    int code = tables_read(&tables, error);
+    if (code != 0) {
+        tables_free(&tables);
+        return error_prefix(error, code, "could not put back the exporters of %s", record->bridge);
+    }
+    ovs_begin(&transaction, NULL);
+    ovs_add(&transaction, "--no-wait");
+    for (enum attach_kind kind = 0; kind < ATTACH_KINDS; kind++) {
+        if (record->exporters[kind].mode == ATTACH_MADE) {
+            undo_made(&transaction, &tables, record, kind);
+        } else if (record->exporters[kind].mode == ATTACH_JOINED) {
+            undo_joined(&transaction, &tables, record, kind);
+        }
+    }
+    ovs_words(&transaction, (const char *const[]){"--", "--if-exists", "remove", "Bridge", record->bridge,
+                                                  "external_ids", ATTACH_KEY, NULL});
+    code = ovs_commit(&transaction, NULL, 0, error);
+    tables_free(&tables);
+    return code == 0 ? 0
+                     : error_prefix(error, code, "could not put back the exporters of %s", record->bridge);
+}
+
+int attach_detach(struct attach *attach, struct error *error) {
+    if (!attach->exported) {
+        return 0;
+    }
+    (void)attach_step(attach, NULL, "put back the exporters of %s", attach->record.bridge);
+    int code = attach_undo(&attach->record, error);
+    code = code == 0 ? attach_record_remove(attach->run_dir, error) : code;
+    attach->exported = code != 0;
+    return code;
+}
+
+/* --- after a crash --- */
+
+static int undo_and_say(const struct attach_record *record, topo_progress_fn *progress, void *context,
+                        struct error *error) {
+    char step[128];
+    snprintf(step, sizeof step, "put back the exporters of %s", record->bridge);
+    if (progress != NULL) {
+        (void)progress(step, context);
+    }
+    return attach_undo(record, error);
+}
+
+/* Detaches from every bridge that says that a session of 'prefix' is attached to it. */
+static int recover_marked(const char *prefix, bool *found, topo_progress_fn *progress, void *context,
+                          struct error *error) {
+    struct tables tables;
+    struct attach_record record;
+    int code = tables_read(&tables, error);
+    for (size_t i = 0; code == 0 && i < tables_row_count(tables.bridges); i++) {
+        const char *name = tables_text(tables_cell(tables.bridges, i, "name"));
+        const char *text = tables_map_value(tables_cell(tables.bridges, i, "external_ids"), ATTACH_KEY);
+        if (text != NULL && attach_record_parse(&record, name, text) == 0 &&
+            strcmp(record.prefix, prefix) == 0) {
+            *found = true;
+            code = undo_and_say(&record, progress, context, error);
+        }
+    }
+    tables_free(&tables);
+    return code;
+}
+
+int attach_recover(const char *run_dir, const char *prefix, bool *found, topo_progress_fn *progress,
+                   void *progress_context, struct error *error) {
+    struct attach_record record;
+    *found = false;
+    int code = attach_record_read(&record, run_dir, error);
+    if (code == 0) {
+        *found = true;
+        code = undo_and_say(&record, progress, progress_context, error);
+        code = code == 0 ? attach_record_remove(run_dir, error) : code;
+    }
+    if (code == 0 || code == -ENOENT) {
+        struct error why;
+        int marked = recover_marked(prefix, found, progress, progress_context, &why);
+        code = marked != 0 && *found ? error_set(error, marked, "%s", why.text) : 0;
+    }
+    return code;
+}
