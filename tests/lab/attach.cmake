@@ -2,5 +2,5 @@
 foreach(CASE made joined station)
   add_test(NAME lab.attach.${CASE}
     COMMAND bash ${CMAKE_SOURCE_DIR}/tests/lab/attach.sh $<TARGET_FILE:nsmon> ${CASE})
-  set_tests_properties(lab.attach.${CASE} PROPERTIES SKIP_RETURN_CODE 77 LABELS lab TIMEOUT 300)
+  set_tests_properties(lab.attach.${CASE} PROPERTIES SKIP_RETURN_CODE 77 LABELS lab TIMEOUT 300 PROCESSORS 2)
 endforeach()

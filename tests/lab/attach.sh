@@ -60,18 +60,28 @@ same_config() {
     diff $out/before $out/after || fail "$1: the configuration is not as it was"
 }
 
+# The server may still be busy with the client before.
+iperf() {
+    for _ in 1 2 3 4; do
+        h1 iperf3 -c 10.9.0.2 "$@" >$out/last 2>&1 && return
+        sleep 0.5
+    done
+    fail "iperf3 $*"
+}
+
 traffic() {
     run h1 ping -q -c 5 -i 0.1 10.9.0.2
     if command -v iperf3 >/dev/null; then
         ip netns exec h2 iperf3 -s -D --pidfile $out/iperf3.pid >/dev/null
         sleep 0.5
-        run h1 iperf3 -c 10.9.0.2 -n 2M -b 20M
-        run h1 iperf3 -c 10.9.0.2 -u -b 5M -l 700 -t 1
+        iperf -n 1M -b 8M -w 16K -l 4K
+        iperf -u -b 2M -l 700 -t 1
         kill "$(tr -d '\0' <$out/iperf3.pid)"
     fi
 }
 
-# Every source says exactly what came in at the captured ports, by plain SQL and by the report.
+# Every source says exactly what came in at the captured ports, less what the ledger says was lost before the switch
+# (its packet sockets are as small as the system has them, and a busy machine overruns them).
 exact() {
     python3 - $db <<'PY' >$out/last 2>&1 || fail "not exact"
 import sqlite3, sys
@@ -88,13 +98,17 @@ said = {
     "ipfix": "SELECT flow_id, sum(packets), sum(bytes) FROM v_flow_record WHERE exporter_protocol = 'ipfix' "
              "AND direction = 0 AND session_id = ? GROUP BY 1",
 }
+lost, = db.execute("SELECT coalesce(sum(packets), 0) FROM stage WHERE stage = 'switch_in_drop' AND session_id = ?",
+                   (session,)).fetchone()
 bad = False
 for name, sql in said.items():
     got = {flow: (packets, size) for flow, packets, size in db.execute(sql, (session,))}
     want = {flow: value for flow, value in truth.items() if name != "netflow" or flow in ipv4}
     print(name, "equal" if got == want else {flow: (want.get(flow), got.get(flow)) for flow in want.keys() | got.keys()
                                              if want.get(flow) != got.get(flow)}, len(got), "flows")
-    bad = bad or got != want or len(got) < 2
+    missing = sum(value[0] - got.get(flow, (0, 0))[0] for flow, value in want.items())
+    bad = bad or len(got) < 2 or got.keys() - want.keys() or missing != lost or (lost == 0 and got != want)
+print("lost before the switch:", lost)
 sys.exit(bad)
 PY
     cat $out/last
@@ -152,7 +166,8 @@ case_station() {
     exact
     same_config station
     [ -s $out/pcap/h1-eth0.pcap ] || fail "no capture file"
-    [ "$(sqlite3 $db "SELECT json_extract(settings, '$.ports[1].capture') IS NOT NULL FROM session")" = 1 ] ||
+    [ "$(sqlite3 $db "SELECT group_concat(json_extract(value, '$.name') || '=' || json_extract(value, '$.capture'))
+        FROM (SELECT value FROM session, json_each(settings, '$.ports') ORDER BY 1 DESC)")" = "p2=h2/eth0,p1=h1/eth0" ] ||
         fail "the port behind a station is not known"
 }
 
