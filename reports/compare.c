@@ -16,13 +16,13 @@ static int build(struct report *report, struct reader *reader, const char *const
         return rc;
     }
     report_read_setup(report, reader);
-    rc = report_find_entries(report, reader, error);
+    rc = report_read_stages(report, reader, error);
+    rc = rc == 0 ? report_find_entries(report, reader, error) : rc;
     if (rc != 0) {
         return rc;
     }
     report_flows_init(&report->flows, report->source_count, report->entry_count);
-    rc = report_read_stages(report, reader, error);
-    rc = rc == 0 ? report_read_truth(report, reader, error) : rc;
+    rc = report_read_truth(report, reader, error);
     rc = rc == 0 ? report_gather(report, reader, error) : rc;
     rc = rc == 0 ? report_make_ledger(report, reader, error) : rc;
     if (rc != 0) {

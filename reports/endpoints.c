@@ -13,6 +13,7 @@ struct endpoints {
     uint64_t sent_packets, sent_bytes, received_packets, received_bytes; /* of UDP */
     uint64_t tcp_sent_bytes, tcp_received_bytes;
     uint64_t tap_out, tap_in; /* frames of the same UDP flows */
+    uint64_t expected;        /* datagrams that were sent to here */
     uint64_t lost, duplicated, reordered;
     double delay_sum_ns; /* of the medians, each as often as its flow has datagrams */
     uint64_t delay_weight;
@@ -41,6 +42,7 @@ static void add_udp(struct endpoints *from, struct endpoints *to, const struct r
     from->tap_out = report_add(from->tap_out, seen == NULL ? 0 : seen->out_packets);
     to->received_packets = report_add(to->received_packets, came);
     to->received_bytes = report_add(to->received_bytes, report_known(flow->received_bytes));
+    to->expected = report_add(to->expected, report_known(flow->sent_packets));
     to->lost = report_add(to->lost, report_known(flow->lost));
     to->duplicated = report_add(to->duplicated, report_known(flow->duplicated));
     to->reordered = report_add(to->reordered, report_known(flow->reordered));
@@ -117,31 +119,74 @@ static void add_received(struct report *report, const struct endpoints *ends, co
 
 /* ---- does what was done on purpose agree with what the endpoints measured? ---- */
 
-static void hold_against(struct report *report, const struct report_stage *row, const char *done,
-                         const char *measured, uint64_t count) {
-    char cells[2][FORMAT_SIZE];
-    bool equal = row->packets != READ_NULL && report_known(row->packets) == count;
-    report_note(&report->ledger.notes, "%s: %s frames %s on purpose (%s); the endpoints measured %s %s: %s.",
-                row->direction, format_known(row->packets, cells[0]), done, row->source,
-                format_count(count, cells[1]), measured,
-                equal ? "agrees" : "the rest is of other frames, or by somebody else");
+/* What was done on purpose in one direction to UDP datagrams, or to all where nobody told them apart. */
+struct injected {
+    int64_t lost, duplicated, reordered;
+    bool loses, duplicates, reorders;
+};
+
+static struct injected sum_injected(const struct report_ledger *ledger, const char *direction) {
+    struct injected sum = {0};
+    for (size_t i = 0; i < ledger->stage_count; i++) {
+        const struct report_stage *row = &ledger->stages[i];
+        bool counts = strcmp(row->direction, direction) == 0 && row->packets != READ_NULL &&
+                      strstr(row->source, "other IP packets") == NULL;
+        if (counts && strstr(row->stage, "_impaired_loss") != NULL) {
+            sum.loses = true;
+            sum.lost += row->packets;
+        } else if (counts && strstr(row->stage, "_impaired_duplicate") != NULL) {
+            sum.duplicates = true;
+            sum.duplicated += row->packets;
+        } else if (counts && strstr(row->stage, "_impaired_reorder") != NULL) {
+            sum.reorders = true;
+            sum.reordered += row->packets;
+        }
+    }
+    return sum;
 }
 
-/* The rows of one direction that say what was done there on purpose. */
-static void note_agreement(struct report *report, const struct endpoints *ends, const char *direction) {
-    for (size_t i = 0; i < report->ledger.stage_count && ends->udp_came; i++) {
+static const char *agreement(int64_t apart, char text[64]) {
+    snprintf(text, 64, "they differ by %lld", llabs((long long)apart));
+    return apart == 0 ? "agrees" : text;
+}
+
+/* A dropped frame of which a copy came is no lost datagram, and that copy came once: so both counts of the
+ * endpoints may be lower than what was done, by the same number.  What was lost before the tap is lost, too.
+ */
+static void hold_against(struct report *report, const struct endpoints *ends, const char *direction) {
+    const struct injected injected = sum_injected(&report->ledger, direction);
+    struct report_notes *notes = &report->ledger.notes;
+    int64_t before = report_signed(ends->expected) + injected.duplicated - report_signed(ends->tap_in);
+    int64_t copies = injected.duplicated - report_signed(ends->duplicated);
+    int64_t lost = report_signed(ends->lost) + copies - before;
+    char text[64];
+    if (injected.loses) {
+        report_note(notes, "%s: %lld datagrams dropped on purpose%s; the endpoints lost %llu: %s.", direction,
+                    (long long)injected.lost, copies > 0 ? ", some of which came as a copy" : "",
+                    (unsigned long long)ends->lost, agreement(lost - injected.lost, text));
+    }
+    if (injected.duplicates) {
+        report_note(notes, "%s: %lld datagrams duplicated on purpose%s; the endpoints got %llu twice: %s.",
+                    direction, (long long)injected.duplicated,
+                    injected.loses && copies > 0 ? ", some of which came once" : "",
+                    (unsigned long long)ends->duplicated,
+                    agreement(injected.loses ? lost - injected.lost : copies, text));
+    }
+    if (injected.reorders) {
+        report_note(notes, "%s: %lld datagrams held back on purpose; the endpoints got %llu out of order%s.",
+                    direction, (long long)injected.reordered, (unsigned long long)ends->reordered,
+                    injected.reordered == report_signed(ends->reordered) ? ": agrees"
+                    : injected.loses                                     ? ", of those that came"
+                                                                         : "");
+    }
+}
+
+/* What the endpoints say of delay that was made on purpose. */
+static void note_delay(struct report *report, const struct endpoints *ends, const char *direction) {
+    for (size_t i = 0; i < report->ledger.stage_count && ends->delay_weight > 0; i++) {
         const struct report_stage *row = &report->ledger.stages[i];
-        if (strcmp(row->direction, direction) != 0) {
-            continue;
-        }
-        if (strstr(row->stage, "_impaired_loss") != NULL) {
-            hold_against(report, row, "dropped", "datagrams lost", ends->lost);
-        } else if (strstr(row->stage, "_impaired_duplicate") != NULL) {
-            hold_against(report, row, "duplicated", "duplicates", ends->duplicated);
-        } else if (strstr(row->stage, "_impaired_reorder") != NULL) {
-            hold_against(report, row, "held back", "datagrams out of order", ends->reordered);
-        } else if (strstr(row->stage, "_impaired_delay") != NULL && ends->delay_weight > 0) {
-            char cell[FORMAT_SIZE];
+        char cell[FORMAT_SIZE];
+        if (strcmp(row->direction, direction) == 0 && strstr(row->stage, "_impaired_delay") != NULL) {
             report_note(&report->ledger.notes,
                         "%s: delayed on purpose (%s); the endpoints measured a median one-way delay of %s.",
                         direction, row->source,
@@ -165,7 +210,10 @@ int report_add_endpoints(struct report *report, struct reader *reader, struct er
         add_received(report, &pass.of[i], report->entries[i].in);
     }
     for (size_t i = 0; i < report->entry_count && !report_is_running(report); i++) {
-        note_agreement(report, &pass.of[i], report->entries[i].in);
+        if (pass.of[i].udp_came) {
+            hold_against(report, &pass.of[i], report->entries[i].in);
+            note_delay(report, &pass.of[i], report->entries[i].in);
+        }
     }
     return 0;
 }

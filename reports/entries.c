@@ -30,6 +30,13 @@ static bool is_covered(const struct report *report, const struct read_capture *p
 /* Stations of labs and imports have numbers; on a bridge of somebody else's an interface has a name. */
 static void name_entry(const struct report *report, struct report_entry *entry) {
     const struct read_capture *capture = &report->captures[entry->capture];
+    for (size_t i = 0; i < report->setup.port_count; i++) {
+        const struct report_port port = report->setup.ports[i];
+        if (strcmp(port.capture, capture->name) == 0) {
+            snprintf(entry->name, sizeof entry->name, "%.15s", port.name);
+            return;
+        }
+    }
     bool named =
         strcmp(report->session.kind, "attach") == 0 || !capture->is_station || capture->station == READ_NULL;
     if (named) {
@@ -39,13 +46,22 @@ static void name_entry(const struct report *report, struct report_entry *entry) 
     }
 }
 
-/* True if every port that was not captured is said in the settings; then 'partial' is what they say. */
-static bool ports_are_known(const struct report *report, bool *partial) {
-    *partial = false;
+/* Sees what went by at ports that were not captured.  A bridge's own port is one that few use: nothing came
+ * in there that the truth could lack, and copies of what is flooded went out. */
+static void look_at_ports(struct report *report) {
     for (size_t i = 0; i < report->setup.port_count; i++) {
-        *partial = *partial || !report->setup.ports[i].captured;
+        const struct report_port *port = &report->setup.ports[i];
+        char in[64];
+        char out[64];
+        if (port->capture[0] != '\0') {
+            continue;
+        }
+        snprintf(in, sizeof in, "%s>switch", port->name);
+        snprintf(out, sizeof out, "switch>%s", port->name);
+        int64_t went_out = report_stage_packets(&report->ledger, "switch_out", out);
+        report->partial = report->partial || report_stage_packets(&report->ledger, "switch_in", in) != 0;
+        report->out_unseen += went_out > 0 ? went_out : 0;
     }
-    return report->setup.port_count > 0;
 }
 
 bool report_two_way(const struct report *report) {
@@ -86,8 +102,8 @@ int report_find_entries(struct report *report, struct reader *reader, struct err
         stations += report->captures[i].is_station;
         report->entry_of[i] = (int)report->entry_count++;
     }
-    bool known = ports_are_known(report, &report->partial);
-    bool alone = report->entry_count == 1 && !known;
+    look_at_ports(report);
+    bool alone = report->entry_count == 1 && report->setup.port_count == 0;
     report->one_tap = alone && stations == 1 && strcmp(report->session.kind, "attach") != 0;
     report->partial = report->partial || (alone && !report->one_tap);
     report->has_delivery = report->entry_count > 1 && !report->partial;

@@ -196,6 +196,16 @@ struct report_notes format_setup(const struct report *report) {
     return notes;
 }
 
+/* True if frames were duplicated on purpose before they came to a tap. */
+static bool has_duplicates(const struct report *report) {
+    bool found = false;
+    for (size_t i = 0; i < report->ledger.stage_count; i++) {
+        const struct report_stage *row = &report->ledger.stages[i];
+        found = found || (strcmp(row->stage, "switch_out_impaired_duplicate") == 0 && row->packets > 0);
+    }
+    return found;
+}
+
 bool format_delivery(const struct report *report, char *text, size_t size) {
     char cells[3][FORMAT_SIZE];
     char copied[FORMAT_SIZE + 32] = "";
@@ -203,8 +213,10 @@ bool format_delivery(const struct report *report, char *text, size_t size) {
         return false;
     }
     if (report->copied_packets > 0) {
-        snprintf(copied, sizeof copied, "; %s copies by flooding",
-                 format_count(report->copied_packets, cells[2]));
+        snprintf(copied, sizeof copied, "; %s copies%s", format_count(report->copied_packets, cells[2]),
+                 !has_duplicates(report)    ? " by flooding"
+                 : report->entry_count == 2 ? " on purpose"
+                                            : ", by flooding and on purpose");
     }
     if (report->undelivered_packets == 0) {
         snprintf(text, size, "all of them%s", copied);

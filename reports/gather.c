@@ -81,7 +81,7 @@ static bool came_in_at_a_capture(struct report *report, const struct read_export
     for (size_t i = 0; i < report->setup.port_count && report->partial && input != READ_NULL; i++) {
         const struct report_port *port = &report->setup.ports[i];
         if ((by_of_port ? port->of_port : port->ifindex) == input) {
-            return port->captured;
+            return port->capture[0] != '\0';
         }
     }
     const struct report_flow *flow = flow_id == READ_NULL ? NULL : report_flow_find(&report->flows, flow_id);

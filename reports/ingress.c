@@ -207,16 +207,23 @@ static void name_uncaptured(struct report *report) {
     size_t used = 0;
     for (size_t i = 0; i < report->setup.port_count; i++) {
         const struct report_port *port = &report->setup.ports[i];
-        if (!port->captured && used + sizeof port->name + 2 < sizeof names) {
+        if (port->capture[0] == '\0' && used + sizeof port->name + 2 < sizeof names) {
             used +=
                 (size_t)snprintf(names + used, sizeof names - used, "%s%s", used > 0 ? ", " : "", port->name);
         }
     }
-    report_note(
-        &report->ledger.notes,
-        "Not every port of the switch was captured%s%s%s: what came in by the others is in no truth and "
-        "is not compared, and what went out by them can't be told from what was lost.",
-        used > 0 ? " (" : "", names, used > 0 ? " was not)" : "");
+    if (report->partial) {
+        report_note(
+            &report->ledger.notes,
+            "Not every port of the switch was captured%s%s%s: what came in by the others is in no truth "
+            "and is not compared, and what went out by them can't be told from what was lost.",
+            used > 0 ? " (" : "", names, used > 0 ? " was not)" : "");
+    } else if (report->out_unseen > 0) {
+        report_note(
+            &report->ledger.notes,
+            "%lld frames went out by ports that were not captured (%s): they are not among the delivered.",
+            (long long)report->out_unseen, names);
+    }
 }
 
 void report_judge_truth(struct report *report) {
@@ -230,9 +237,7 @@ void report_judge_truth(struct report *report) {
             "what came into it as it was delivered.  What was lost between its tap and the other's, and "
             "traffic that never passed it, can't be known.");
     }
-    if (report->partial) {
-        name_uncaptured(report);
-    }
+    name_uncaptured(report);
     for (size_t i = 0; i < report->entry_count && !report_is_running(report); i++) {
         judge_entry(report, &report->entries[i]);
     }

@@ -31,7 +31,8 @@ int report_choose_sources(struct report *report, struct reader *reader, const ch
 /* setup.c: reads how the session was shaped out of its settings. */
 void report_read_setup(struct report *report, struct reader *reader);
 
-/* entries.c: reads the captures, and makes the entries of the switch out of them and of the setup. */
+/* entries.c: reads the captures, and makes the entries of the switch out of them, of the setup and of the
+ * ledger, which is to be read before. */
 int report_find_entries(struct report *report, struct reader *reader, struct error *error);
 
 /* entries.c: true if there are two entries and no other port, so that what came in by the one can only have

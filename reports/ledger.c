@@ -185,30 +185,66 @@ static void add_taps(struct report *report) {
     }
 }
 
-/* The sum of 'stage' over the entries; READ_NULL when one is not known. */
-static int64_t sum_over(const struct report *report, const char *stage, bool out) {
-    int64_t sum = report->entry_count == 0 ? READ_NULL : 0;
-    for (size_t i = 0; i < report->entry_count; i++) {
-        const struct report_entry *entry = &report->entries[i];
-        sum = add_known(sum, report_stage_packets(&report->ledger, stage, out ? entry->out : entry->in));
+/* The sum of 'stage' over the ports, each by its first witness: in the directions to the switch or from it.
+ * READ_NULL when one is not known or none is there. */
+static int64_t sum_over(const struct report_ledger *ledger, const char *stage, bool to_switch) {
+    int64_t sum = READ_NULL;
+    bool any = false;
+    for (size_t i = 0; i < ledger->stage_count; i++) {
+        const struct report_stage *row = &ledger->stages[i];
+        bool way =
+            to_switch ? ends_with(row->direction, ">switch") : strncmp(row->direction, "switch>", 7) == 0;
+        if (way && strcmp(row->stage, stage) == 0 && !is_witness(row)) {
+            sum = any ? add_known(sum, row->packets) : row->packets;
+            any = true;
+        }
     }
     return sum;
+}
+
+/* The sum of the rows whose names begin and end like that. */
+static int64_t sum_of(const struct report_ledger *ledger, const char *start, const char *end) {
+    int64_t sum = 0;
+    for (size_t i = 0; i < ledger->stage_count; i++) {
+        const struct report_stage *row = &ledger->stages[i];
+        bool counts = strncmp(row->stage, start, strlen(start)) == 0 && ends_with(row->stage, end);
+        sum = counts && row->packets > 0 ? report_signed(report_add((uint64_t)sum, (uint64_t)row->packets))
+                                         : sum;
+    }
+    return sum;
+}
+
+/* How many frames came out of the switch though they, or others in their stead, had come out before.  Where
+ * what stands between switch and taps changes their number, or not every port was captured, the ports' counts
+ * tell, if nothing was lost unseen. */
+static int64_t count_copies(const struct report *report, int64_t in, int64_t out, const char **source) {
+    const struct report_ledger *ledger = &report->ledger;
+    bool changed = sum_of(ledger, "switch_out_", "impaired_loss") > 0 ||
+                   sum_of(ledger, "switch_out_", "impaired_duplicate") > 0 || report->out_unseen > 0;
+    if (!changed && report->has_delivery) {
+        *source = "taps: frames that came out of more ports than one";
+        return report_signed(report->copied_packets);
+    }
+    *source = "ports: more went out than came in and was not dropped";
+    int64_t dropped =
+        add_known(sum_of(ledger, "switch_in_", "rule_drop"), sum_of(ledger, "switch_in_", "meter_drop"));
+    return dropped == READ_NULL || dropped > in ? 0 : out - (in - dropped);
 }
 
 /* What the switch took in and sent out at all its ports; of two ports alone each way has its own rows. */
 static void add_switch(struct report *report) {
     struct report_ledger *ledger = &report->ledger;
-    int64_t in = sum_over(report, "switch_in", true);
-    int64_t out = sum_over(report, "switch_out", false);
-    bool split = report->entry_count > 0 && strstr(report->entries[0].out, ">switch") != NULL;
-    if (!split || report->partial || in == READ_NULL || out == READ_NULL) {
+    int64_t in = sum_over(ledger, "switch_in", true);
+    int64_t out = sum_over(ledger, "switch_out", false);
+    if (in < 0 || out < 0) {
         return;
     }
+    const char *source;
+    int64_t copies = count_copies(report, in, out, &source);
     report_add_stage(ledger, "switch_in", "switch", in, READ_NULL, "all ports together");
     report_add_stage(ledger, "switch_out", "switch", out, READ_NULL, "all ports together");
-    if (report->has_delivery && report->copied_packets > 0) {
-        report_add_stage(ledger, "switch_in_copied", "switch", report_signed(report->copied_packets),
-                         READ_NULL, "taps: frames that came out of more ports than one");
+    if (copies > 0) {
+        report_add_stage(ledger, "switch_in_copied", "switch", copies, READ_NULL, source);
     }
 }
 

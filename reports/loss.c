@@ -5,6 +5,9 @@
 
 #include "reports/internal.h"
 
+/* So many of those who dropped frames on purpose are named for one loss. */
+#define PARTS_NAMED 3
+
 struct blame {
     const char *from, *to;
     const char *who;
@@ -86,20 +89,36 @@ static void append(char *text, size_t size, const char *format, ...) {
     va_end(arguments);
 }
 
-/* Says in 'text' what of 'packets' was done on purpose behind 'from', and returns what is left. */
+/* True if 'row' is of frames that nsmon's endpoints don't count as datagrams. */
+static bool is_of_others(const struct report_stage *row) {
+    return strstr(row->source, "other IP packets") != NULL;
+}
+
+/* Says in 'text' what of 'packets', which are datagrams or frames of any kind, was done on purpose behind
+ * 'from', and returns what is left. */
 static int64_t take_purposes(struct report_ledger *ledger, const char *direction, const char *from,
-                             int64_t packets, char *text, size_t size) {
+                             int64_t packets, bool datagrams, char *text, size_t size) {
+    size_t parts = 0;
+    int64_t unnamed = 0;
     for (size_t i = 0; i < ledger->stage_count; i++) {
         struct report_stage *row = &ledger->stages[i];
         const struct purpose *purpose = find_purpose(row, from);
-        int64_t count = purpose == NULL ? 0 : explain(row, purpose, direction, packets);
+        bool other = purpose == NULL || (datagrams && is_of_others(row));
+        int64_t count = other ? 0 : explain(row, purpose, direction, packets);
         if (count == 0) {
             continue;
         }
         row->explained += count;
         packets -= purpose->sign * count;
+        if (++parts > PARTS_NAMED) {
+            unnamed += count;
+            continue;
+        }
         append(text, size, purpose->by_rule ? "%s%lld %s %s" : "%s%lld %s (%s)", text[0] != '\0' ? ", " : "",
                (long long)count, purpose->said, row->source);
+    }
+    if (unnamed > 0) {
+        append(text, size, ", %lld by %zu more of these", (long long)unnamed, parts - PARTS_NAMED);
     }
     return packets;
 }
@@ -109,8 +128,9 @@ static const char elsewhere[] =
 
 void report_add_loss(struct report_ledger *ledger, const char *direction, const char *from, const char *to,
                      int64_t packets, const char *what) {
-    char purpose[320] = "";
-    int64_t rest = take_purposes(ledger, direction, from, packets, purpose, sizeof purpose);
+    char purpose[400] = "";
+    bool datagrams = strstr(what, "datagrams") != NULL;
+    int64_t rest = take_purposes(ledger, direction, from, packets, datagrams, purpose, sizeof purpose);
     /* Copies that were made on purpose are no loss: their own row tells of them. */
     if ((packets <= 0 && rest == 0) || ledger->loss_count == REPORT_LEDGER_MAX) {
         return;

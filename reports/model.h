@@ -53,7 +53,7 @@ enum report_basis {
 enum report_answer { REPORT_NO, REPORT_YES, REPORT_UNKNOWN };
 
 struct report_note {
-    char text[480];
+    char text[640];
 };
 
 struct report_notes {
@@ -187,7 +187,7 @@ struct report_entry {
 struct report_port {
     char name[32];
     int64_t ifindex, of_port; /* or READ_NULL */
-    bool captured;
+    char capture[96];         /* the name of the capture there, or "" */
 };
 
 /* How the session was shaped, as its settings say; texts for people. */
@@ -218,7 +218,7 @@ struct report_loss {
     char from[32], to[32];
     int64_t packets;     /* above 0: lost; below: more came than went */
     int64_t unexplained; /* of them, what is not known to have been done on purpose */
-    char text[480];
+    char text[640];
 };
 
 struct report_ledger {
@@ -262,10 +262,11 @@ struct report {
     char database[4096];
     struct read_session session;
     bool has_truth;
-    bool one_tap;      /* one station alone was captured: what left it was offered there, what came
-                        * into it delivered there */
-    bool partial;      /* ports of the switch were not captured: what came in there is not compared */
-    bool has_delivery; /* every port was captured: it is known what came out again */
+    bool one_tap;       /* one station alone was captured: what left it was offered there, what came
+                         * into it delivered there */
+    bool partial;       /* frames came in where nobody captured: they are not compared */
+    int64_t out_unseen; /* frames that went out by ports that were not captured */
+    bool has_delivery;  /* every port was captured: it is known what came out again */
     uint64_t delivered_packets, undelivered_packets,
         copied_packets;        /* of the truth, see report_delivered() */
     bool truth_complete;       /* no capture dropped a frame and every flow had room */

@@ -117,7 +117,7 @@ static json_t *setup_json(const struct report_setup *setup) {
     json_t *ports = json_array();
     for (size_t i = 0; i < setup->port_count; i++) {
         json_array_append_new(ports, json_pack("{s:o, s:b}", "name", text(setup->ports[i].name), "captured",
-                                               (int)setup->ports[i].captured));
+                                               setup->ports[i].capture[0] != '\0'));
     }
     return json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:o}", "hosts", setup->hosts > 0 ? known(setup->hosts) : json_null(),

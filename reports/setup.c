@@ -74,8 +74,9 @@ static void read_ports(struct report_setup *setup, const json_t *array) {
         const char *name = json_string_value(json_object_get(object, "name"));
         struct report_port *port = &setup->ports[setup->port_count++];
         *port = (struct report_port){.ifindex = number_of(object, "ifindex"),
-                                     .of_port = number_of(object, "of_port"),
-                                     .captured = json_is_string(json_object_get(object, "capture"))};
+                                     .of_port = number_of(object, "of_port")};
+        const char *capture = json_string_value(json_object_get(object, "capture"));
+        snprintf(port->capture, sizeof port->capture, "%s", capture != NULL ? capture : "");
         snprintf(port->name, sizeof port->name, "%s", name != NULL ? name : "?");
     }
 }
