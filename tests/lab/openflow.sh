@@ -45,6 +45,28 @@ ask() {
     sqlite3 $db "$1"
 }
 
+# Keeps the IPFIX that the lab's switch sends, if there are programs for it.
+listen() {
+    command -v tcpdump >/dev/null && command -v tshark >/dev/null || return
+    ip netns exec nsmon-sw tcpdump -i lo -U -w $out/ipfix.pcap udp port 4739 2>$out/tcpdump.log &
+    listener=$!
+    for _ in $(seq 50); do
+        grep -q "listening on" $out/tcpdump.log && return
+        sleep 0.1
+    done
+    fail "tcpdump does not listen"
+}
+
+# The bridge's ingress records as "UDP port, direction, dropped packets", in $out/dropped.
+hear() {
+    [ -n "${listener:-}" ] || return
+    kill -INT $listener
+    wait $listener
+    tshark -r $out/ipfix.pcap -d udp.port==4739,cflow -Y 'cflow.dstport >= 7000 && cflow.od_id == 1' -T fields \
+        -E separator=' ' -e cflow.dstport -e cflow.direction -e cflow.drop_packets 2>/dev/null |
+        grep ' 0 ' | awk '$2 == 0' | sort -u >$out/dropped
+}
+
 # Fails unless the query $1 gives $2.
 says() {
     local got
@@ -130,9 +152,14 @@ case_dropped() {
 priority=30,udp,tp_dst=7001,actions=drop
 meter=1,pktps,burst,band=type=drop,rate=50,burst_size=10
 priority=20,udp,tp_dst=7002,actions=meter:1,NORMAL
+meter=2,pktps,burst,band=type=drop,rate=50,burst_size=10
+priority=20,udp,tp_dst=7003,actions=meter:2,sample(probability=65535,collector_set_id=1,obs_domain_id=10),NORMAL
+priority=20,udp,tp_dst=7004,actions=sample(probability=65535,collector_set_id=1,obs_domain_id=10)
 END
-    send 200 7000 7001 7002
+    listen
+    send 200 7000 7001 7002 7003 7004
     run "$nsmon" stop
+    hear
     delivered=$(ask "SELECT sum(packets) FROM v_truth WHERE dport = 7002 AND direction = 'in'")
     [ "$delivered" -lt 150 ] || fail "the meter let $delivered of 200 pass"
     for port in 7000 7001 7002; do
@@ -149,6 +176,18 @@ END
     says "$(said ipfix 7000 "AND direction = 1")" "200|28400"
     says "$(said ipfix 7001 "AND direction = 1")" "|"
     says "$(said ipfix 7002 "AND direction = 1")" "$delivered|$((delivered * 142))"
+    # A sample action stands before or behind what drops.
+    passed=$(ask "SELECT sum(packets) FROM v_truth WHERE dport = 7003 AND direction = 'in'")
+    says "$(said ipfix-flow 7003)" "$passed|$((passed * 142))"
+    says "$(said ipfix-flow 7004)" "200|28400"
+    # droppedPacketDeltaCount (IE 133) is of rules alone.
+    [ ! -e $out/dropped ] || diff - $out/dropped <<'END' || fail "IE 133 counts something else"
+7000 0 0
+7001 0 200
+7002 0 0
+7003 0 0
+7004 0 200
+END
 }
 
 # IPFIX of single rules: a source of its own, exact at 1-in-1 whether sampled at the way in or out, or dropped.
