@@ -5,9 +5,13 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <signal.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/drawing.h"
 #include "cli/lab_options.h"
 #include "cli/parse.h"
 #include "cli/say.h"
@@ -15,19 +19,37 @@
 #include "daemon/collect.h"
 
 static const char help[] =
-    "Usage: nsmon status [--prefix NAME] [--format text|json]\n\n"
-    "Shows what runs, lab and collector: the session, each exporter and what it sent, losses,\n"
-    "captures, the switch's ports.  Needs no root.\n\n"
+    "Usage: nsmon status [--prefix NAME] [--format text|json] [--watch [SECONDS]]\n\n"
+    "Shows what runs, lab and collector: the session, the topology with what goes over each link\n"
+    "now, each exporter and what it sent, losses, captures, the switch's ports.  Needs no root.\n\n"
     "Example:  nsmon status --format json\n\n"
     "  --prefix NAME        the lab of this prefix, or the collector of this name\n"
     "  --format text|json   (default text)\n"
+    "  --watch [SECONDS]    again every second, or every so many, until Ctrl-C\n"
     "  -h, --help           this text\n";
 
-enum { OPTION_FORMAT = LAB_OPTION_END };
+enum { OPTION_FORMAT = LAB_OPTION_END, OPTION_WATCH };
 
-static int parse(int argc, char *argv[], char prefix[6], bool *json, struct error *error) {
+struct wish {
+    char prefix[6];
+    bool json;
+    int64_t every_s; /* 0: once */
+};
+
+/* The number of --watch stands behind it or is a word of its own. */
+static int take_watch(int argc, char *argv[], struct wish *wish, struct error *error) {
+    const char *text = optarg;
+    if (text == NULL && optind < argc && strspn(argv[optind], "0123456789") > 0) {
+        text = argv[optind++];
+    }
+    wish->every_s = 1;
+    return text == NULL ? 0 : parse_number("--watch", text, 1, 3600, &wish->every_s, error);
+}
+
+static int parse(int argc, char *argv[], struct wish *wish, struct error *error) {
     static const struct option options[] = {{"prefix", required_argument, NULL, LAB_OPTION_PREFIX},
                                             {"format", required_argument, NULL, OPTION_FORMAT},
+                                            {"watch", optional_argument, NULL, OPTION_WATCH},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     int option;
@@ -38,12 +60,14 @@ static int parse(int argc, char *argv[], char prefix[6], bool *json, struct erro
             return 1;
         }
         if (option == LAB_OPTION_PREFIX) {
-            code = parse_prefix(optarg, prefix, error);
+            code = parse_prefix(optarg, wish->prefix, error);
         } else if (option == OPTION_FORMAT) {
-            *json = strcmp(optarg, "json") == 0;
-            if (!*json && strcmp(optarg, "text") != 0) {
+            wish->json = strcmp(optarg, "json") == 0;
+            if (!wish->json && strcmp(optarg, "text") != 0) {
                 code = error_set(error, -EINVAL, "--format takes text or json, not '%s'", optarg);
             }
+        } else if (option == OPTION_WATCH) {
+            code = take_watch(argc, argv, wish, error);
         } else {
             code = say_bad_option(argv, option, error);
         }
@@ -88,6 +112,33 @@ static void show_exporters(const json_t *status) {
     if (json_array_size(json_object_get(status, "exporters")) == 0) {
         puts("  no export has arrived yet");
     }
+}
+
+/* True if the terminal, or whatever reads this, was said to know UTF-8: locale(7). */
+static bool speaks_utf8(void) {
+    static const char *const variables[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        const char *value = getenv(variables[i]);
+        if (value != NULL && value[0] != '\0') {
+            const char *code = strrchr(value, '.');
+            return code != NULL && (strcasecmp(code, ".UTF-8") == 0 || strcasecmp(code, ".utf8") == 0);
+        }
+    }
+    return false;
+}
+
+static void show_drawing(const json_t *status) {
+    const char *no_colour = getenv("NO_COLOR");
+    const struct drawing_style style = {
+        .colour = isatty(STDOUT_FILENO) && (no_colour == NULL || no_colour[0] == '\0'),
+        .utf8 = speaks_utf8(),
+    };
+    char *drawing = drawing_make(status, &style);
+    if (drawing != NULL && drawing[0] != '\0') {
+        printf("\n%sf/s: frames; over the last two seconds, at the station and at the switch's port\n",
+               drawing);
+    }
+    free(drawing);
 }
 
 static void show_captures(const json_t *status) {
@@ -167,6 +218,7 @@ static void show_text(const json_t *status) {
            (double)(clock_real_ns() - number_of(status, "started_ns")) / 1e9);
     if (lab) {
         printf("switch   %s\n", text_of(status, "switch"));
+        show_drawing(status);
     }
     show_exporters(status);
     if (lab) {
@@ -190,33 +242,82 @@ static bool show(char *text, bool json) {
     return status != NULL;
 }
 
-static int run(int argc, char *argv[]) {
-    char prefix[6] = "";
-    bool json = false;
+/* Shows all that runs, once.  Returns an exit status; '*shown' says how many there were. */
+static int show_all(const struct wish *wish, size_t *shown) {
     struct error error = {0};
-    int code = parse(argc, argv, prefix, &json, &error);
-    if (code != 0) {
-        return code > 0 ? EXIT_DONE : say_usage("status", &error);
-    }
-    char *text = lab_status(prefix, &error);
-    size_t shown = 0;
-    bool good = true;
+    char *text = lab_status(wish->prefix, &error);
+    bool silent = text == NULL && lab_present(wish->prefix);
+    bool good = !silent;
     bool more = true;
+    *shown = 0;
     for (size_t which = 0; more; which++) {
         if (text != NULL) {
-            if (shown++ > 0 && !json) {
+            if ((*shown)++ > 0 && !wish->json) {
                 putchar('\n');
             }
-            good = show(text, json) && good;
+            good = show(text, wish->json) && good;
         }
-        text = collect_status(prefix, which, &more);
+        text = collect_status(wish->prefix, which, &more);
     }
-    if (shown == 0 && json) {
+    if (silent) {
+        say_failed(&error);
+    } else if (*shown == 0 && wish->json) {
         puts("{\"running\": false}");
-    } else if (shown == 0) {
+    } else if (*shown == 0) {
         fprintf(stderr, "nsmon: %s; and no collector ('nsmon collect')\n", error.text);
     }
     return good ? EXIT_DONE : EXIT_FAILED;
+}
+
+#define SILENCE_LIMIT_NS (10 * NS_PER_S)
+
+static volatile sig_atomic_t ended;
+
+static void on_signal(int number) {
+    (void)number;
+    ended = 1;
+}
+
+/* Shows it again and again, in one place on a terminal, until a signal or until nothing runs any more. */
+static int watch(const struct wish *wish) {
+    const struct sigaction action = {.sa_handler = on_signal};
+    bool in_place = isatty(STDOUT_FILENO) && !wish->json;
+    size_t shown = 1;
+    int status = EXIT_DONE;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    static char buffer[1 << 16]; /* a picture is written at once, so that it does not flicker */
+    setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+    /* While it starts or stops a lab is silent for a while. */
+    int64_t answered_ns = clock_monotonic_ns();
+    bool going = true;
+    while (ended == 0 && going) {
+        fputs(in_place ? "\033[H\033[J" : "", stdout);
+        status = show_all(wish, &shown);
+        fputs(in_place || wish->json ? "" : "\n", stdout);
+        if (fflush(stdout) != 0) {
+            return EXIT_FAILED;
+        }
+        int64_t now_ns = clock_monotonic_ns();
+        answered_ns = status == EXIT_DONE ? now_ns : answered_ns;
+        going = status == EXIT_DONE ? shown > 0 : now_ns - answered_ns < SILENCE_LIMIT_NS;
+        struct timespec pause = clock_to_timespec(wish->every_s * NS_PER_S);
+        if (ended == 0 && going) {
+            nanosleep(&pause, NULL);
+        }
+    }
+    return status;
+}
+
+static int run(int argc, char *argv[]) {
+    struct wish wish = {.prefix = ""};
+    struct error error = {0};
+    size_t shown = 0;
+    int code = parse(argc, argv, &wish, &error);
+    if (code != 0) {
+        return code > 0 ? EXIT_DONE : say_usage("status", &error);
+    }
+    return wish.every_s > 0 ? watch(&wish) : show_all(&wish, &shown);
 }
 
 const struct command command_status = {"status", "what runs, and whether exports arrive", run};

@@ -397,13 +397,26 @@ int lab_join(const char *prefix, struct error *error) {
     return fd;
 }
 
+bool lab_present(const char *prefix) {
+    struct run_dir dir = run_dir_of(prefix);
+    return topo_recorded(dir.path);
+}
+
 char *lab_status(const char *prefix, struct error *error) {
     struct run_dir dir = run_dir_of(prefix);
     char option[32];
+    prefix_option(prefix, option);
     int fd = control_connect(dir.control);
+    if (fd < 0 && lab_present(prefix)) {
+        error_set(
+            error, fd,
+            "the lab's worker does not answer: it is just starting or stopping, or has crashed; 'sudo nsmon "
+            "stop%s' clears away what is left",
+            option);
+        return NULL;
+    }
     if (fd < 0) {
-        error_set(error, -ENOENT, "no lab is running; 'sudo nsmon start%s' starts one",
-                  prefix_option(prefix, option));
+        error_set(error, -ENOENT, "no lab is running; 'sudo nsmon start%s' starts one", option);
         return NULL;
     }
     char *text = control_status(fd, error);

@@ -85,5 +85,8 @@ int lab_detach(const char *prefix, lab_progress_fn *progress, void *context, str
 int lab_join(const char *prefix, struct error *error);
 
 /* The state of the lab of 'prefix' as a JSON text, which the caller frees.  Needs no root.  Returns NULL with
- * 'error' filled when no lab runs. */
+ * 'error' filled when no lab runs, or when one is there (see lab_present()) whose worker does not answer. */
 char *lab_status(const char *prefix, struct error *error);
+
+/* True if a lab of 'prefix' is there: it runs, is being built or taken down, or has crashed. */
+bool lab_present(const char *prefix);
