@@ -171,4 +171,168 @@ case_station() {
         fail "the port behind a station is not known"
 }
 
+record_of() {
+    ovs-vsctl get "$1" "$(ovs-vsctl get bridge br0 "$(echo "$1" | tr '[:upper:]' '[:lower:]')")" "$2"
+}
+
+is() {
+    [ "$1" = "$2" ] || fail "it is '$1', not '$2'"
+}
+
+# What the owner changes while a session is attached stays, and only that.
+case_owner() {
+    make_bridge 2
+    owners_exporters 64
+    run "$nsmon" attach br0 $truths --db $db
+    ovs-vsctl set sFlow "$(ovs-vsctl get bridge br0 sflow)" sampling=32 -- \
+        add sFlow "$(ovs-vsctl get bridge br0 sflow)" targets '"127.0.0.1:7009"' -- \
+        set NetFlow "$(ovs-vsctl get bridge br0 netflow)" 'targets="127.0.0.1:7010"' -- \
+        set bridge br0 external_ids:mine=1
+    run "$nsmon" detach
+    is "$(record_of sFlow targets)" '["127.0.0.1:7001", "127.0.0.1:7009"]'
+    is "$(record_of sFlow sampling)" 32
+    is "$(record_of NetFlow targets)" '["127.0.0.1:7010"]'
+    is "$(record_of IPFIX targets)" '["127.0.0.1:7004"]'
+    is "$(ovs-vsctl get bridge br0 external_ids)" '{mine="1"}'
+
+    # All targets of his own taken away: then there is no export.
+    run "$nsmon" attach br0 $truths --db $db
+    ovs-vsctl remove NetFlow "$(ovs-vsctl get bridge br0 netflow)" targets '"127.0.0.1:7010"'
+    run "$nsmon" detach
+    is "$(ovs-vsctl get bridge br0 netflow)" '[]'
+
+    # A record of ours that he uses becomes his.
+    run "$nsmon" attach br0 $truths --db $db
+    ovs-vsctl add NetFlow "$(ovs-vsctl get bridge br0 netflow)" targets '"127.0.0.1:7011"'
+    run "$nsmon" detach
+    is "$(record_of NetFlow targets)" '["127.0.0.1:7011"]'
+    is "$(record_of NetFlow external_ids)" '{}'
+}
+
+# Records, and then the bridge, are deleted meanwhile.
+case_gone() {
+    make_bridge 2
+    owners_exporters 64
+    run "$nsmon" attach br0 $truths --db $db --no-ipfix
+    ovs-vsctl -- clear bridge br0 sflow netflow -- clear bridge br0 ipfix
+    keep_config before
+    sed -i '/^external_ids/s/{.*}/{}/' $out/before
+    run "$nsmon" detach
+    same_config "records gone"
+    run "$nsmon" attach br0 $truths --db $db
+    ovs-vsctl del-br br0
+    run "$nsmon" detach
+    is "$(ovs-vsctl list-br)" ""
+    is "$(ovs-vsctl list sFlow)$(ovs-vsctl list NetFlow)$(ovs-vsctl list IPFIX)" ""
+    is "$(sqlite3 $db "SELECT group_concat(state) FROM session")" stopped,stopped
+    [ ! -e /run/nsmon ] || fail "something is left: $(find /run/nsmon)"
+}
+
+kill_all() {
+    pkill -9 -f "^$nsmon " || fail "there was nothing to kill"
+    sleep 0.5
+}
+
+# Everything of nsmon's killed: put back by detach, by stop, by the next attach, and after a reboot, which leaves no /run.
+case_killed() {
+    lines_allowed=3
+    make_bridge 2
+    for exporters in none owners; do
+        [ $exporters = none ] || owners_exporters 64
+        snapshot before
+        keep_config before
+        for means in detach stop; do
+            run "$nsmon" attach br0 $truths --db $db
+            kill_all
+            run "$nsmon" $means
+            same_config "$exporters, $means after kill -9"
+            same "$exporters, $means after kill -9"
+        done
+        run "$nsmon" attach br0 $truths --db $db
+        kill_all
+        run "$nsmon" attach br0 $truths --db $db
+        kill_all
+        rm -r /run/nsmon
+        refuse 1 "attached to the bridge br0 already: 'sudo nsmon detach'" "$nsmon" attach br0 $truths --prefix b --db $db
+        run "$nsmon" detach
+        same_config "$exporters, after a reboot"
+        run "$nsmon" attach br0 $truths --db $db
+        kill_all
+        rm -r /run/nsmon
+        run "$nsmon" attach br0 $truths --db $db
+        run "$nsmon" detach
+        same_config "$exporters, attached after a reboot"
+        same "$exporters, attached after a reboot"
+    done
+    is "$(sqlite3 $db "SELECT count(*) FROM session WHERE state = 'stopped'")" 2
+}
+
+# The worker alone dies: the exporters are put back, and the session is not called good.
+case_worker() {
+    make_bridge 2
+    owners_exporters 64
+    snapshot before
+    keep_config before
+    run "$nsmon" attach br0 $truths --db $db
+    pkill -9 -x nsmon-worker || fail "no worker"
+    for _ in $(seq 50); do
+        [ -e /run/nsmon/default/supervisor ] || break
+        sleep 0.1
+    done
+    same_config "the worker died"
+    run "$nsmon" detach
+    same "the worker died"
+}
+
+# What goes wrong is said in a line, and changes nothing.
+case_errors() {
+    lines_allowed=3 # the steps that were begun, and why they ended
+    refuse 1 "could not ask the system's Open vSwitch" "$nsmon" attach br0 $truths --db $db
+    refuse 0 "no session is attached" "$nsmon" detach
+    make_bridge 2
+    ovs-vsctl add-br br1 -- set bridge br1 datapath_type=netdev
+    snapshot before
+    keep_config before
+    as_nobody() {
+        setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+    }
+    refuse 1 "sudo nsmon attach" as_nobody "$nsmon" attach br0 $truths
+    refuse 1 "sudo nsmon detach" as_nobody "$nsmon" detach
+    refuse 2 "which bridge" "$nsmon" attach --truth p1
+    refuse 2 "truth IFACE is missing" "$nsmon" attach br0
+    refuse 2 "role=port|station" "$nsmon" attach br0 --truth p1,role=tap
+    refuse 2 "role=port|station" "$nsmon" attach br0 --truth /p1
+    refuse 2 "no exporter is left" "$nsmon" attach br0 $truths --no-sflow --no-netflow --no-ipfix
+    refuse 1 "has no bridge 'br9'; it has br., br." "$nsmon" attach br9 $truths --db $db
+    refuse 1 "no interface 'p9'" "$nsmon" attach br0 --truth p1 --truth p9 --db $db
+    refuse 1 "no network namespace 'h9'" "$nsmon" attach br0 --truth h9/eth0 --db $db
+    refuse 1 "no interface 'eth9' in the namespace h1" "$nsmon" attach br0 --truth h1/eth9 --db $db
+    refuse 1 "two names of one place" "$nsmon" attach br0 --truth p1 --truth p1 --db $db
+    refuse 1 "two names of one place" "$nsmon" attach br0 --truth p1 --truth h1/eth0 --db $db
+    refuse 1 "is down" "$nsmon" attach br0 --truth br0 --db $db
+    ip link set br0 up
+    refuse 1 "it is a station" "$nsmon" attach br0 --truth br0,role=port --db $db
+    ip link set br0 down
+    same "after errors"
+    same_config "after errors"
+    ovs-vsctl -- --id=@s create sFlow targets='"127.0.0.1:7001"' -- set bridge br0 sflow=@s -- set bridge br1 sflow=@s >/dev/null
+    snapshot before
+    keep_config before
+    refuse 1 "br0 and br1 share one sFlow record.*--no-sflow" "$nsmon" attach br0 $truths --db $db
+    same_config "a shared record"
+    run "$nsmon" attach br0 $truths --no-sflow --db $db
+    lines_allowed=1
+    refuse 1 "running already" "$nsmon" attach br0 $truths --db $db
+    lines_allowed=3
+    refuse 1 "a session is attached to the bridge br0 already" "$nsmon" attach br0 $truths --prefix b --db $db
+    run "$nsmon" detach
+    same_config "twice"
+    same "twice"
+    run "$nsmon" start --datapath netdev --prefix l --db $db
+    refuse 1 "is a lab" "$nsmon" detach --prefix l
+    refuse 1 "is that of a lab" "$nsmon" attach l-nsmon-br0 $truths --db $db
+    run "$nsmon" stop --prefix l
+    same "beside a lab"
+}
+
 case_$case

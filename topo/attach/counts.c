@@ -107,7 +107,8 @@ int attach_each_count(struct attach *attach, topo_count_fn *emit, void *context,
             fill_stats(attach, i, &reading, &stats);
             emit_port(attach->ports[i].name, &stats, emit, context);
         }
-        first = first == 0 ? got : first;
+        /* A port that its owner has removed is counted no more. */
+        first = first == 0 && got != -ENODEV ? got : first;
     }
     link_socket_close(sock);
     return first;

@@ -77,6 +77,9 @@ int attach_flush(struct attach *attach, int64_t *wait_ns, struct error *error) {
     }
     if (tables_find(tables.bridges, "name", attach->record.bridge) == tables_row_count(tables.bridges)) {
         (void)attach_step(attach, NULL, "the bridge %s is not there any more", attach->record.bridge);
+        tables_free(&tables);
+        *wait_ns = SFLOW_FLUSH_NS;
+        return 0;
     }
     struct error settle_error = {0};
     int settled = attach_settle(&settle_error);
