@@ -104,10 +104,11 @@ static json_t *describe_samples(const struct topo_sample samples[], size_t count
 
 char *describe_lab(const struct lab_settings *lab, const struct describe_switch *on) {
     const struct topo_openflow *openflow = &lab->openflow;
-    json_t *json = json_pack("{s:s, s:s, s:s, s:b, s:i, s:i}", "prefix", lab->prefix, "bridge", on->bridge,
-                             "switch", on->why, "kernel_datapath", (int)on->kernel_datapath, "hosts",
-                             lab->hosts == 0 ? 2 : (int)lab->hosts, "addresses",
-                             lab->addresses == 0 ? 1 : (int)lab->addresses);
+    json_t *json = json_pack("{s:s, s:s, s:s, s:b, s:i, s:i, s:i}", "prefix", lab->prefix, "bridge",
+                             on->bridge, "switch", on->why, "kernel_datapath", (int)on->kernel_datapath,
+                             "hosts", lab->hosts == 0 ? 2 : (int)lab->hosts, "addresses",
+                             lab->addresses == 0 ? 1 : (int)lab->addresses, "mtu",
+                             lab->mtu == 0 ? TOPO_MTU_DEFAULT : (int)lab->mtu);
     set_exporters(json, lab, on->ports);
     json_t *impairments = describe_impairments(lab);
     if (json_array_size(impairments) > 0) {
@@ -123,6 +124,10 @@ char *describe_lab(const struct lab_settings *lab, const struct describe_switch 
     if (lab->ipfix && topo_openflow_samples(openflow, samples, &samples_count, &where, NULL) == 0 &&
         samples_count > 0) {
         json_object_set_new(json, "ipfix-flow", describe_samples(samples, samples_count));
+    }
+    if (lab->scenario_text != NULL) {
+        json_object_set_new(json, "scenario",
+                            json_pack("{s:s, s:s}", "name", lab->scenario_name, "text", lab->scenario_text));
     }
     char *text = json_dumps(json, JSON_COMPACT);
     json_decref(json);

@@ -2,7 +2,8 @@
  *
  * FOLDER/datagram gets one file a UDP payload, for fuzz_sflow5 and fuzz_netflow5; FOLDER/sequence one a
  * capture, for fuzz_ipfix and fuzz_collector (see fuzz.h); FOLDER/packet the sampled headers' frames, for
- * fuzz_packet; FOLDER/filter a few filters, for fuzz_filter. */
+ * fuzz_packet; FOLDER/filter a few filters, for fuzz_filter; FOLDER/scenario what is in scenario/library. */
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,8 +78,28 @@ static void write_filters(const char *folder) {
     }
 }
 
+/* The scenarios that come with the program. */
+static void write_scenarios(const char *folder) {
+    glob_t found = {0};
+    if (glob(NSMON_SOURCE_DIR "/scenario/library/*.yaml", 0, NULL, &found) != 0) {
+        return;
+    }
+    for (unsigned int i = 0; i < found.gl_pathc; i++) {
+        char text[16384];
+        FILE *in = fopen(found.gl_pathv[i], "re");
+        FILE *out = create(folder, "scenario", i);
+        size_t size = in != NULL ? fread(text, 1, sizeof text, in) : 0;
+        fwrite(text, 1, size, out);
+        fclose(out);
+        if (in != NULL) {
+            fclose(in);
+        }
+    }
+    globfree(&found);
+}
+
 int main(int argc, char **argv) {
-    static const char *const kinds[] = {"", "/datagram", "/sequence", "/packet", "/filter"};
+    static const char *const kinds[] = {"", "/datagram", "/sequence", "/packet", "/filter", "/scenario"};
     if (argc < 3) {
         fprintf(stderr, "Usage: seeds FOLDER CAPTURE...\n");
         return 2;
@@ -89,6 +110,7 @@ int main(int argc, char **argv) {
         mkdir(path, 0755);
     }
     write_filters(argv[1]);
+    write_scenarios(argv[1]);
     struct writing writing = {.folder = argv[1]};
     for (int i = 2; i < argc; i++) {
         writing.sequence = create(argv[1], "sequence", (unsigned int)i);
