@@ -14,9 +14,11 @@
 
 /* Turns taken before the event loop looks at its sockets again. */
 #define TURNS_A_ROUND 256
-/* What the ends of the flows may take beyond the plan, and after a stop. */
+/* What the ends of the flows may take beyond the plan, and after a stop; as long as something still arrives
+ * on a way that is full, so much more each time, up to TRAFFIC_CLIENT_MORE_NS. */
 #define GRACE_NS (3 * NS_PER_S)
 #define STOP_NS  NS_PER_S
+#define MORE_NS  NS_PER_S
 /* The flow number of the turn that ends the run. */
 #define DEADLINE UINT32_MAX
 
@@ -190,6 +192,16 @@ static void end_all(struct client *client) {
     }
 }
 
+/* True if the flows are to have more time: the server has received something since the last look. */
+static bool is_moving(struct client *client) {
+    int64_t received = traffic_board_get(&client->job->board->live->received_bytes);
+    bool moving =
+        !client->stopping && received != client->received && client->more_ns < TRAFFIC_CLIENT_MORE_NS;
+    client->received = received;
+    client->more_ns += MORE_NS;
+    return moving;
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *context) {
     (void)fd;
     (void)what;
@@ -201,6 +213,10 @@ static void on_timer(evutil_socket_t fd, short what, void *context) {
             break;
         }
         uint32_t number = traffic_pacer_pop(&client->pacer).flow;
+        if (number == DEADLINE && is_moving(client)) {
+            traffic_pacer_push(&client->pacer, now_ns + MORE_NS, DEADLINE);
+            continue;
+        }
         if (number == DEADLINE) {
             end_all(client);
             return;

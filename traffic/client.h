@@ -47,6 +47,8 @@ struct client {
     struct client_port *ports[2]; /* IPv4, IPv6: by source port from TRAFFIC_SOURCE_FIRST on */
     size_t left;                  /* flows that have not ended */
     int64_t start_ns;             /* monotonic; 0 before TRAFFIC_GO */
+    int64_t received; /* what the server had at the last look after the plan's end, and how much time was */
+    int64_t more_ns;  /* given since */
     bool stopping;
     struct traffic_delay late; /* UDP sends after their moment */
 };

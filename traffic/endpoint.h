@@ -21,10 +21,11 @@ enum traffic_message_type {
     TRAFFIC_DONE,      /* endpoint: everything is on the board */
 };
 
-/* At the longest so long the server waits for what is still on the way when its client has ended; so many
- * round trips longer than its plan a client may take. */
+/* At the longest so long the server waits for what is still on the way when its client has ended.  A client
+ * may take so many round trips longer than its plan, and so much more while something still arrives. */
 #define TRAFFIC_TAIL_NS            (8 * NS_PER_S)
 #define TRAFFIC_CLIENT_ROUND_TRIPS 4
+#define TRAFFIC_CLIENT_MORE_NS     (10 * NS_PER_S)
 
 /* Both ends are the same program, so a message is this struct, whole. */
 struct traffic_message {

@@ -13,7 +13,7 @@
 /* Of the room, the part in which flows arrive that come evenly or as a Poisson process, */
 #define ARRIVALS 0.9
 /* and that in which those begin that are to be there together. */
-#define TOGETHER 0.05
+#define TOGETHER 0.2
 /* A row of n random gaps is longer than n means and this times their standard deviation, which is the root of
  * n means, about once in ten thousand rows; short ones up to seven times in a thousand. */
 #define SPREAD 4.0

@@ -155,6 +155,26 @@ static const struct traffic_group ipv6[] = {
     {.protocol = PROTOCOL_TCP, .family = 6, .count = 14, 4, 2000, 0, 0, 0},
 };
 
+/* A run of 30 s: 10,000 flows of UDP and 1,000 of TCP, all there at the same time. */
+static const struct traffic_group concurrent[] = {
+    {.protocol = PROTOCOL_UDP,
+     .family = 4,
+     .count = 7000,
+     .payload_min = 64,
+     .payload_max = 1000,
+     .arrivals = TRAFFIC_ARRIVALS_TOGETHER,
+     .pps = 0.25},
+    {.protocol = PROTOCOL_UDP,
+     .family = 6,
+     .count = 3000,
+     .payload_min = 64,
+     .payload_max = 1000,
+     .arrivals = TRAFFIC_ARRIVALS_TOGETHER,
+     .pps = 0.25},
+    {.protocol = PROTOCOL_TCP, .family = 4, .count = 700, .arrivals = TRAFFIC_ARRIVALS_TOGETHER, .pps = 0.25},
+    {.protocol = PROTOCOL_TCP, .family = 6, .count = 300, .arrivals = TRAFFIC_ARRIVALS_TOGETHER, .pps = 0.25},
+};
+
 #define SECONDS(n) (INT64_C(1000000000) * (n))
 
 static const struct traffic_profile profiles[] = {
@@ -171,6 +191,8 @@ static const struct traffic_profile profiles[] = {
     {"microbursts", "bursts of 2 ms at 20,000 packets/s from ten flows, next to nothing in between",
      SECONDS(10), microbursts, COUNT(microbursts)},
     {"ipv6", "40 flows of IPv6, TCP and UDP: what NetFlow v5 can't see", SECONDS(10), ipv6, COUNT(ipv6)},
+    {"concurrent", "10,000 flows of UDP and 1,000 of TCP at the same time, each a packet every 4 s",
+     SECONDS(30), concurrent, COUNT(concurrent)},
 };
 
 const struct traffic_profile *traffic_profiles(size_t *count) {

@@ -15,7 +15,7 @@
  * server after the client, before they are ended; and how long one that has reported everything may take to
  * exit.  On a long way both get so many round trips more, as long as that is. */
 #define READY_NS          (10 * NS_PER_S)
-#define CLIENT_NS         (5 * NS_PER_S)
+#define CLIENT_NS         (TRAFFIC_CLIENT_MORE_NS + 5 * NS_PER_S)
 #define SERVER_NS         (TRAFFIC_TAIL_NS + 2 * NS_PER_S)
 #define EXIT_NS           (2 * NS_PER_S)
 #define ROUND_TRIPS       (TRAFFIC_CLIENT_ROUND_TRIPS + 1)
