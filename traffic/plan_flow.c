@@ -197,7 +197,8 @@ static void set_gaps(struct traffic_flow *flow, const struct traffic_group *grou
     if (group->burst_packets == 0 && rhythm->spread <= 0) {
         flow->length_ns = flow->gap_ns * (int64_t)(flow->packets - 1);
     } else {
-        flow->length_ns = (int64_t)length_of(rhythm, pauses);
+        double missing = (pauses + 1) * rhythm->packets - (double)flow->packets;
+        flow->length_ns = (int64_t)(length_of(rhythm, pauses) - missing * rhythm->gap_ns);
     }
 }
 
