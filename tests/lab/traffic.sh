@@ -1,8 +1,10 @@
 #!/bin/sh
 # The room traffic/ on real links: "traffic.sh DRIVE RELAY CASE".
 #
-#   plain, dropped:      c-ns1 [tap1 10.9.0.1] ======veth====== [tap2 10.9.0.2] c-ns2
-#   duplicate, swap:     c-ns1 [tap1] ==veth== [in1  relay  in2] ==veth== [tap2] c-ns2
+#   plain, dropped,
+#   concurrent:          c-ns1 [tap1 10.9.0.1] ======veth====== [tap2 10.9.0.2] c-ns2
+#   drop, duplicate,
+#   swap, late:          c-ns1 [tap1] ==veth== [in1  relay  in2] ==veth== [tap2] c-ns2
 #
 # What the endpoints say is held against captures, the kernel's counters and the spoiler's own counts.  All of
 # it lives in network, mount and process namespaces of its own, and is gone with them.
@@ -64,7 +66,7 @@ address() {
 
 ip netns add c-ns1 && ip netns add c-ns2 || fail "can't make namespaces"
 case $case in
-plain | dropped)
+plain | dropped | concurrent)
     ip link add tap1 netns c-ns1 type veth peer name tap2 netns c-ns2 || fail "can't make the links"
     ;;
 *)
@@ -161,10 +163,21 @@ END
     echo "$dropped of $(column "$port" 6) datagrams dropped, as many lost"
 }
 
-# Through the relay: 'action' SOURCE_PORT is done to every tenth datagram.
+# As many flows at once as the endpoints are to bear, on as many sockets: one address a host.
+case_concurrent() {
+    drive concurrent 8 1 "$$" || fail "the run failed"
+    flows=$(awk 'END { print NR }' $out/flows)
+    [ "$flows" = 11000 ] || fail "$flows flows, not 11000"
+    bad=$(awk -F'\t' '$1 == "udp" && ($5 != $6 || $6 != $8 || $7 != $9 || $10 != 0 || $11 != 0) ||
+                      $1 == "tcp" && ($7 != $9 || $7 == 0)' $out/flows | wc -l)
+    [ "$bad" = 0 ] || fail "$bad flows are not exact"
+    echo "$flows flows at the same time, all exact; $(grep ^cpu $out/log)"
+}
+
+# Through the relay: 'action' SOURCE_PORT is done to every tenth datagram, all of them being $2 milliseconds late.
 spoiled() {
     port=$(largest 6 4)
-    "$relay" in1 in2 "$1" "$port" >$out/relay 2>$out/relay.log &
+    "$relay" in1 in2 "$1" "$port" "${2:-0}" >$out/relay 2>$out/relay.log &
     pid=$!
     wait_for $out/relay.log ready
     drive quick 1 5 4 || fail "the run failed"
@@ -186,9 +199,20 @@ $(grep "	$port	" $out/flows)"
     echo "$1: $spoilt of $seen datagrams, as the endpoints say"
 }
 
+# Frames under way when the last one has been sent are waited for, and what is lost among them is lost.
+case_late() {
+    spoiled drop 1000
+    early=$(awk -F'\t' '$1 == "udp" && $15 < 1000000000 { n++ } END { print n + 0 }' $out/flows)
+    [ "$early" = 0 ] || fail "$early flows were faster than the relay: $(cat $out/flows)"
+    short=$(awk -F'\t' '$1 == "tcp" && $7 != $9 { n++ } END { print n + 0 }' $out/flows)
+    [ "$short" = 0 ] || fail "$short TCP flows are not whole: $(cat $out/flows)"
+}
+
 case $case in
 plain) case_plain ;;
 dropped) case_dropped ;;
+concurrent) case_concurrent ;;
 drop | duplicate | swap) spoiled "$case" ;;
+late) case_late ;;
 *) fail "no case '$case'" ;;
 esac

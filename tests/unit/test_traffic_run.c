@@ -300,6 +300,75 @@ static void run_leaves_no_files_and_no_children(void **state) {
     assert_int_equal(errno, ECHILD);
 }
 
+/* Runs 'group' for half a second between 'count' addresses of 127.0.1.0/24 and as many of 127.0.2.0/24. */
+static void run_group(const struct traffic_group *group, size_t count, struct traffic_result *result) {
+    static struct ip_address addresses[2][250];
+    const struct traffic_profile profile = {"test", "", NS_PER_S / 2, group, 1};
+    struct traffic_plan_settings planned = {.seed = (uint64_t)getpid() + 8,
+                                            .client_addresses = (uint32_t)count,
+                                            .server_addresses = (uint32_t)count};
+    struct traffic_plan plan;
+    assert_int_equal(traffic_plan_make(&plan, &profile, &planned, NULL), 0);
+    for (uint8_t i = 0; i < count; i++) {
+        addresses[0][i] = (struct ip_address){.family = 4, .bytes = {127, 0, 1, (uint8_t)(i + 1)}};
+        addresses[1][i] = (struct ip_address){.family = 4, .bytes = {127, 0, 2, (uint8_t)(i + 1)}};
+    }
+    struct traffic_settings settings = {
+        .plan = &plan,
+        .client = {.netns_fd = -1, .addresses = {addresses[0]}, .address_count = count},
+        .server = {.netns_fd = -1, .addresses = {addresses[1]}, .address_count = count},
+    };
+    struct error error = {.text = ""};
+    if (traffic_run(&settings, result, &error) != 0) {
+        fail_msg("%s", error.text);
+    }
+    assert_int_equal(result->flow_count, plan.count);
+    assert_int_equal(result->failed_flows, 0);
+    assert_int_equal(result->lost, 0);
+    assert_int_equal(result->foreign, 0);
+    for (size_t i = 0; i < plan.count; i++) {
+        const struct traffic_flow_result *flow = &result->flows[i];
+        assert_int_equal(flow->received_packets, plan.flows[i].packets);
+        assert_int_equal(flow->key.src[2], plan.flows[i].reverse ? 2 : 1);
+        assert_int_equal(flow->key.src[3], plan.flows[i].source + 1);
+        assert_int_equal(flow->key.dst[3], plan.flows[i].destination + 1);
+    }
+    traffic_plan_free(&plan);
+}
+
+static void flows_of_many_addresses_are_exact(void **state) {
+    (void)state;
+    const struct traffic_group group = {.protocol = PROTOCOL_UDP,
+                                        .family = 4,
+                                        .count = 1000,
+                                        .packets_min = 3,
+                                        .packets_max = 3,
+                                        .payload_min = 50,
+                                        .payload_max = 60};
+    struct traffic_result result;
+    run_group(&group, 200, &result);
+    assert_int_equal(result.sum.received_packets, 3000);
+    traffic_result_free(&result);
+}
+
+static void flows_go_both_ways(void **state) {
+    (void)state;
+    const struct traffic_group group = {.protocol = PROTOCOL_UDP,
+                                        .family = 4,
+                                        .count = 20,
+                                        .payload_min = 172,
+                                        .payload_max = 172,
+                                        .both_ways = 1,
+                                        .arrivals = TRAFFIC_ARRIVALS_TOGETHER,
+                                        .pps = 50};
+    struct traffic_result result;
+    run_group(&group, 2, &result);
+    assert_int_equal(result.flow_count, 40);
+    assert_int_equal(result.sum.received_packets, result.owd.count);
+    assert_true(result.greetings_received >= 2);
+    traffic_result_free(&result);
+}
+
 int main(void) {
     int fd = try_bind(&loopback4, 0);
     if (fd < 0) {
@@ -316,6 +385,8 @@ int main(void) {
         cmocka_unit_test(address_that_is_not_here_is_said),
         cmocka_unit_test(taken_source_port_fails_its_flow_alone),
         cmocka_unit_test(run_leaves_no_files_and_no_children),
+        cmocka_unit_test(flows_of_many_addresses_are_exact),
+        cmocka_unit_test(flows_go_both_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
