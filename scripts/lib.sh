@@ -3,8 +3,8 @@
 # Debian packages that nsmon is built with, is run with, and is tested with.
 build_packages="build-essential cmake ninja-build pkg-config libevent-dev libpcap-dev libsqlite3-dev
   libnl-3-dev libnl-route-3-dev libjansson-dev libgsl-dev libyaml-dev libxxhash-dev libjs-chart.js"
-run_packages="openvswitch-switch openvswitch-common iproute2"
-test_packages="libcmocka-dev clang libclang-rt-14-dev iputils-ping iperf3 tcpdump tshark nftables sqlite3 chromium
+run_packages="openvswitch-switch openvswitch-common iproute2 nftables"
+test_packages="libcmocka-dev clang libclang-rt-14-dev iputils-ping iperf3 tcpdump tshark sqlite3 chromium
   clang-format clang-tidy python3 jq mandoc softflowd pmacct"
 
 say() {

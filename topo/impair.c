@@ -95,6 +95,7 @@ static int start_relay(struct topo *topo, unsigned host, struct error *error) {
         .delay_ns = impairment->delay_ns,
         .jitter_ns = impairment->jitter_ns,
         .seed = impairment->seed,
+        .limited = impairment->rate_bps != 0,
         .frame_bytes = topo->mtu + FRAME_HEADER_BYTES,
     };
     int code = lab_begin(topo, LAB_RELAY, path->netns, error);
@@ -120,8 +121,6 @@ static int make_relayed(struct topo *topo, unsigned host, struct nl_sock *inside
         code = code == 0 ? impair_tbf_make(there, path->out, rate_bps, topo->mtu, error) : code;
     }
     code = code == 0 ? start_relay(topo, host, error) : code;
-    code = code == 0 ? link_set_up(there, path->in, true, error) : code;
-    code = code == 0 ? link_set_up(there, path->out, true, error) : code;
     link_socket_close(there);
     return code;
 }
@@ -154,6 +153,37 @@ int impair_finish(struct topo *topo, struct error *error) {
     return code;
 }
 
+int impair_links_up(struct topo *topo, struct error *error) {
+    int code = 0;
+    for (unsigned host = 1; code == 0 && host <= topo->hosts; host++) {
+        const struct lab_path *path = &topo->paths[host];
+        struct nl_sock *there = NULL;
+        if (path->netns_fd >= 0) {
+            code = lab_step(topo, error, "bring up %s and %s", path->in, path->out);
+            code = code == 0 ? link_socket(path->netns_fd, &there, error) : code;
+            code = code == 0 ? link_set_up(there, path->in, true, error) : code;
+            code = code == 0 ? link_set_up(there, path->out, true, error) : code;
+            link_socket_close(there);
+        }
+    }
+    return code;
+}
+
+bool impair_has_carrier(const struct topo *topo, unsigned host) {
+    const struct lab_path *path = &topo->paths[host];
+    struct nl_sock *there = NULL;
+    struct link_info in;
+    struct link_info out;
+    if (path->netns_fd < 0) {
+        return true;
+    }
+    bool carrier = link_socket(path->netns_fd, &there, NULL) == 0 &&
+                   link_get(there, path->in, &in, NULL) == 0 && in.carrier &&
+                   link_get(there, path->out, &out, NULL) == 0 && out.carrier;
+    link_socket_close(there);
+    return carrier;
+}
+
 /* --- the end --- */
 
 /* Frames that are under way to 'host', and a number that changes when one moves. */
@@ -165,11 +195,11 @@ static uint64_t under_way(const struct topo *topo, unsigned host, uint64_t *move
         count += atomic_load(&path->relay.counts->queued);
         *moved += atomic_load(&path->relay.counts->in.packets);
         if (topo->impairments[host].rate_bps != 0 &&
-            impair_queue_read(path->netns_fd, path->out, &stats, NULL) == 0) {
+            impair_queue_read(path->netns_fd, path->out, "tbf", &stats, NULL) == 0) {
             count += stats.waiting;
         }
-    } else if (path->netem &&
-               impair_queue_read(topo->netns_fd[TOPO_SWITCH], topo->ports[host].ovs_tap, &stats, NULL) == 0) {
+    } else if (path->netem && impair_queue_read(topo->netns_fd[TOPO_SWITCH], topo->ports[host].ovs_tap,
+                                                "netem", &stats, NULL) == 0) {
         count += stats.waiting;
         *moved += stats.packets;
     }

@@ -39,6 +39,13 @@ int impair_make_cable(struct topo *topo, unsigned host, struct nl_sock *inside, 
  * filled. */
 int impair_finish(struct topo *topo, struct error *error);
 
+/* Brings up the relays' links: until then the taps have no carrier, and the stations nothing to say.  Returns
+ * 0 or a negative errno with 'error' filled. */
+int impair_links_up(struct topo *topo, struct error *error);
+
+/* True if frames pass between 'host' and the switch as far as the relay's links are concerned. */
+bool impair_has_carrier(const struct topo *topo, unsigned host);
+
 /* Waits until nothing is under way on the paths any more, as long as the delays may take. */
 void impair_drain(const struct topo *topo);
 
@@ -85,9 +92,10 @@ struct impair_queue_stats {
 int impair_tbf_make(struct nl_sock *sock, const char *name, uint64_t rate_bps, unsigned mtu,
                     struct error *error);
 
-/* Reads the root queue of 'name' in the namespace 'netns_fd'.  Returns 0 or a negative errno with 'error'
- * filled. */
-int impair_queue_read(int netns_fd, const char *name, struct impair_queue_stats *stats, struct error *error);
+/* Reads the root queue of 'name', which is of 'kind', "tbf", in the namespace 'netns_fd'.  Returns 0, or a
+ * negative errno with 'error' filled: -ENOENT if there is another. */
+int impair_queue_read(int netns_fd, const char *name, const char *kind, struct impair_queue_stats *stats,
+                      struct error *error);
 
 /* True if netem can do all that 'impairment' wants done before the tap. */
 bool impair_netem_fits(const struct topo_impairment *impairment);

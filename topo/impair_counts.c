@@ -113,7 +113,7 @@ static int netem_rows(const struct rows *rows, struct error *error) {
     struct impair_queue_stats stats;
     char text[64];
     char rate[24];
-    int code = impair_queue_read(netns_fd, port, &stats, error);
+    int code = impair_queue_read(netns_fd, port, "netem", &stats, error);
     if (code == 0 && impairment->delay_ns > 0) {
         row(rows, "switch_in_impaired_delay", false, stats.packets, (int64_t)stats.bytes,
             "%s, netem at %s's egress", delay_text(impairment, text), port);

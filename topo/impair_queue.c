@@ -22,7 +22,7 @@
 #define BURST_NS (5 * NS_PER_MS)
 #define QUEUE_NS (50 * NS_PER_MS)
 /* Frames that netem may hold: it drops what is more, and its own default, 1000, is soon reached. */
-enum { NETEM_LIMIT = 100000, FRAME_HEADER_BYTES = 14 };
+enum { NETEM_LIMIT = 100000, NETEM_LIMIT_MIN = 20, NETEM_FRAME_BYTES = 1000, FRAME_HEADER_BYTES = 14 };
 
 int impair_tbf_make(struct nl_sock *sock, const char *name, uint64_t rate_bps, unsigned mtu,
                     struct error *error) {
@@ -52,7 +52,8 @@ int impair_tbf_make(struct nl_sock *sock, const char *name, uint64_t rate_bps, u
                      : error_set(error, -EIO, "could not limit the rate at %s: %s", name, nl_geterror(code));
 }
 
-int impair_queue_read(int netns_fd, const char *name, struct impair_queue_stats *stats, struct error *error) {
+int impair_queue_read(int netns_fd, const char *name, const char *kind, struct impair_queue_stats *stats,
+                      struct error *error) {
     struct nl_sock *sock = NULL;
     struct nl_cache *cache = NULL;
     struct link_info info = {.ifindex = 0};
@@ -63,17 +64,18 @@ int impair_queue_read(int netns_fd, const char *name, struct impair_queue_stats 
         int failure = rtnl_qdisc_alloc_cache(sock, &cache);
         struct rtnl_qdisc *qdisc =
             failure == 0 ? rtnl_qdisc_get_by_parent(cache, (int)info.ifindex, TC_H_ROOT) : NULL;
-        if (qdisc == NULL) {
+        const char *found = qdisc != NULL ? rtnl_tc_get_kind(TC_CAST(qdisc)) : NULL;
+        if (found == NULL || strcmp(found, kind) != 0) {
             code = error_set(error, -ENOENT, "could not read the queue at %s: %s", name,
-                             failure != 0 ? nl_geterror(failure) : "it is gone");
+                             failure != 0 ? nl_geterror(failure) : "somebody has replaced it");
         } else {
             struct rtnl_tc *tc = TC_CAST(qdisc);
             stats->packets = rtnl_tc_get_stat(tc, RTNL_TC_PACKETS);
             stats->bytes = rtnl_tc_get_stat(tc, RTNL_TC_BYTES);
             stats->dropped = rtnl_tc_get_stat(tc, RTNL_TC_DROPS);
             stats->waiting = rtnl_tc_get_stat(tc, RTNL_TC_QLEN);
-            rtnl_qdisc_put(qdisc);
         }
+        rtnl_qdisc_put(qdisc);
         nl_cache_free(cache);
     }
     link_socket_close(sock);
@@ -96,31 +98,28 @@ bool impair_netem_works(int netns_fd) {
            process_run(del, NULL, netns_fd, TC_TIMEOUT_NS, NULL, 0, NULL) == 0;
 }
 
-/* Open vSwitch takes away queues of others' from its ports unless told that a port's QoS is none of its
- * business: "linux-noop", ovs-vswitchd.conf.db(5). */
-static int keep_queue(const struct topo *topo, const char *port, struct error *error) {
-    struct ovs_transaction transaction;
-    ovs_begin(&transaction, topo);
-    ovs_words(&transaction,
-              (const char *const[]){"--", "--id=@noop", "create", "QoS", "type=linux-noop", NULL});
-    ovs_add(&transaction, "external_ids:nsmon=%s", topo->tag);
-    ovs_words(&transaction, (const char *const[]){"--", "set", "Port", NULL});
-    ovs_add(&transaction, "%s", port);
-    ovs_add(&transaction, "qos=@noop");
-    return ovs_commit(&transaction, NULL, 0, error);
+/* How many frames netem may hold: without a rate as many as ever wait, with one so many as make a queue of
+ * 50 ms beside the delay, if they are of 1000 bytes. */
+static uint64_t netem_limit(const struct topo_impairment *impairment) {
+    if (impairment->rate_bps == 0) {
+        return NETEM_LIMIT;
+    }
+    double seconds = (double)(impairment->delay_ns + impairment->jitter_ns + QUEUE_NS) / (double)NS_PER_S;
+    uint64_t frames = (uint64_t)(seconds * (double)impairment->rate_bps / 8.0 / NETEM_FRAME_BYTES);
+    return frames < NETEM_LIMIT_MIN ? NETEM_LIMIT_MIN : frames < NETEM_LIMIT ? frames : NETEM_LIMIT;
 }
 
 int impair_netem_make(const struct topo *topo, unsigned host, struct error *error) {
     const struct topo_impairment *impairment = &topo->impairments[host];
     const char *port = topo->ports[host].ovs_tap;
     char path[LAB_PATH_SIZE];
-    char limit[16];
+    char limit[24];
     char delay[32];
     char jitter[32];
     char rate[32];
     const char *argv[20] = {path, "qdisc", "replace", "dev", port, "root", "netem", "limit", limit};
     size_t count = 9;
-    snprintf(limit, sizeof limit, "%d", NETEM_LIMIT);
+    snprintf(limit, sizeof limit, "%" PRIu64, netem_limit(impairment));
     if (impairment->delay_ns > 0) {
         snprintf(delay, sizeof delay, "%" PRId64 "us", impairment->delay_ns / NS_PER_US);
         snprintf(jitter, sizeof jitter, "%" PRId64 "us", impairment->jitter_ns / NS_PER_US);
@@ -133,8 +132,7 @@ int impair_netem_make(const struct topo *topo, unsigned host, struct error *erro
         argv[count++] = "rate";
         argv[count++] = rate;
     }
-    int code = keep_queue(topo, port, error);
-    code = code == 0 ? ovs_find_program("tc", path, error) : code;
+    int code = ovs_find_program("tc", path, error);
     return code == 0 ? process_run(argv, NULL, topo->netns_fd[TOPO_SWITCH], TC_TIMEOUT_NS, NULL, 0, error)
                      : code;
 }

@@ -267,7 +267,8 @@ static bool all_have_carrier(struct topo *topo, struct nl_sock *sock) {
         struct nl_sock *inside = NULL;
         bool carrier = link_get(sock, topo->ports[host].ovs_tap, &info, NULL) == 0 && info.carrier &&
                        link_socket(topo->netns_fd[host], &inside, NULL) == 0 &&
-                       link_get(inside, topo->ports[host].tap, &info, NULL) == 0 && info.carrier;
+                       link_get(inside, topo->ports[host].tap, &info, NULL) == 0 && info.carrier &&
+                       impair_has_carrier(topo, host);
         link_socket_close(inside);
         if (!carrier) {
             return false;
@@ -293,6 +294,7 @@ int topo_links_up(struct topo *topo, struct error *error) {
     struct nl_sock *sock = NULL;
     int code = link_socket(topo->netns_fd[TOPO_SWITCH], &sock, error);
     hold_stations(topo, true);
+    code = code == 0 ? impair_links_up(topo, error) : code;
     for (unsigned host = 1; code == 0 && host <= topo->hosts; host++) {
         code = lab_step(topo, error, "bring up %s", topo->ports[host].ovs_tap);
         code = code == 0 ? link_set_up(sock, topo->ports[host].ovs_tap, true, error) : code;

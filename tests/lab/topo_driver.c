@@ -4,6 +4,7 @@
  *   fail=N  the N-th step that is announced fails     kill=N  ... kills this program
  *   undo    if a word fails after create, the lab is destroyed
  *   allow_ipv6=LINK  of host 1
+ *   impair=to=ns2,loss=1%  as nsmon start has it, before create      counts  topo_each_count()
  *   datapath=auto|system|netdev  hosts=N  mtu=N  sleep=SECONDS  steps  how many steps were announced
  *   run=COMMAND  a shell command, whose failure fails; of the test, not of the room
  *
@@ -18,11 +19,13 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "topo/impairment.h"
 #include "topo/link.h"
 #include "topo/offload.h"
 #include "topo/topo.h"
 
 struct driver {
+    struct topo_impairment impairments[TOPO_HOSTS_MAX + 1];
     struct topo_settings settings;
     struct topo *topo;
     unsigned steps;
@@ -113,6 +116,21 @@ static int flush(struct topo *topo, struct error *error) {
     return code;
 }
 
+static int take_impairment(struct driver *driver, const char *text, struct error *error) {
+    struct topo_impairment impairment;
+    unsigned host = 0;
+    int code = topo_impairment_parse(text, &host, &impairment, error);
+    driver->impairments[host] = impairment;
+    driver->settings.impairments = driver->impairments;
+    return code;
+}
+
+static void print_count(const struct topo_count *count, void *context) {
+    (void)context;
+    printf("count %s %s %ld %ld %s\n", count->stage, count->direction, count->packets, count->bytes,
+           count->source);
+}
+
 /* Does the step 'word', whose part behind "=" is 'value'. */
 static int act(struct driver *driver, const char *word, const char *value, struct error *error) {
     const unsigned long number = strtoul(value, NULL, 10);
@@ -146,6 +164,10 @@ static int act(struct driver *driver, const char *word, const char *value, struc
         printf("steps %u\n", driver->steps);
     } else if (strcmp(word, "mtu") == 0) {
         driver->settings.mtu = (unsigned)number;
+    } else if (strcmp(word, "impair") == 0) {
+        return take_impairment(driver, value, error);
+    } else if (strcmp(word, "counts") == 0) {
+        return topo_each_count(driver->topo, print_count, NULL, error);
     } else if (strcmp(word, "hosts") == 0) {
         driver->settings.hosts = (unsigned)number;
     } else if (strcmp(word, "addresses") == 0) {

@@ -45,6 +45,7 @@ struct loop {
     struct relay_counts *counts;
     struct relay_queue *queue;
     struct batch batch;
+    size_t at_once;           /* frames that go out by one call */
     int64_t blocked_until_ns; /* nothing goes out before */
 };
 
@@ -219,7 +220,7 @@ static void send_due(struct loop *loop, int64_t now_ns) {
     struct iovec frames[BATCH];
     size_t count;
     while (now_ns >= loop->blocked_until_ns &&
-           (count = relay_queue_due(loop->queue, now_ns, frames, BATCH)) > 0) {
+           (count = relay_queue_due(loop->queue, now_ns, frames, loop->at_once)) > 0) {
         int refusal = 0;
         size_t sent = send_frames(loop->out, frames, count, &refusal);
         count_out(loop, frames, sent);
@@ -287,7 +288,9 @@ int relay_loop(const struct relay_settings *settings, int in, int out, int chann
     if (loop == NULL) {
         return -ENOMEM;
     }
-    *loop = (struct loop){.in = in, .out = out, .counts = counts};
+    /* sendmmsg() does not tell of a refusal behind a success, and the frame that the queue has dropped would
+     * be sent again: where refusals are counted, one at a time. */
+    *loop = (struct loop){.in = in, .out = out, .counts = counts, .at_once = settings->limited ? 1 : BATCH};
     loop->queue = relay_queue_make(settings, counts);
     int code = loop->queue == NULL ? -ENOMEM : make_batch(&loop->batch, settings->frame_bytes);
     if (code == 0 && send(channel, "", 1, MSG_NOSIGNAL) != 1) {

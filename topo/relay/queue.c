@@ -256,8 +256,8 @@ int64_t relay_queue_next(const struct relay_queue *queue) {
 
 size_t relay_queue_due(struct relay_queue *queue, int64_t now_ns, struct iovec *frames, size_t max) {
     size_t count = 0;
+    release_late(queue, now_ns); /* which may move the head of an empty ring */
     size_t at = queue->head;
-    release_late(queue, now_ns);
     while (count < max && count < queue->frames) {
         at = skip_end(queue, at);
         struct record *record = record_at(queue, at);

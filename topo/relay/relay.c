@@ -46,6 +46,16 @@ static void close_others(int a, int b, int c) {
     }
 }
 
+/* A cable doesn't wait for its turn: before all that is not real-time, where that is allowed.  It sleeps
+ * between frames, and the kernel keeps some time for the others in any case (sched_rt_runtime_us). */
+static void be_quick(void) {
+    const struct sched_param first = {.sched_priority = 1};
+    if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &first) != 0) {
+        (void)setpriority(PRIO_PROCESS, 0, -10);
+    }
+    prctl(PR_SET_TIMERSLACK, 1);
+}
+
 /* The child, up to where it needs no privilege any more. */
 static int settle(int in, int out, int channel, pid_t parent, struct error *error) {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
@@ -59,8 +69,7 @@ static int settle(int in, int out, int channel, pid_t parent, struct error *erro
     log_set_sink(LOG_LEVEL_ERROR, NULL, NULL);
     close_others(in, out, channel);
     prctl(PR_SET_NAME, RELAY_PROCESS_NAME);
-    prctl(PR_SET_TIMERSLACK, 1);
-    (void)setpriority(PRIO_PROCESS, 0, -10); /* a cable doesn't wait for its turn */
+    be_quick();
     int code = privilege_find_user(&identity, error);
     code = code == 0 ? privilege_drop(&identity, error) : code;
     /* Changing the user takes this away again, so it comes last. */

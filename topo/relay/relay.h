@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -27,6 +28,7 @@ struct relay_settings {
     int64_t delay_ns;
     int64_t jitter_ns;
     uint64_t seed;
+    bool limited;       /* a queue stands behind, which may refuse frames */
     size_t frame_bytes; /* the longest frame, tags included */
 };
 
