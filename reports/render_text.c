@@ -257,6 +257,19 @@ static void put_estimate(const struct page *page, const struct report_flow *flow
                                         : "OUTSIDE");
 }
 
+/* How many of the flow's packets came out of the switch again, unless each did, once. */
+static void put_flow_delivery(const struct page *page, const struct report_flow *flow) {
+    char cell[FORMAT_SIZE];
+    bool known = page->report->has_delivery;
+    if (known && report_delivered(flow) != flow->packets) {
+        fprintf(page->out, ", delivered %s", format_count(report_delivered(flow), cell));
+    }
+    if (known && report_copied(flow) > 0) {
+        fprintf(page->out, ", copies %s", format_count(report_copied(flow), cell));
+    }
+    fputc('\n', page->out);
+}
+
 static void put_flows(const struct page *page) {
     const struct report *report = page->report;
     size_t shown = page->style->top < report->flows.count ? page->style->top : report->flows.count;
@@ -275,8 +288,9 @@ static void put_flows(const struct page *page) {
         char bytes[FORMAT_SIZE];
         put_wrapped(page, flow_key_format(&flow->key, key), 0, 0);
         if (report->has_truth) {
-            fprintf(page->out, "  %-*s packets %14s, bytes %s\n", SOURCE_COLUMN, "truth",
+            fprintf(page->out, "  %-*s packets %14s, bytes %s", SOURCE_COLUMN, "truth",
                     format_count(flow->packets, packets), format_count(flow->bytes, bytes));
+            put_flow_delivery(page, flow);
         }
         for (size_t s = 0; s < report->source_count; s++) {
             put_estimate(page, flow, s);

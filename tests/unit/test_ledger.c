@@ -89,12 +89,162 @@ static void what_endpoints_sent_by_udp_and_tcp_are_two_rows(void **state) {
     testing_release(report);
 }
 
+/* ---- what was done on purpose ---- */
+
+static void put_row(struct report_ledger *ledger, const char *stage, const char *direction, int64_t packets,
+                    const char *source) {
+    struct report_stage *row = &ledger->stages[ledger->stage_count++];
+    *row = (struct report_stage){.packets = packets, .bytes = READ_NULL};
+    snprintf(row->stage, sizeof row->stage, "%s", stage);
+    snprintf(row->direction, sizeof row->direction, "%s", direction);
+    snprintf(row->source, sizeof row->source, "%s", source);
+}
+
+static void what_was_dropped_on_purpose_explains_a_loss(void **state) {
+    (void)state;
+    static struct report_ledger ledger;
+    memset(&ledger, 0, sizeof ledger);
+    put_row(&ledger, "tap_in_impaired_loss", "ns1>ns2", 100, "every 10th of the UDP datagrams, nftables");
+    put_row(&ledger, "tap_in_impaired_loss", "ns1>ns2", 30, "every 10th of the other IP packets, nftables");
+    report_add_loss(&ledger, "ns1>ns2", "tap_in", "received", 100, "UDP datagrams");
+    assert_int_equal(ledger.loss_count, 1);
+    assert_int_equal(ledger.losses[0].unexplained, 0);
+    testing_says(ledger.losses[0].text, "100 UDP datagrams lost between tap_in and received: 100 dropped on "
+                                        "purpose (every 10th of the UDP datagrams, nftables); no exporter");
+}
+
+static void what_is_left_of_a_loss_is_laid_to_somebody(void **state) {
+    (void)state;
+    static struct report_ledger ledger;
+    memset(&ledger, 0, sizeof ledger);
+    put_row(&ledger, "tap_in_impaired_loss", "ns1>ns2", 100, "every 10th");
+    report_add_loss(&ledger, "ns1>ns2", "tap_in", "received", 103, "frames");
+    assert_int_equal(ledger.losses[0].unexplained, 3);
+    testing_says(ledger.losses[0].text, "; 3 more: the receiver's host lost them");
+}
+
+static void a_loss_on_purpose_that_nobody_missed_is_said(void **state) {
+    (void)state;
+    static struct report_ledger ledger;
+    memset(&ledger, 0, sizeof ledger);
+    put_row(&ledger, "tap_in_impaired_loss", "ns1>ns2", 100, "every 10th");
+    report_add_loss(&ledger, "ns1>ns2", "tap_in", "received", 98, "frames");
+    report_add_loss(&ledger, "ns1>ns2", "tap_in", "received", 0, "frames");
+    testing_says(ledger.losses[0].text, "that is 2 more than explains it");
+    testing_says(ledger.losses[1].text, "as many frames");
+    assert_int_equal(ledger.losses[1].unexplained, -100);
+}
+
+static void copies_on_purpose_are_no_loss(void **state) {
+    (void)state;
+    static struct report_ledger ledger;
+    memset(&ledger, 0, sizeof ledger);
+    put_row(&ledger, "switch_out_impaired_duplicate", "ns1>ns2", 50, "every 20th");
+    report_add_loss(&ledger, "ns1>ns2", "switch_out", "tap_in", -50, "frames");
+    assert_int_equal(ledger.loss_count, 0);
+    report_add_loss(&ledger, "ns1>ns2", "switch_out", "tap_in", -40, "frames");
+    assert_int_equal(ledger.losses[0].unexplained, 10);
+}
+
+static void what_rules_dropped_is_told_once_over_both_directions(void **state) {
+    (void)state;
+    static struct report_ledger ledger;
+    memset(&ledger, 0, sizeof ledger);
+    put_row(&ledger, "switch_in_rule_drop", "switch", 12, "rule tcp actions=drop");
+    put_row(&ledger, "switch_in_meter_drop", "switch", 3, "meter 1");
+    report_add_loss(&ledger, "ns1>ns2", "switch_in", "switch_out", 10, "frames");
+    report_add_loss(&ledger, "ns2>ns1", "switch_in", "switch_out", 6, "frames");
+    assert_int_equal(ledger.losses[0].unexplained, 0);
+    assert_int_equal(ledger.losses[1].unexplained, 1);
+    testing_says(ledger.losses[1].text, "2 dropped by rule tcp actions=drop, 3 dropped by meter 1; 1 more");
+}
+
+/* ---- readable with many rules ---- */
+
+static void of_many_rules_the_largest_have_a_row_and_the_sum_is_whole(void **state) {
+    (void)state;
+    sqlite3 *database = fixture_open(testing_database);
+    fixture_session(database, 1, &(struct fixture_settings){.rate = 64});
+    int64_t sum = 0;
+    for (int i = 1; i <= 40; i++) {
+        fixture_sql(database, "INSERT INTO stage VALUES (1, '%s', 'switch', %d, %d, 'rule priority=%d')",
+                    i % 2 == 0 ? "switch_rule" : "switch_in_rule_drop", i, 100 * i, i);
+        sum += i;
+    }
+    sqlite3_close(database);
+    struct report *report = testing_compare_names(NULL, 0);
+    size_t rows = 0;
+    for (size_t i = 0; i < report->ledger.stage_count; i++) {
+        const struct report_stage *row = &report->ledger.stages[i];
+        if (strstr(row->source, "rule") != NULL) {
+            rows++;
+            sum -= row->packets;
+        }
+    }
+    assert_int_equal(rows, 14);
+    assert_int_equal(sum, 0);
+    testing_release(report);
+}
+
+/* ---- how the session was shaped ---- */
+
+static void the_report_says_how_the_session_was_shaped(void **state) {
+    (void)state;
+    sqlite3 *database = fixture_open(testing_database);
+    fixture_session(database, 1, &(struct fixture_settings){.rate = 64});
+    fixture_sql(
+        database,
+        "UPDATE session SET settings = '{\"hosts\":3,\"addresses\":1000,\"scenario\":{\"name\":\"mine\"},"
+        "\"impairments\":[{\"to\":\"ns2\",\"loss_every\":10,\"loss\":0.01,\"delay_ns\":20000000}],"
+        "\"openflow\":{\"rules\":[\"udp,actions=drop\"],\"meters\":[\"meter=1\"],\"sets\":[]}}'");
+    sqlite3_close(database);
+    struct report *report = testing_compare_names(NULL, 0);
+    assert_int_equal(report->setup.hosts, 3);
+    assert_int_equal(report->setup.addresses, 1000);
+    assert_string_equal(report->setup.scenario, "mine");
+    assert_string_equal(report->setup.impairments[0].text, "to ns2: 1 % lost, every 10th lost, 20 ms delay");
+    assert_string_equal(report->setup.rules[0].text, "rule udp,actions=drop");
+    assert_string_equal(report->setup.rules[1].text, "meter meter=1");
+    json_t *json = report_json(report, 0);
+    json_t *setup = json_object_get(json, "setup");
+    assert_int_equal(json_integer_value(json_object_get(setup, "addresses")), 1000);
+    assert_int_equal(json_array_size(json_object_get(setup, "openflow")), 2);
+    json_decref(json);
+    testing_release(report);
+}
+
+static void settings_that_make_no_sense_shape_nothing(void **state) {
+    (void)state;
+    static const char *const settings[] = {"", "[]",
+                                           "{\"hosts\":\"x\",\"impairments\":{\"to\":1},\"openflow\":[1]}",
+                                           "{\"impairments\":[1,null,{}],\"openflow\":{\"rules\":[1,{}]},"
+                                           "\"ports\":[{},7,{\"name\":3,\"ifindex\":\"x\"}]}"};
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        sqlite3 *database = fixture_open(testing_database);
+        fixture_session(database, 1, &(struct fixture_settings){.rate = 64});
+        fixture_sql(database, "UPDATE session SET settings = '%s'", settings[i]);
+        sqlite3_close(database);
+        struct report *report = testing_compare_names(NULL, 0);
+        assert_int_equal(report->setup.hosts, 0);
+        assert_string_equal(report->setup.scenario, "");
+        testing_release(report);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ledger_compares_stages_in_the_order_of_the_way),
         cmocka_unit_test(ledger_skips_stages_that_nobody_counted),
         cmocka_unit_test(more_than_went_in_is_not_called_a_loss),
         cmocka_unit_test(what_endpoints_sent_by_udp_and_tcp_are_two_rows),
+        cmocka_unit_test(what_was_dropped_on_purpose_explains_a_loss),
+        cmocka_unit_test(what_is_left_of_a_loss_is_laid_to_somebody),
+        cmocka_unit_test(a_loss_on_purpose_that_nobody_missed_is_said),
+        cmocka_unit_test(copies_on_purpose_are_no_loss),
+        cmocka_unit_test(what_rules_dropped_is_told_once_over_both_directions),
+        cmocka_unit_test(of_many_rules_the_largest_have_a_row_and_the_sum_is_whole),
+        cmocka_unit_test(the_report_says_how_the_session_was_shaped),
+        cmocka_unit_test(settings_that_make_no_sense_shape_nothing),
     };
     return cmocka_run_group_tests(tests, testing_make_folder, testing_remove_folder);
 }
