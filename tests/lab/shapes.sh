@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Traffic between the hosts and addresses of a lab: "shapes.sh NSMON CASE".
+#
+#      ns1                                nsmon-br0                                ns3
+#   tap1 10.0.0.1, 10.1.0.0/16 ===veth=== ovs-tap1 … ovs-tap3 ===veth=== tap3 10.0.0.3, 10.3.0.0/16
+#
+# What the endpoints say of each flow is held against the captures at the taps.
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+isolate "$0" "$@"
+need sqlite3
+nsmon=$1
+case=$2
+db=$out/x.db
+
+# The answer to the SQL $1 is $2; $3 says what that means.
+expect() {
+    answer=$(sqlite3 $db "$1")
+    [ "$answer" = "$2" ] || fail "$3: '$answer', not '$2'"
+}
+
+# What left the sender's tap and what came in at the receiver's is, flow by flow, what the endpoints counted: of UDP
+# in datagrams, of TCP at least the payload.
+same_as_truth() {
+    sqlite3 $db >$out/last <<'END'
+.mode list
+WITH crossed AS (
+    SELECT t.flow_id, c.name AS capture, t.direction, sum(t.packets) AS packets, sum(t.bytes) AS bytes
+      FROM truth t JOIN capture c ON c.id = t.capture_id GROUP BY 1, 2, 3),
+wanted AS (
+    SELECT x.*, f.proto, f.src_text, f.dst_text,
+           'tap' || json_extract(r.settings, CASE WHEN x.flow_id IN (SELECT flow_id FROM crossed WHERE direction = 0
+               AND capture = 'tap' || json_extract(r.settings, '$.to')) THEN '$.to' ELSE '$.from' END) AS sender,
+           'tap' || json_extract(r.settings, CASE WHEN x.flow_id IN (SELECT flow_id FROM crossed WHERE direction = 0
+               AND capture = 'tap' || json_extract(r.settings, '$.to')) THEN '$.from' ELSE '$.to' END) AS receiver
+      FROM traffic_flow x JOIN traffic_run r ON r.id = x.run_id JOIN flow f ON f.id = x.flow_id)
+SELECT proto, src_text, dst_text, sent_packets, o.packets, received_packets, i.packets
+  FROM wanted w LEFT JOIN crossed o ON o.flow_id = w.flow_id AND o.direction = 0 AND o.capture = sender
+                LEFT JOIN crossed i ON i.flow_id = w.flow_id AND i.direction = 1 AND i.capture = receiver
+ WHERE o.packets IS NULL OR i.packets IS NULL OR proto = 'udp' AND
+       (o.packets <> sent_packets OR i.packets <> received_packets)
+    OR proto = 'tcp' AND (o.bytes < sent_bytes OR i.bytes < received_bytes);
+END
+    [ ! -s $out/last ] || fail "endpoints and captures disagree"
+}
+
+case_addresses() {
+    run "$nsmon" start --db $db --hosts 3 --addresses 1000 --sampling 1
+    run "$nsmon" traffic ddos --from ns3 --to 1 --flows 2010 --duration 4 --seed 1
+    run "$nsmon" traffic elephants-and-mice --flows 400 --scale 0.05 --duration 4 --seed 2
+    run "$nsmon" traffic voip --duration 2 --from 2 --to 3 --seed 3
+    run "$nsmon" stop
+    same_as_truth
+    expect "SELECT count(DISTINCT src_text), count(DISTINCT dst_text) FROM traffic_flow x JOIN flow f ON f.id = x.flow_id
+            WHERE run_id = (SELECT min(id) FROM traffic_run) AND src_text LIKE '10.%' AND lost = 0 AND sport <> 0
+              AND number < 2000" "1000|1" "sources and destinations of the flood"
+    expect "SELECT count(*) FROM traffic_run r WHERE json_extract(settings, '$.addresses') = 1000
+              AND json_extract(settings, '$.flows') = (SELECT count(*) FROM traffic_flow WHERE run_id = r.id)" 3 \
+        "the settings' runs with their addresses and flows"
+    expect "SELECT count(DISTINCT f.src_text LIKE '10.2.%' OR f.src_text = '10.0.0.2') FROM traffic_flow x
+            JOIN flow f ON f.id = x.flow_id WHERE run_id = (SELECT max(id) FROM traffic_run)
+              AND f.src_text LIKE '10.%'" 2 "both directions of the calls"
+    echo "flows of $(sqlite3 $db 'SELECT count(*) FROM traffic_flow') are as the captures saw them"
+}
+
+# Three runs at once, one of them later and in the other direction.
+case_together() {
+    cat >$out/together.yaml <<'END'
+name: together
+lab: {hosts: 3, sampling: 1}
+duration: 3s
+traffic:
+  - {profile: quick, from: ns1, to: ns2}
+  - {profile: quick, from: ns1, to: ns3}
+  - {profile: quick, from: ns3, to: ns1, start: 1s, duration: 2s}
+END
+    run "$nsmon" run $out/together.yaml --db $db
+    grep -q "ns1>ns3: 12 flows" $out/last || fail "the second run did not say how it went"
+    same_as_truth
+    expect "SELECT count(*), count(DISTINCT seed) FROM traffic_run WHERE ended_ns IS NOT NULL" "3|3" "runs"
+    expect "SELECT max(started_ns) - min(started_ns) BETWEEN 8e8 AND 2e9 AND
+                   max(started_ns) < min(ended_ns) FROM traffic_run" 1 "one second later, but at the same time"
+    echo "three runs at the same time, each as the captures saw it"
+}
+
+case_errors() {
+    run "$nsmon" start --db $db
+    refuse 1 "no host ns3" "$nsmon" traffic quick --to 3 2>/dev/null
+    refuse 1 "ns2 to itself" "$nsmon" traffic quick --from ns2
+    lines_allowed=2
+    refuse 2 "ns1 to ns8" "$nsmon" traffic quick --from ns9
+    refuse 2 "ns1 to ns8" "$nsmon" traffic quick --from ns
+    refuse 2 "--flows takes" "$nsmon" traffic quick --flows 0
+    refuse 1 "from one address" "$nsmon" traffic quick --flows 50000
+    run "$nsmon" stop
+    echo "what can't be is said in a line"
+}
+
+"case_$case"
