@@ -1,14 +1,14 @@
 /* What is done on purpose to the frames on their way to a host: who does it and where it stands.
  *
  *   switch ── ovs-tap2 ═══ in2 [relay] out2 ═══ tap2 ── nftables ── the host's stack
- *          netem        delay, reorder,    rate       │   loss
- *          (delay,      duplicate        (tbf)    the capture
- *           rate)
+ *          netem        delay, jitter,     rate       │   loss
+ *          (delay,      reorder,         (tbf)    the capture
+ *           rate)       duplicate
  *
  * Loss is nftables' at the ingress of the tap, always.  A delay and a rate are netem's at the egress of the
  * switch's end where the kernel has it.  Where it has not, and for what netem does not count, copies and
- * reordering, a relay stands between the two ends, in a network namespace of its own, with a token bucket
- * behind it for the rate. */
+ * reordering, or does not do in order, jitter, a relay stands between the two ends, in a network namespace of
+ * its own, with a token bucket behind it for the rate. */
 #pragma once
 
 #include <stdbool.h>

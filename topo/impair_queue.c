@@ -86,7 +86,7 @@ int impair_queue_read(int netns_fd, const char *name, const char *kind, struct i
 
 bool impair_netem_fits(const struct topo_impairment *impairment) {
     return impairment->duplicate <= 0.0 && impairment->duplicate_every == 0 && impairment->reorder <= 0.0 &&
-           impairment->reorder_every == 0;
+           impairment->reorder_every == 0 && impairment->jitter_ns == 0;
 }
 
 bool impair_netem_works(int netns_fd) {
@@ -104,7 +104,7 @@ static uint64_t netem_limit(const struct topo_impairment *impairment) {
     if (impairment->rate_bps == 0) {
         return NETEM_LIMIT;
     }
-    double seconds = (double)(impairment->delay_ns + impairment->jitter_ns + QUEUE_NS) / (double)NS_PER_S;
+    double seconds = (double)(impairment->delay_ns + QUEUE_NS) / (double)NS_PER_S;
     uint64_t frames = (uint64_t)(seconds * (double)impairment->rate_bps / 8.0 / NETEM_FRAME_BYTES);
     return frames < NETEM_LIMIT_MIN ? NETEM_LIMIT_MIN : frames < NETEM_LIMIT ? frames : NETEM_LIMIT;
 }
@@ -115,17 +115,14 @@ int impair_netem_make(const struct topo *topo, unsigned host, struct error *erro
     char path[LAB_PATH_SIZE];
     char limit[24];
     char delay[32];
-    char jitter[32];
     char rate[32];
     const char *argv[20] = {path, "qdisc", "replace", "dev", port, "root", "netem", "limit", limit};
     size_t count = 9;
     snprintf(limit, sizeof limit, "%" PRIu64, netem_limit(impairment));
     if (impairment->delay_ns > 0) {
         snprintf(delay, sizeof delay, "%" PRId64 "us", impairment->delay_ns / NS_PER_US);
-        snprintf(jitter, sizeof jitter, "%" PRId64 "us", impairment->jitter_ns / NS_PER_US);
         argv[count++] = "delay";
         argv[count++] = delay;
-        argv[count++] = jitter;
     }
     if (impairment->rate_bps > 0) {
         snprintf(rate, sizeof rate, "%" PRIu64 "bit", impairment->rate_bps);

@@ -175,7 +175,7 @@ case_netem() {
     chmod 755 $out/bin/tc
     mount -n --bind $out/bin/tc "$tc" || skip "can't put a tc of its own in place"
     snapshot before
-    drive impair=to=ns2,delay=20ms,jitter=500us,rate=10mbit,loss=1% impair=to=ns1,delay=1ms,reorder=1% create links \
+    drive impair=to=ns2,delay=20ms,rate=10mbit,loss=1% impair=to=ns1,delay=1ms,jitter=1ms create links \
         run='test ! -e /run/netns/x-relay2 && test -e /run/netns/x-relay1' \
         destroy ||
         fail "$(cat $out/last)"
@@ -183,7 +183,7 @@ case_netem() {
     diff - $out/tc <<END || fail "tc was asked for something else"
 qdisc add dev lo root netem
 qdisc del dev lo root
-qdisc replace dev x-ovs-tap2 root netem limit 88 delay 20000us 500us rate 10000000bit
+qdisc replace dev x-ovs-tap2 root netem limit 87 delay 20000us rate 10000000bit
 END
 }
 
