@@ -217,7 +217,7 @@ static void name_uncaptured(struct report *report) {
             &report->ledger.notes,
             "Not every port of the switch was captured%s%s%s: what came in by the others is in no truth "
             "and is not compared, and what went out by them can't be told from what was lost.",
-            used > 0 ? " (" : "", names, used > 0 ? " was not)" : "");
+            used > 0 ? " (missing: " : "", names, used > 0 ? ")" : "");
     } else if (report->out_unseen > 0) {
         report_note(
             &report->ledger.notes,

@@ -122,8 +122,8 @@ struct topo_port {
     char tap[TOPO_NAME_SIZE];     /* in the host's namespace */
     char ovs_tap[TOPO_NAME_SIZE]; /* in the switch's namespace */
     uint32_t tap_ifindex;
-    uint32_t ifindex;   /* of ovs_tap: sFlow's interface */
-    uint32_t of_port;   /* of ovs_tap: NetFlow's and IPFIX's interface */
+    uint32_t ifindex;   /* of ovs_tap: sFlow's and IPFIX's interface */
+    uint32_t of_port;   /* of ovs_tap: NetFlow's interface */
     uint8_t tap_mac[6]; /* of tap: the station's address */
     char ipv4[16];      /* of tap, "10.0.0.1" */
     char ipv6[46];      /* of tap, "fd00:6e73:6d6f:6e::1"; "" on a kernel without IPv6 */
@@ -227,7 +227,8 @@ int topo_port_stats(struct topo *topo, unsigned host, struct topo_port_stats *st
  * "switch_in_drop" is what got lost behind switch_in, and "tap_in_impaired_loss", "..._impaired_duplicate",
  * "..._impaired_reorder" and "..._impaired_delay" are what was done on purpose behind that stage. 'direction'
  * is "ns1>ns2" in a lab of two hosts, else "ns1>switch", "switch>ns2", or "switch" for what has no direction.
- * 'source' says in words who counted. */
+ * 'source' says in words who counted; where datagrams of UDP are counted apart, the row of
+ * the rest says "other IP packets" there. */
 struct topo_count {
     char stage[32];
     char direction[24];

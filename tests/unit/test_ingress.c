@@ -264,7 +264,7 @@ static void what_came_in_where_nobody_captured_is_not_compared(void **state) {
     assert_int_equal(report->sources[0].elsewhere, 2);
     assert_int_equal(report->sources[0].packets, 100);
     assert_int_equal(report->sources[0].ok, REPORT_YES);
-    testing_says(report->ledger.notes.notes[0].text, "eth2 was not");
+    testing_says(report->ledger.notes.notes[0].text, "(missing: eth2)");
     json_t *json = report_json(report, 1);
     assert_true(json_is_null(json_object_get(json_object_get(json, "truth"), "delivered_packets")));
     assert_true(json_is_true(json_object_get(json_object_get(json, "truth"), "partial")));
