@@ -11,8 +11,22 @@ static const char help[] =
     "captures, and points the bridge's exporters at the collector.\n\n"
     "Example:  sudo nsmon start --sampling 64\n\n";
 
-static int parse(int argc, char *argv[], struct lab_settings *settings, bool *verbose, struct error *error) {
+static const char help_end[] =
+    "  --dry-run                     print the commands that would make the network by\n"
+    "                                hand, and change nothing (needs no root)\n"
+    "  -v, --verbose                 show every step\n"
+    "  -h, --help                    this text\n";
+
+enum { OPTION_DRY_RUN = LAB_OPTION_END };
+
+struct start_wish {
+    struct lab_settings settings;
+    bool verbose, dry_run;
+};
+
+static int parse(int argc, char *argv[], struct start_wish *wish, struct error *error) {
     static const struct option options[] = {LAB_LONG_OPTIONS,
+                                            {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
                                             {"verbose", no_argument, NULL, 'v'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
@@ -20,15 +34,15 @@ static int parse(int argc, char *argv[], struct lab_settings *settings, bool *ve
     while ((option = getopt_long(argc, argv, ":vh", options, NULL)) != -1) {
         int code = 0;
         if (option == 'h') {
-            printf("%s%s  -v, --verbose                 show every step\n  -h, --help                    "
-                   "this text\n",
-                   help, lab_options_help);
+            printf("%s%s%s", help, lab_options_help, help_end);
             return 1;
         }
         if (option == 'v') {
-            *verbose = true;
+            wish->verbose = true;
+        } else if (option == OPTION_DRY_RUN) {
+            wish->dry_run = true;
         } else {
-            code = lab_option_take(option, optarg, settings, error);
+            code = lab_option_take(option, optarg, &wish->settings, error);
         }
         if (code != 0) {
             return code > 0 ? say_bad_option(argv, option, error) : code;
@@ -37,7 +51,7 @@ static int parse(int argc, char *argv[], struct lab_settings *settings, bool *ve
     if (optind < argc) {
         return say_extra_argument(argv[optind], error);
     }
-    return lab_options_check(settings, error);
+    return lab_options_check(&wish->settings, error);
 }
 
 static int start(const struct lab_settings *settings, bool verbose) {
@@ -56,13 +70,28 @@ static int start(const struct lab_settings *settings, bool verbose) {
     return EXIT_DONE;
 }
 
-static int run(int argc, char *argv[]) {
-    struct lab_settings settings = lab_settings_default();
+static void print_line(const char *line, void *context) {
+    (void)context;
+    puts(line);
+}
+
+static int show_recipe(const struct lab_settings *settings) {
     struct error error = {0};
-    bool verbose = false;
-    int code = parse(argc, argv, &settings, &verbose, &error);
-    int status = code == 0 ? start(&settings, verbose) : code > 0 ? EXIT_DONE : say_usage("start", &error);
-    lab_options_free(&settings);
+    if (lab_recipe(settings, print_line, NULL, &error) != 0) {
+        return say_failed(&error);
+    }
+    return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int run(int argc, char *argv[]) {
+    struct start_wish wish = {.settings = lab_settings_default()};
+    struct error error = {0};
+    int code = parse(argc, argv, &wish, &error);
+    int status = code > 0       ? EXIT_DONE
+                 : code < 0     ? say_usage("start", &error)
+                 : wish.dry_run ? show_recipe(&wish.settings)
+                                : start(&wish.settings, wish.verbose);
+    lab_options_free(&wish.settings);
     return status;
 }
 

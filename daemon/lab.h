@@ -6,6 +6,7 @@
 
 #include "common/error.h"
 #include "topo/attach/attach.h"
+#include "topo/recipe.h"
 #include "topo/topo.h"
 
 #define LAB_PATH_SIZE 512
@@ -55,6 +56,10 @@ struct lab_info {
  * Returns 0, or a negative errno with 'error' filled: -EPERM without root, -EALREADY when that lab runs. */
 int lab_start(const struct lab_settings *settings, lab_progress_fn *progress, void *context,
               struct lab_info *info, struct error *error);
+
+/* Hands 'emit' the commands by which the network of 'settings' and its exporters could be made by hand; see
+ * topo_recipe(), whose error it returns.  Changes nothing and needs no root. */
+int lab_recipe(const struct lab_settings *settings, topo_recipe_fn *emit, void *context, struct error *error);
 
 /* Flushes the exporters' caches, ends the session and takes the lab of 'prefix' down; also what a crash left
  * of it.

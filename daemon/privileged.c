@@ -12,8 +12,7 @@
 #include "common/privilege.h"
 
 #include "daemon/intake.h"
-
-static const uint16_t export_ports[SOCKET_COUNT] = {6343, 2055, 4739};
+#include "daemon/lab_shape.h"
 
 static int open_export(struct privileged *opened, const struct site_view *view, enum worker_socket which,
                        int wanted, struct error *error) {
@@ -22,7 +21,7 @@ static int open_export(struct privileged *opened, const struct site_view *view, 
         return fd;
     }
     struct ip_address loopback = {.family = 4, .bytes = {127, 0, 0, 1}};
-    uint16_t port = wanted >= 0 ? (uint16_t)wanted : export_ports[which];
+    uint16_t port = wanted >= 0 ? (uint16_t)wanted : lab_shape_ports[which];
     int bound = listen_bind(fd, &loopback, port, INTAKE_BUFFER_BYTES, error);
     if (bound == -EADDRINUSE && wanted < 0) {
         bound = listen_bind(fd, &loopback, 0, INTAKE_BUFFER_BYTES, error);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/describe.h"
+#include "daemon/lab_shape.h"
 
 struct lab_site {
     struct site site;
@@ -38,19 +39,11 @@ static void fill_view(struct lab_site *made) {
 
 static int build(const struct site_order *order, struct site **site, struct error *error) {
     const struct lab_settings *lab = order->lab;
-    struct topo_settings topo = {
-        .datapath = lab->datapath,
-        .run_dir = order->run_dir,
-        .tag = order->tag,
-        .hosts = lab->hosts,
-        .addresses = lab->addresses,
-        .mtu = lab->mtu,
-        .impairments = lab->impairments,
-        .openflow = &lab->openflow,
-        .progress = order->progress,
-        .progress_context = order->progress_context,
-    };
-    memcpy(topo.prefix, lab->prefix, sizeof topo.prefix);
+    struct topo_settings topo = lab_shape(lab);
+    topo.run_dir = order->run_dir;
+    topo.tag = order->tag;
+    topo.progress = order->progress;
+    topo.progress_context = order->progress_context;
     struct lab_site *made = calloc(1, sizeof *made);
     if (made == NULL) {
         return error_set(error, -ENOMEM, "no memory for a lab");
@@ -74,19 +67,7 @@ static const char *remark(const struct site *site, size_t index) {
 }
 
 static int export_to(struct site *site, const uint16_t ports[SOCKET_COUNT], struct error *error) {
-    const struct lab_settings *lab = lab_of(site)->lab;
-    struct topo_export export = {
-        .sflow = {.port = ports[SOCKET_SFLOW],
-                  .sampling = lab->sflow_sampling,
-                  .header_bytes = lab->sflow_header_bytes,
-                  .polling_s = lab->sflow_polling_s},
-        .netflow = {.port = ports[SOCKET_NETFLOW], .active_timeout_s = lab->netflow_timeout_s},
-        .ipfix = {.port = ports[SOCKET_IPFIX],
-                  .sampling = lab->ipfix_sampling,
-                  .cache_active_timeout_s = lab->ipfix_timeout_s,
-                  .domain = 1,
-                  .point = 1},
-    };
+    const struct topo_export export = lab_shape_export(lab_of(site)->lab, ports);
     return topo_export(lab_of(site)->topo, &export, error);
 }
 

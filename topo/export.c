@@ -97,15 +97,20 @@ static int commit(struct topo *topo, struct ovs_transaction *transaction, const 
 
 /* The exporter of the rules' sample actions that name 'set'.  What it says of domain and point, and how much
  * is sampled, stands in the actions. */
+void export_describe_set(struct ovs_transaction *transaction, const struct topo *topo,
+                         const struct topo_export *export, uint32_t set) {
+    ovs_words(transaction, (const char *const[]){"--", "--id=@bridge", "get", "Bridge", topo->bridge, NULL});
+    create_ipfix(transaction, topo, export);
+    ovs_words(transaction, (const char *const[]){"--", "create", "Flow_Sample_Collector_Set",
+                                                 "bridge=@bridge", "ipfix=@ipfix", NULL});
+    ovs_add(transaction, "id=%u", set);
+    ovs_add(transaction, "external_ids:nsmon=%s", topo->tag);
+}
+
 static int add_set(struct topo *topo, const struct topo_export *export, uint32_t set, struct error *error) {
     struct ovs_transaction transaction;
     ovs_begin(&transaction, topo);
-    ovs_words(&transaction, (const char *const[]){"--", "--id=@bridge", "get", "Bridge", topo->bridge, NULL});
-    create_ipfix(&transaction, topo, export);
-    ovs_words(&transaction, (const char *const[]){"--", "create", "Flow_Sample_Collector_Set",
-                                                  "bridge=@bridge", "ipfix=@ipfix", NULL});
-    ovs_add(&transaction, "id=%u", set);
-    ovs_add(&transaction, "external_ids:nsmon=%s", topo->tag);
+    export_describe_set(&transaction, topo, export, set);
     return commit(topo, &transaction, "configure", error);
 }
 
@@ -121,6 +126,16 @@ static int add_sets(struct topo *topo, const struct topo_export *export, struct 
     return code;
 }
 
+void export_describe(struct ovs_transaction *transaction, const struct topo *topo,
+                     const struct topo_export *export) {
+    add_sflow(transaction, topo, export);
+    add_netflow(transaction, topo, export);
+    add_ipfix(transaction, topo, export);
+    attach(transaction, topo, "sflow", export->sflow.port != 0);
+    attach(transaction, topo, "netflow", export->netflow.port != 0);
+    attach(transaction, topo, "ipfix", export->ipfix.port != 0);
+}
+
 int topo_export(struct topo *topo, const struct topo_export *export, struct error *error) {
     struct ovs_transaction transaction;
     int code = lab_step(topo, error, "exporters of %s", topo->bridge);
@@ -128,12 +143,7 @@ int topo_export(struct topo *topo, const struct topo_export *export, struct erro
         return code;
     }
     ovs_begin(&transaction, topo);
-    add_sflow(&transaction, topo, export);
-    add_netflow(&transaction, topo, export);
-    add_ipfix(&transaction, topo, export);
-    attach(&transaction, topo, "sflow", export->sflow.port != 0);
-    attach(&transaction, topo, "netflow", export->netflow.port != 0);
-    attach(&transaction, topo, "ipfix", export->ipfix.port != 0);
+    export_describe(&transaction, topo, export);
     code = commit(topo, &transaction, "configure", error);
     code = code == 0 ? add_sets(topo, export, error) : code;
     if (code != 0) {

@@ -52,8 +52,7 @@ void impair_name_all(struct topo *topo) {
     }
 }
 
-/* True if the path to 'host' needs more than nftables. */
-static bool needs_path(const struct topo_impairment *impairment) {
+bool impair_needs_path(const struct topo_impairment *impairment) {
     struct topo_impairment rest = *impairment;
     rest.loss = 0.0;
     rest.loss_every = 0;
@@ -62,7 +61,7 @@ static bool needs_path(const struct topo_impairment *impairment) {
 
 int impair_check_names(const struct topo *topo, struct error *error) {
     for (unsigned host = 1; host <= topo->hosts; host++) {
-        if (needs_path(&topo->impairments[host]) && netns_exists(topo->paths[host].netns)) {
+        if (impair_needs_path(&topo->impairments[host]) && netns_exists(topo->paths[host].netns)) {
             return lab_taken(error, "network namespace", topo->paths[host].netns);
         }
     }
@@ -128,7 +127,7 @@ static int make_relayed(struct topo *topo, unsigned host, struct nl_sock *inside
 int impair_make_cable(struct topo *topo, unsigned host, struct nl_sock *inside, struct error *error) {
     const struct topo_impairment *impairment = &topo->impairments[host];
     const struct topo_port *port = &topo->ports[host];
-    bool needed = needs_path(impairment);
+    bool needed = impair_needs_path(impairment);
     topo->paths[host].netem =
         needed && impair_netem_fits(impairment) && impair_netem_works(topo->netns_fd[host]);
     if (needed && !topo->paths[host].netem) {
@@ -211,7 +210,7 @@ void impair_drain(const struct topo *topo) {
     for (unsigned host = 1; host <= topo->hosts; host++) {
         const struct topo_impairment *impairment = &topo->impairments[host];
         int64_t longest_ns = impairment->delay_ns + impairment->jitter_ns + DRAIN_LIMIT_NS;
-        limit_ns = needs_path(impairment) && longest_ns > limit_ns ? longest_ns : limit_ns;
+        limit_ns = impair_needs_path(impairment) && longest_ns > limit_ns ? longest_ns : limit_ns;
     }
     int64_t now_ns = clock_monotonic_ns();
     int64_t quiet_ns = now_ns;

@@ -25,6 +25,9 @@ int impair_take(struct topo *topo, const struct topo_settings *settings, struct 
 /* Names the parts that the path to each host may have. */
 void impair_name_all(struct topo *topo);
 
+/* True if 'impairment' needs more than nftables. */
+bool impair_needs_path(const struct topo_impairment *impairment);
+
 /* Looks whether the names of the parts that will be made are free.  Returns 0, or -EEXIST with 'error'
  * filled.
  */

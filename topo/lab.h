@@ -89,6 +89,10 @@ struct topo {
 /* Fills the names that follow from 'topo''s prefix and hosts, and marks every descriptor as none. */
 void lab_name_all(struct topo *topo);
 
+/* Takes 'settings' over into the zeroed 'topo'.  Returns 0, or -EINVAL with 'error' filled when they make no
+ * sense. */
+int lab_take_settings(struct topo *topo, const struct topo_settings *settings, struct error *error);
+
 /* Says 'step' to whom it concerns.  Returns 0, or what the listener returned, with 'error' filled. */
 int lab_step(struct topo *topo, struct error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -16,12 +16,11 @@
 
 enum { ERRORS_SIZE = 16 * 1024, TARGET_SIZE = LAB_PATH_SIZE + TOPO_NAME_SIZE };
 
-/* How ovs-ofctl finds the bridge: the system's by its name, a private switch's by its socket. */
-static void name_target(const struct topo *topo, char target[TARGET_SIZE]) {
+void ofctl_name_target(const struct topo *topo, char *target, size_t size) {
     if (topo->sw.private_ovs) {
-        snprintf(target, TARGET_SIZE, "unix:%s/ovs/%s.mgmt", topo->run_dir, topo->bridge);
+        snprintf(target, size, "unix:%s/ovs/%s.mgmt", topo->run_dir, topo->bridge);
     } else {
-        snprintf(target, TARGET_SIZE, "%s", topo->bridge);
+        snprintf(target, size, "%s", topo->bridge);
     }
 }
 
@@ -154,7 +153,7 @@ int ofctl_apply(const struct topo *topo, const struct topo_openflow *openflow, s
     char path[64];
     char errors[ERRORS_SIZE];
     size_t index;
-    name_target(topo, target);
+    ofctl_name_target(topo, target, sizeof target);
     for (size_t i = 0; i < openflow->meter_count; i++) {
         int code = add_meter(target, openflow->meters[i], error);
         if (code != 0) {
@@ -182,7 +181,7 @@ int ofctl_apply(const struct topo *topo, const struct topo_openflow *openflow, s
 int ofctl_ask(const struct topo *topo, const char *request, char *answer, size_t size, struct error *error) {
     char target[TARGET_SIZE];
     char errors[1024];
-    name_target(topo, target);
+    ofctl_name_target(topo, target, sizeof target);
     const struct process_output output = {
         .text = answer, .text_size = size, .errors = errors, .errors_size = sizeof errors};
     int code = run((const char *const[]){"--no-names", request, target, NULL}, &output, error);

@@ -7,6 +7,9 @@
 #include "topo/lab.h"
 #include "topo/topo.h"
 
+/* Writes how ovs-ofctl finds the bridge: the system's by its name, a private switch's by its socket. */
+void ofctl_name_target(const struct topo *topo, char *target, size_t size);
+
 /* Has ovs-ofctl read the rules of 'openflow', without a switch.  Returns 0; -EINVAL with 'error' and '*index'
  * of the wrong rule; or another negative errno with 'error' filled. */
 int ofctl_parse(const struct topo_openflow *openflow, size_t *index, struct error *error);

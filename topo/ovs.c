@@ -97,24 +97,28 @@ static int read_of_ports(struct topo *topo, struct error *error) {
     return 0;
 }
 
+void ovs_describe_bridge(struct ovs_transaction *transaction, const struct topo *topo) {
+    ovs_words(transaction, (const char *const[]){"--", "add-br", topo->bridge, "--", "set", "Bridge", NULL});
+    ovs_add(transaction, "%s", topo->bridge);
+    ovs_add(transaction, "datapath_type=%s", topo->sw.kernel_datapath ? "system" : "netdev");
+    ovs_add(transaction, "fail_mode=standalone");
+    ovs_add(transaction, "protocols=OpenFlow10,OpenFlow13,OpenFlow14,OpenFlow15");
+    ovs_add(transaction, "external_ids:nsmon=%s", topo->tag);
+    for (unsigned host = 1; host <= topo->hosts; host++) {
+        const char *port = topo->ports[host].ovs_tap;
+        ovs_words(transaction, (const char *const[]){"--", "add-port", topo->bridge, port, "--", "set",
+                                                     "Port", port, NULL});
+        ovs_add(transaction, "external_ids:nsmon=%s", topo->tag);
+        ovs_words(transaction, (const char *const[]){"--", "set", "Interface", port, NULL});
+        ovs_add(transaction, "ofport_request=%u", host);
+        ovs_add(transaction, "external_ids:nsmon=%s", topo->tag);
+    }
+}
+
 int ovs_make_bridge(struct topo *topo, struct error *error) {
     struct ovs_transaction transaction;
     ovs_begin(&transaction, topo);
-    ovs_words(&transaction, (const char *const[]){"--", "add-br", topo->bridge, "--", "set", "Bridge", NULL});
-    ovs_add(&transaction, "%s", topo->bridge);
-    ovs_add(&transaction, "datapath_type=%s", topo->sw.kernel_datapath ? "system" : "netdev");
-    ovs_add(&transaction, "fail_mode=standalone");
-    ovs_add(&transaction, "protocols=OpenFlow10,OpenFlow13,OpenFlow14,OpenFlow15");
-    ovs_add(&transaction, "external_ids:nsmon=%s", topo->tag);
-    for (unsigned host = 1; host <= topo->hosts; host++) {
-        const char *port = topo->ports[host].ovs_tap;
-        ovs_words(&transaction, (const char *const[]){"--", "add-port", topo->bridge, port, "--", "set",
-                                                      "Port", port, NULL});
-        ovs_add(&transaction, "external_ids:nsmon=%s", topo->tag);
-        ovs_words(&transaction, (const char *const[]){"--", "set", "Interface", port, NULL});
-        ovs_add(&transaction, "ofport_request=%u", host);
-        ovs_add(&transaction, "external_ids:nsmon=%s", topo->tag);
-    }
+    ovs_describe_bridge(&transaction, topo);
     int code = ovs_commit(&transaction, NULL, 0, error);
     if (code != 0) {
         return error_prefix(error, code, "could not make the bridge %s", topo->bridge);

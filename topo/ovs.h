@@ -33,6 +33,16 @@ int ovs_commit(struct ovs_transaction *transaction, char *output, size_t output_
  * lack sbin. Returns 0, or -ENOENT with 'error' filled. */
 int ovs_find_program(const char *name, char path[LAB_PATH_SIZE], struct error *error);
 
+/* Adds to a transaction what makes the lab's bridge with all its ports. */
+void ovs_describe_bridge(struct ovs_transaction *transaction, const struct topo *topo);
+
+/* Adds to a transaction what configures the exporters as 'export' says (topo_export()), or, for a transaction
+ * of its own, what makes the exporter of the Flow_Sample_Collector_Set 'set'. */
+void export_describe(struct ovs_transaction *transaction, const struct topo *topo,
+                     const struct topo_export *export);
+void export_describe_set(struct ovs_transaction *transaction, const struct topo *topo,
+                         const struct topo_export *export, uint32_t set);
+
 /* Makes the lab's bridge with all its ports, and reads their OpenFlow numbers. */
 int ovs_make_bridge(struct topo *topo, struct error *error);
 

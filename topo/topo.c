@@ -49,7 +49,7 @@ static int take_openflow(struct topo *topo, const struct topo_openflow *openflow
     return 0;
 }
 
-static int take_settings(struct topo *topo, const struct topo_settings *settings, struct error *error) {
+int lab_take_settings(struct topo *topo, const struct topo_settings *settings, struct error *error) {
     size_t run_dir_length = strlen(settings->run_dir);
     if (memchr(settings->prefix, '\0', sizeof settings->prefix) == NULL || !is_prefix(settings->prefix)) {
         return error_set(error, -EINVAL, "a prefix is up to 5 of a-z and 0-9");
@@ -239,7 +239,7 @@ int topo_create(const struct topo_settings *settings, struct topo **result, stru
     if (topo == NULL) {
         return error_set(error, -ENOMEM, "no memory for a lab");
     }
-    int code = take_settings(topo, settings, error);
+    int code = lab_take_settings(topo, settings, error);
     lab_name_all(topo);
     if (code == 0 && geteuid() != 0) {
         code = error_set(error, -EPERM, "building the lab needs root: sudo nsmon start");
