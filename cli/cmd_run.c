@@ -226,7 +226,7 @@ static int measure(const struct run_settings *settings, const struct lab_setting
     return driven != 0 ? error_set(error, driven, "%s", traffic_error.text) : code;
 }
 
-static int run_once(struct run_settings *settings, struct error *error) {
+static int run_once(const struct run_settings *settings, struct error *error) {
     struct lab_info info = {0};
     char session[24];
     enum report_answer ok;
@@ -234,14 +234,15 @@ static int run_once(struct run_settings *settings, struct error *error) {
         return say_failed(error);
     }
     snprintf(session, sizeof session, "%" PRId64, info.session_id);
-    settings->read.session = session;
-    settings->read.database = info.database;
-    return read_and_report(&settings->read, NULL, 0, false, &ok);
+    struct read_options read = settings->read;
+    read.session = session;
+    read.database = info.database;
+    return read_and_report(&read, NULL, 0, false, &ok);
 }
 
 /* Each repetition is a session of its own.  What was measured before one failed, or before somebody stopped
  * it, is compared all the same. */
-static int run_repeatedly(struct run_settings *settings, struct error *error) {
+static int run_repeatedly(const struct run_settings *settings, struct error *error) {
     int64_t ids[SCENARIO_REPETITIONS_MAX];
     char label[96];
     struct lab_info info = {0};
@@ -262,8 +263,9 @@ static int run_repeatedly(struct run_settings *settings, struct error *error) {
     if (count == 0) {
         return status;
     }
-    settings->read.database = info.database;
-    int reported = run_repeats_report(&settings->read, ids, count);
+    struct read_options read = settings->read;
+    read.database = info.database;
+    int reported = run_repeats_report(&read, ids, count);
     return status == EXIT_DONE ? reported : status;
 }
 

@@ -23,15 +23,7 @@ struct reading {
 };
 
 static int error_at(const struct config *config, size_t line, size_t column, struct error *error,
-                    const char *format, ...) __attribute__((format(printf, 5, 6)));
-
-static int error_at(const struct config *config, size_t line, size_t column, struct error *error,
-                    const char *format, ...) {
-    char text[sizeof error->text];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
+                    const char *text) {
     return error_set(error, -EINVAL, "%s:%zu:%zu: %.600s", config->name, line, column, text);
 }
 
@@ -42,7 +34,7 @@ int config_error(const struct config *config, const struct config_node *node, st
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    return error_at(config, node->line, node->column, error, "%s", text);
+    return error_at(config, node->line, node->column, error, text);
 }
 
 /* An error at the byte 'offset' of the file. */
@@ -57,11 +49,11 @@ static int error_at_byte(const struct config *config, size_t offset, struct erro
             column++;
         }
     }
-    return error_at(config, line, column, error, "%s", text);
+    return error_at(config, line, column, error, text);
 }
 
 static int error_at_mark(const struct reading *reading, yaml_mark_t mark, const char *text) {
-    return error_at(reading->config, mark.line + 1, mark.column + 1, reading->error, "%s", text);
+    return error_at(reading->config, mark.line + 1, mark.column + 1, reading->error, text);
 }
 
 static int error_of_parser(const struct reading *reading) {
@@ -155,7 +147,7 @@ static int read_children(struct reading *reading, struct config_node *node, size
                                 child->kind == CONFIG_LIST ? "a list" : "a mapping");
         }
         yaml_event_delete(&event);
-        if (ended || code != 0) {
+        if (ended || code != 0 || child == NULL) {
             return code;
         }
         if (mapping && key == NULL) {
@@ -253,21 +245,18 @@ int config_read(struct config *config, const char *path, size_t size_max, struct
     if (file == NULL) {
         return error_set(error, -errno, "could not read '%s': %s", path, strerror(errno));
     }
-    int code = 0;
     char *text = malloc(size_max + 1);
     errno = 0;
     config->size = text == NULL ? 0 : fread(text, 1, size_max + 1, file);
-    if (text == NULL || ferror(file) != 0) {
-        code =
-            error_set(error, -EIO, "could not read '%s': %s", path, strerror(text == NULL ? ENOMEM : errno));
-    } else if (config->size > size_max) {
-        code = too_large(error, path, size_max);
-    }
+    bool failed = ferror(file) != 0;
+    int why = text == NULL ? ENOMEM : errno;
     fclose(file);
-    if (code != 0) {
+    if (text == NULL || failed || config->size > size_max) {
+        bool large = config->size > size_max;
         free(text);
         config->size = 0;
-        return code;
+        return large ? too_large(error, path, size_max)
+                     : error_set(error, -EIO, "could not read '%s': %s", path, strerror(why));
     }
     text[config->size] = '\0';
     char *fitting = realloc(text, config->size + 1);

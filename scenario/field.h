@@ -29,10 +29,10 @@ struct scenario_reading;
 struct scenario_field {
     const char *name;
     enum scenario_kind kind;
+    bool required;
     size_t offset, size; /* of where the value goes, in the section's struct */
     double minimum, maximum;
     const char *words;
-    bool required;
     size_t count;                           /* SCENARIO_TEXTS: offset of the number of them */
     size_t on;                              /* SCENARIO_SECTION: where a bool says that it is not off; or 0 */
     const struct scenario_section *section; /* SCENARIO_SECTION, SCENARIO_LIST */

@@ -2,7 +2,7 @@
 # The hand that the code is written in: "style.sh format|tidy SOURCE_DIR BUILD_DIR".
 set -u
 cd "$2" || exit 1
-sources=$(find common topo traffic collector reports daemon cli tests -name '*.[ch]' -not -path '*/page/*')
+sources=$(find common topo traffic collector reports daemon scenario cli tests -name '*.[ch]' -not -path '*/page/*')
 case $1 in
 format)
     command -v clang-format >/dev/null || { echo "SKIP: needs clang-format"; exit 77; }
@@ -12,7 +12,7 @@ format)
 tidy)
     runner=$(command -v run-clang-tidy || command -v run-clang-tidy-14) || { echo "SKIP: needs clang-tidy"; exit 77; }
     # What the build made itself (rooms/ holds links to the sources) is not looked at.
-    "$runner" -p "$3" -quiet "^$2/(common|topo|traffic|collector|reports|daemon|cli)/.*\\.c\$" >"$3/tidy.log" 2>/dev/null
+    "$runner" -p "$3" -quiet "^$2/(common|topo|traffic|collector|reports|daemon|scenario|cli)/.*\\.c\$" >"$3/tidy.log" 2>/dev/null
     status=$?
     grep -E "(warning|error):" "$3/tidy.log"
     exit $status
