@@ -386,6 +386,12 @@ int lab_join(const char *prefix, struct error *error) {
     if (fd < 0) {
         return no_lab(prefix, error);
     }
+    if (attach_recorded(dir.path)) {
+        close(fd);
+        return error_set(error, -ENOTSUP,
+                         "the session is attached to a bridge and has no stations of its own: drive other "
+                         "traffic through the bridge");
+    }
     send(fd, SUPERVISOR_TRAFFIC, sizeof SUPERVISOR_TRAFFIC, MSG_NOSIGNAL);
     /* Whatever comes, or the end of the connection, comes as the signal that ends a run well. */
     if (fcntl(fd, F_SETOWN, getpid()) != 0 || fcntl(fd, F_SETSIG, SIGTERM) != 0 ||

@@ -37,7 +37,14 @@ make_bridge() {
         ip -n "h$i" addr add "10.9.0.$i/24" dev eth0
         ovs-vsctl add-port br0 "p$i"
     done
-    run ip netns exec h1 ping -q -c 2 -i 0.2 10.9.0.2
+    # No frame but those of a test: neighbours are known for good.
+    for i in $(seq "$1"); do
+        for j in $(seq "$1"); do
+            [ $i = $j ] || ip -n "h$i" neigh replace "10.9.0.$j" dev eth0 nud permanent \
+                lladdr "$(ip -n "h$j" -o link show eth0 | sed 's/.*ether \([^ ]*\).*/\1/')"
+        done
+    done
+    [ "$1" = 1 ] || run ip netns exec h1 ping -q -c 2 -i 0.2 10.9.0.2
 }
 
 h1() {
@@ -136,6 +143,7 @@ case_made() {
     grep -q p1 $out/last || fail "status does not show the capture"
     run "$nsmon" detach
     exact
+    good
     same_config made
     same made
     [ "$(sqlite3 $db 'SELECT kind, state FROM session')" = "attach|stopped" ] || fail "not the session of an attach"
@@ -145,6 +153,9 @@ case_made() {
 case_joined() {
     make_bridge 2
     owners_exporters 1
+    # Its templates have been sent long ago when we come.
+    run h1 ping -q -c 5 -i 0.1 10.9.0.2
+    sleep 4
     keep_config before
     run "$nsmon" attach br0 $truths --db $db
     grep -q "has an owner: its rate is used, 1 in 1" $out/last || fail "whose rate is used is not said"
@@ -153,6 +164,7 @@ case_joined() {
     traffic
     run "$nsmon" detach
     exact
+    good
     same_config joined
 }
 
@@ -164,6 +176,7 @@ case_station() {
     traffic
     run "$nsmon" stop
     exact
+    good
     same_config station
     [ -s $out/pcap/h1-eth0.pcap ] || fail "no capture file"
     [ "$(sqlite3 $db "SELECT group_concat(json_extract(value, '$.name') || '=' || json_extract(value, '$.capture'))
@@ -265,6 +278,13 @@ case_killed() {
         same "$exporters, attached after a reboot"
     done
     is "$(sqlite3 $db "SELECT count(*) FROM session WHERE state = 'stopped'")" 2
+    # Cut off in the very moment in which the owner's IPFIX has no targets.
+    keep_config before
+    ipfix=$(ovs-vsctl get bridge br0 ipfix)
+    ovs-vsctl set bridge br0 "external_ids:nsmon-attach=\"1 t-1 - sflow joined $(ovs-vsctl get bridge br0 sflow) 127.0.0.1:6343 \
+netflow off - - ipfix joined $ipfix 127.0.0.1:4739 paused 127.0.0.1:7004\"" -- clear IPFIX "$ipfix" targets
+    run "$nsmon" detach
+    same_config "cut off while IPFIX was paused"
 }
 
 # The worker alone dies: the exporters are put back, and the session is not called good.
@@ -333,6 +353,71 @@ case_errors() {
     refuse 1 "is that of a lab" "$nsmon" attach l-nsmon-br0 $truths --db $db
     run "$nsmon" stop --prefix l
     same "beside a lab"
+}
+
+# The report says what it should; "$@" are further options of compare.
+good() {
+    run "$nsmon" compare --db $db --check "$@"
+}
+
+# Three ports, two of them captured: what came in at the third is in no truth, and no exporter is to blame.
+case_partial() {
+    make_bridge 3
+    run "$nsmon" attach br0 $truths --sampling 1 --db $db
+    traffic
+    run ip netns exec h3 ping -q -c 5 -i 0.1 10.9.0.1
+    refuse 1 "attached" "$nsmon" traffic quick
+    run "$nsmon" detach
+    good
+    run "$nsmon" report --db $db
+    grep -q "Not every port of the switch was captured (.*p3" $out/last || fail "not said that p3 was not captured"
+    grep -Eq "^p3>switch +switch_in +[5-9] " $out/last || fail "p3's frames are not counted"
+    run "$nsmon" report --db $db --format json
+    python3 - $out/last <<'PY' >$out/log 2>&1 || fail "what came in at p3 is compared: $(cat $out/log)"
+import json, sys
+flows = json.load(open(sys.argv[1]))["flows"]
+assert any(flow["src"] == "10.9.0.1" and flow["dst"] == "10.9.0.3" and flow["truth"]["packets"] == 5 for flow in flows)
+assert all(flow["truth"]["packets"] == 0 and not any(said and said["packets"] for said in flow["sources"].values())
+           for flow in flows if flow["src"] == "10.9.0.3"), [flow for flow in flows if flow["src"] == "10.9.0.3"]
+PY
+}
+
+# The host's own end of the bridge: what leaves br0 goes into the switch.
+case_internal() {
+    make_bridge 1
+    sysctl -qw net.ipv6.conf.br0.disable_ipv6=1 || skip "can't turn IPv6 off"
+    ip link set br0 up
+    ip addr add 10.9.0.9/24 dev br0
+    run ping -q -c 1 10.9.0.1
+    sleep 1 # neighbours have been heard of
+    run "$nsmon" attach br0 --truth br0 --truth p1 --sampling 1 --db $db
+    run ping -q -c 5 -i 0.1 10.9.0.1
+    run ping -q -c 5 -i 0.1 -s 700 10.9.0.1
+    run "$nsmon" detach
+    exact
+    good
+    is "$(sqlite3 $db "SELECT group_concat(name || ' ' || role) FROM (SELECT * FROM capture ORDER BY name)")" \
+        "br0 station,p1 port"
+    is "$(sqlite3 $db "SELECT packets FROM stage WHERE direction = 'br0>switch' AND stage = 'switch_in' AND packets >= 10")" \
+        "$(sqlite3 $db "SELECT sum(packets) FROM v_truth WHERE capture = 'br0' AND direction = 'out'")"
+}
+
+# More than the switch's packet socket holds: how much was lost there is known to the frame, and nobody is blamed.
+case_burst() {
+    make_bridge 2
+    run "$nsmon" attach br0 $truths --sampling 1 --db $db
+    h1 python3 - <<'PY'
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range(20000):
+    s.sendto(b"x" * 400, ("10.9.0.2", 9))
+PY
+    sleep 1
+    run "$nsmon" detach
+    exact
+    lost=$(sed -n 's/^lost before the switch: //p' $out/last)
+    [ "$lost" -gt 100 ] || skip "this machine is too quick: only $lost frames were lost"
+    good
 }
 
 case_$case

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/log.h"
+
 #include "topo/attach/internal.h"
 
 /* --- to attach --- */
@@ -84,26 +86,102 @@ static void add_exporter(struct ovs_transaction *transaction, const struct attac
     }
 }
 
-static int change(struct attach *attach, const struct topo_export *export, struct error *error) {
-    struct ovs_transaction transaction;
+/* Takes away, or gives back, the owner's targets of IPFIX that 'record' has as paused. */
+static void change_paused(struct ovs_transaction *transaction, bool give_back,
+                          const struct attach_record *record) {
+    char targets[ATTACH_PAUSED_SIZE];
+    char *rest = NULL;
+    memcpy(targets, record->paused, sizeof targets);
+    ovs_words(transaction, (const char *const[]){"--", give_back ? "add" : "remove", "IPFIX",
+                                                 record->exporters[ATTACH_IPFIX].uuid, "targets", NULL});
+    for (char *target = strtok_r(targets, ",", &rest); target != NULL; target = strtok_r(NULL, ",", &rest)) {
+        ovs_add(transaction, "\"%s\"", target);
+    }
+}
+
+static int commit(struct attach *attach, struct ovs_transaction *transaction, struct error *error) {
+    int code = ovs_commit(transaction, NULL, 0, error);
+    return code == 0 ? 0
+                     : error_prefix(error, code, "could not have %s export to the collector",
+                                    attach->record.bridge);
+}
+
+static int begin_change(struct attach *attach, struct ovs_transaction *transaction, struct error *error) {
     char text[ATTACH_RECORD_SIZE];
     int code = attach_record_write(&attach->record, attach->run_dir, error);
-    code = code == 0 ? attach_step(attach, error, "exporters of %s", attach->record.bridge) : code;
+    attach_record_format(&attach->record, text);
+    ovs_begin(transaction, NULL);
+    ovs_words(transaction, (const char *const[]){"--", "set", "Bridge", attach->record.bridge, NULL});
+    ovs_add(transaction, "external_ids:" ATTACH_KEY "=\"%s\"", text);
+    return code;
+}
+
+/* Takes the targets of the owner's IPFIX away, for as long as change() takes.
+ *
+ * Open vSwitch sends its templates with the first data and then every ten minutes, and a target that is added
+ * does not hear them before that; nor would, since all sockets are made anew, a collector of the owner's that
+ * knows templates by their transport session (RFC 7011, section 8).  An exporter without targets sends what
+ * it has and is forgotten, and the next one begins with templates (OVS 3.1, ofproto/ofproto-dpif-ipfix.c,
+ * dpif_ipfix_bridge_exporter_clear()). */
+static int pause_ipfix(struct attach *attach, struct error *error) {
+    struct ovs_transaction transaction;
+    int code = begin_change(attach, &transaction, error);
     if (code != 0) {
         return code;
     }
     attach->exported = true;
-    attach_record_format(&attach->record, text);
-    ovs_begin(&transaction, NULL);
-    ovs_words(&transaction, (const char *const[]){"--", "set", "Bridge", attach->record.bridge, NULL});
-    ovs_add(&transaction, "external_ids:" ATTACH_KEY "=\"%s\"", text);
+    change_paused(&transaction, false, &attach->record);
+    return commit(attach, &transaction, error);
+}
+
+static int change(struct attach *attach, const struct topo_export *export, struct error *error) {
+    struct ovs_transaction transaction;
+    struct attach_record paused = attach->record;
+    int code = attach_step(attach, error, "exporters of %s", attach->record.bridge);
+    if (code == 0 && paused.paused[0] != '\0') {
+        code = pause_ipfix(attach, error);
+        attach->record.paused[0] = '\0';
+        code = code == 0 ? attach_step(attach, error, "targets of %s", attach->record.bridge) : code;
+    }
+    if (code != 0) {
+        attach->record = paused;
+        return code;
+    }
+    code = begin_change(attach, &transaction, error);
+    attach->exported = true;
     for (enum attach_kind kind = 0; kind < ATTACH_KINDS; kind++) {
         add_exporter(&transaction, &attach->record, kind, export);
     }
-    code = ovs_commit(&transaction, NULL, 0, error);
-    return code == 0 ? 0
-                     : error_prefix(error, code, "could not have %s export to the collector",
-                                    attach->record.bridge);
+    if (paused.paused[0] != '\0') {
+        change_paused(&transaction, true, &paused);
+    }
+    return code == 0 ? commit(attach, &transaction, error) : code;
+}
+
+/* Notes the targets of the owner's IPFIX as to be paused, if they can be written down. */
+static void plan_pause(struct attach *attach, const struct tables *tables) {
+    const struct attach_exporter *exporter = &attach->record.exporters[ATTACH_IPFIX];
+    const json_t *table = tables->exporters[ATTACH_IPFIX];
+    char *paused = attach->record.paused;
+    paused[0] = '\0';
+    if (exporter->mode != ATTACH_JOINED && exporter->mode != ATTACH_THERE) {
+        return;
+    }
+    const json_t *targets = tables_cell(table, tables_find(table, "_uuid", exporter->uuid), "targets");
+    for (size_t i = 0; i < tables_value_count(targets); i++) {
+        const char *target = tables_text(tables_value(targets, i));
+        size_t used = strlen(paused);
+        size_t length = strlen(target);
+        if (strspn(target, ATTACH_TARGETS_ALLOWED) < length || strchr(target, ',') != NULL || length == 0 ||
+            used + 1 + length >= ATTACH_PAUSED_SIZE) {
+            paused[0] = '\0';
+            log_warning(
+                "too many targets of IPFIX: it is understood when it next sends its templates, in ten "
+                "minutes at most");
+            return;
+        }
+        snprintf(paused + used, ATTACH_PAUSED_SIZE - used, "%s%s", used > 0 ? "," : "", target);
+    }
 }
 
 int attach_export(struct attach *attach, const struct topo_export *export, struct error *error) {
@@ -113,11 +191,14 @@ int attach_export(struct attach *attach, const struct topo_export *export, struc
     for (enum attach_kind kind = 0; code == 0 && kind < ATTACH_KINDS; kind++) {
         code = check_exporter(attach, &tables, kind, ports[kind], error);
     }
+    if (code == 0) {
+        plan_pause(attach, &tables);
+    }
     tables_free(&tables);
+    code = code == 0 ? attach_take_baselines(attach, error) : code;
     code = code == 0 ? change(attach, export, error) : code;
     /* Flows that the datapath has already are sampled only when its revalidators have seen them again. */
-    code = code == 0 ? attach_settle(error) : code;
-    return code == 0 ? attach_take_baselines(attach, error) : code;
+    return code == 0 ? attach_settle(error) : code;
 }
 
 /* --- and back --- */
@@ -181,6 +262,16 @@ static void undo_made(struct ovs_transaction *transaction, const struct tables *
                                                  uuid, "external_ids", "nsmon", NULL});
 }
 
+/* A record whose targets were just taken away gets them back. */
+static void undo_paused(struct ovs_transaction *transaction, const struct tables *tables,
+                        const struct attach_record *record) {
+    const json_t *table = tables->exporters[ATTACH_IPFIX];
+    if (record->paused[0] != '\0' &&
+        tables_find(table, "_uuid", record->exporters[ATTACH_IPFIX].uuid) < tables_row_count(table)) {
+        change_paused(transaction, true, record);
+    }
+}
+
 /* Our target leaves the owner's record.  Where he has taken away all of his own, the record has none left,
  * which Open vSwitch does not allow: then the bridge exports no more, as it would without us. */
 static void undo_joined(struct ovs_transaction *transaction, const struct tables *tables,
@@ -198,16 +289,30 @@ static void undo_joined(struct ovs_transaction *transaction, const struct tables
     }
 }
 
-int attach_undo(const struct attach_record *record, struct error *error) {
+/* What is to be undone: the bridge's own words, if it has some of the same session, are newer than 'record'.
+ */
+static struct attach_record newest_record(const struct attach_record *record, const struct tables *tables) {
+    struct attach_record own;
+    size_t row = tables_find(tables->bridges, "name", record->bridge);
+    const char *text = tables_map_value(tables_cell(tables->bridges, row, "external_ids"), ATTACH_KEY);
+    bool same = text != NULL && attach_record_parse(&own, record->bridge, text) == 0 &&
+                strcmp(own.tag, record->tag) == 0;
+    return same ? own : *record;
+}
+
+int attach_undo(const struct attach_record *written, struct error *error) {
     struct ovs_transaction transaction;
     struct tables tables;
     int code = tables_read(&tables, error);
     if (code != 0) {
         tables_free(&tables);
-        return error_prefix(error, code, "could not put back the exporters of %s", record->bridge);
+        return error_prefix(error, code, "could not put back the exporters of %s", written->bridge);
     }
+    const struct attach_record newest = newest_record(written, &tables);
+    const struct attach_record *record = &newest;
     ovs_begin(&transaction, NULL);
     ovs_add(&transaction, "--no-wait");
+    undo_paused(&transaction, &tables, record);
     for (enum attach_kind kind = 0; kind < ATTACH_KINDS; kind++) {
         if (record->exporters[kind].mode == ATTACH_MADE) {
             undo_made(&transaction, &tables, record, kind);

@@ -12,6 +12,11 @@
 /* The key of a bridge's external_ids by which an attached session is known. */
 #define ATTACH_KEY "nsmon-attach"
 
+#define ATTACH_PAUSED_SIZE 160
+
+/* What a target may be made of: "[fe80::1%eth0]:4739". */
+#define ATTACH_TARGETS_ALLOWED "-,.:[]%_/0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 #define ATTACH_REMARKS_MAX 40
 
 /* What was done to a bridge, and all that it takes to undo it. */
@@ -20,6 +25,8 @@ struct attach_record {
     char tag[LAB_TAG_SIZE];
     char prefix[TOPO_PREFIX_SIZE];
     struct attach_exporter exporters[ATTACH_KINDS]; /* mode, uuid and target */
+    /* Targets of the owner's IPFIX that are taken away for a moment, with commas between; "" for none. */
+    char paused[ATTACH_PAUSED_SIZE];
 };
 
 #define ATTACH_RECORD_SIZE 512
@@ -66,7 +73,8 @@ size_t attach_made_row(const struct tables *tables, const struct attach_record *
 bool attach_row_is_ours(const struct tables *tables, const struct attach_record *record,
                         enum attach_kind kind, size_t row);
 
-/* change.c: undoes what 'record' says in the database. */
+/* change.c: undoes what 'record' says in the database; or rather what the bridge says itself, if it speaks of
+ * the same session. */
 int attach_undo(const struct attach_record *record, struct error *error);
 
 /* drops.c: frames that the packet sockets of process 'pid' that receive from 'ifindex' in the namespace

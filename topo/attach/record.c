@@ -1,6 +1,6 @@
-/* What was done to a bridge, in one line: "1 TAG PREFIX sflow joined UUID TARGET netflow made - TARGET ...",
- * with "-" for nothing.  It stands in RUN_DIR/attach behind the bridge's name, and in the bridge's
- * external_ids. */
+/* What was done to a bridge, in one line: "1 TAG PREFIX sflow joined UUID TARGET netflow made - TARGET ipfix
+ * ... paused TARGET,TARGET", with "-" for nothing.  It stands in RUN_DIR/attach behind the bridge's name, and
+ * in the bridge's external_ids. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +25,9 @@ void attach_record_format(const struct attach_record *record, char text[ATTACH_R
         used += (size_t)snprintf(text + used, ATTACH_RECORD_SIZE - used, " %s %s %s %s",
                                  attach_names[kind].column, mode_names[exporter->mode],
                                  or_dash(exporter->uuid), or_dash(exporter->target));
+    }
+    if (used < ATTACH_RECORD_SIZE) {
+        snprintf(text + used, ATTACH_RECORD_SIZE - used, " paused %s", or_dash(record->paused));
     }
 }
 
@@ -75,6 +78,9 @@ int attach_record_parse(struct attach_record *record, const char *bridge, const 
     for (enum attach_kind kind = 0; good && kind < ATTACH_KINDS; kind++) {
         good = take_exporter(&text, attach_names[kind].column, &record->exporters[kind]);
     }
+    char word[16];
+    good = good && take_word(&text, word, sizeof word, "paused") && strcmp(word, "paused") == 0 &&
+           take_word(&text, record->paused, sizeof record->paused, ATTACH_TARGETS_ALLOWED);
     if (!good) {
         return -EBADMSG;
     }
