@@ -20,6 +20,13 @@ start_ovs() {
     ovs-vswitchd --pidfile --detach -vconsole:err --log-file=$out/vswitchd.log 2>/dev/null || fail "no Open vSwitch"
 }
 
+# The address of a link: "mac LINK", or "mac -n NETNS LINK".
+mac() {
+    local link=${*: -1}
+    set -- "${@:1:$#-1}"
+    ip "$@" -o link show "$link" | sed 's/.*ether \([^ ]*\).*/\1/'
+}
+
 # A bridge with as many hosts as $1 says.
 make_bridge() {
     start_ovs
@@ -41,7 +48,7 @@ make_bridge() {
     for i in $(seq "$1"); do
         for j in $(seq "$1"); do
             [ $i = $j ] || ip -n "h$i" neigh replace "10.9.0.$j" dev eth0 nud permanent \
-                lladdr "$(ip -n "h$j" -o link show eth0 | sed 's/.*ether \([^ ]*\).*/\1/')"
+                lladdr "$(mac -n "h$j" eth0)"
         done
     done
     [ "$1" = 1 ] || run ip netns exec h1 ping -q -c 2 -i 0.2 10.9.0.2
@@ -389,7 +396,8 @@ case_internal() {
     ip link set br0 up
     ip addr add 10.9.0.9/24 dev br0
     run ping -q -c 1 10.9.0.1
-    sleep 1 # neighbours have been heard of
+    ip neigh replace 10.9.0.1 dev br0 nud permanent lladdr "$(mac -n h1 eth0)"
+    ip -n h1 neigh replace 10.9.0.9 dev eth0 nud permanent lladdr "$(mac br0)"
     run "$nsmon" attach br0 --truth br0 --truth p1 --sampling 1 --db $db
     run ping -q -c 5 -i 0.1 10.9.0.1
     run ping -q -c 5 -i 0.1 -s 700 10.9.0.1

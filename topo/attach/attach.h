@@ -124,8 +124,9 @@ bool attach_kernel_datapath(const struct attach *attach);
 /* Has the bridge export to 'export''s ports; what else it says holds for records that are made. */
 int attach_export(struct attach *attach, const struct topo_export *export, struct error *error);
 
-/* Has the exporters send what they hold, as far as they are ours, and sets '*wait_ns' to how long that takes.
- * For an owner's record it is the time in which it reports by itself what has ended, 15 s at most. */
+/* Has the exporters send what they hold, as far as they are ours, and sets '*wait_ns' to how long the last of
+ * it takes; the rest has been waited for when it returns.  For an owner's record that is the time in which it
+ * reports by itself what has ended, 15 s at most. */
 int attach_flush(struct attach *attach, int64_t *wait_ns, struct error *error);
 
 /* Hands out what the kernel counted at each port since attach_export(): switch_in and switch_out, and

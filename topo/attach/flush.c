@@ -12,6 +12,7 @@
  * then.  An owner's cache is waited for no longer than that. */
 #define NETFLOW_FLUSH_NS (2200 * NS_PER_MS)
 #define SFLOW_FLUSH_NS   (1100 * NS_PER_MS)
+#define IPFIX_FLUSH_NS   (200 * NS_PER_MS)
 #define NETFLOW_IDLE_NS  (12 * NS_PER_S)
 #define OWNERS_LIMIT_NS  (15 * NS_PER_S)
 
@@ -43,60 +44,82 @@ static int64_t flush_owners(struct attach *attach, enum attach_kind kind, int64_
     return wait_ns;
 }
 
-/* Adds to 'transaction' what makes our own record send at once. */
+/* What makes our own record send, which is in row 'row'.  Frames may still move, so IPFIX, which has to be
+ * taken away for it, is left for the last moment: '*last' is then its UUID. */
 static int64_t flush_made(struct attach *attach, const struct tables *tables, enum attach_kind kind,
-                          size_t row, struct ovs_transaction *transaction, bool *changed) {
+                          size_t row, struct ovs_transaction *transaction, char last[ATTACH_UUID_SIZE]) {
     const json_t *table = tables->exporters[kind];
     const char *uuid = tables_text(tables_cell(table, row, "_uuid"));
     if (kind == ATTACH_SFLOW || !attach_row_is_ours(tables, &attach->record, kind, row)) {
         const char *column = kind == ATTACH_NETFLOW ? "active_timeout" : "cache_active_timeout";
         return flush_owners(attach, kind, tables_number(tables_cell(table, row, column), 0));
     }
-    *changed = true;
     if (kind == ATTACH_NETFLOW) {
         ovs_words(transaction, (const char *const[]){"--", "--if-exists", "set", "NetFlow", uuid,
                                                      "active_timeout=1", NULL});
         return NETFLOW_FLUSH_NS;
     }
-    /* An exporter that is taken away sends its cache first. */
-    ovs_words(transaction, (const char *const[]){"--", "--if-exists", "remove", "Bridge",
-                                                 attach->record.bridge, "ipfix", uuid, NULL});
-    return SFLOW_FLUSH_NS;
+    snprintf(last, ATTACH_UUID_SIZE, "%s", uuid);
+    return 0;
 }
 
-int attach_flush(struct attach *attach, int64_t *wait_ns, struct error *error) {
+/* Begins what takes time, and says how long that is.  'last' is the UUID of our own IPFIX, or "". */
+static int begin_flush(struct attach *attach, const struct tables *tables, int64_t *wait_ns,
+                       char last[ATTACH_UUID_SIZE], struct error *error) {
     struct ovs_transaction transaction;
-    struct tables tables;
-    bool changed = false;
-    *wait_ns = 0;
-    (void)attach_step(attach, NULL, "flush the exporters of %s", attach->record.bridge);
-    int code = tables_read(&tables, error);
-    if (code != 0) {
-        tables_free(&tables);
-        return code;
-    }
-    if (tables_find(tables.bridges, "name", attach->record.bridge) == tables_row_count(tables.bridges)) {
-        (void)attach_step(attach, NULL, "the bridge %s is not there any more", attach->record.bridge);
-        tables_free(&tables);
-        *wait_ns = SFLOW_FLUSH_NS;
-        return 0;
-    }
-    struct error settle_error = {0};
-    int settled = attach_settle(&settle_error);
     ovs_begin(&transaction, NULL);
+    size_t empty = transaction.count;
     for (enum attach_kind kind = 0; kind < ATTACH_KINDS; kind++) {
         const struct attach_exporter *exporter = &attach->record.exporters[kind];
-        size_t row = attach_made_row(&tables, &attach->record, kind);
+        size_t row = attach_made_row(tables, &attach->record, kind);
         int64_t needed_ns = 0;
         if (exporter->mode == ATTACH_JOINED || exporter->mode == ATTACH_THERE) {
             needed_ns = flush_owners(attach, kind, exporter->timeout_s);
-        } else if (exporter->mode == ATTACH_MADE && row < tables_row_count(tables.exporters[kind])) {
-            needed_ns = flush_made(attach, &tables, kind, row, &transaction, &changed);
+        } else if (exporter->mode == ATTACH_MADE && row < tables_row_count(tables->exporters[kind])) {
+            needed_ns = flush_made(attach, tables, kind, row, &transaction, last);
         }
         *wait_ns = needed_ns > *wait_ns ? needed_ns : *wait_ns;
     }
-    code = changed ? ovs_commit(&transaction, NULL, 0, error) : 0;
+    return transaction.count > empty ? ovs_commit(&transaction, NULL, 0, error) : 0;
+}
+
+/* An exporter of IPFIX that is taken away sends its cache first. */
+static int end_ipfix(const struct attach *attach, const char *uuid, struct error *error) {
+    struct ovs_transaction transaction;
+    ovs_begin(&transaction, NULL);
+    ovs_words(&transaction, (const char *const[]){"--", "--if-exists", "remove", "Bridge",
+                                                  attach->record.bridge, "ipfix", uuid, NULL});
+    return ovs_commit(&transaction, NULL, 0, error);
+}
+
+static bool is_gone(const struct attach *attach, const struct tables *tables) {
+    return tables_find(tables->bridges, "name", attach->record.bridge) == tables_row_count(tables->bridges);
+}
+
+int attach_flush(struct attach *attach, int64_t *wait_ns, struct error *error) {
+    struct tables tables;
+    char ipfix[ATTACH_UUID_SIZE] = "";
+    *wait_ns = 0;
+    (void)attach_step(attach, NULL, "flush the exporters of %s", attach->record.bridge);
+    int code = tables_read(&tables, error);
+    if (code != 0 || is_gone(attach, &tables)) {
+        (void)attach_step(attach, NULL, "the bridge %s can't be asked any more", attach->record.bridge);
+        *wait_ns = SFLOW_FLUSH_NS;
+        tables_free(&tables);
+        return code;
+    }
+    struct error settle_error = {0};
+    int settled = attach_settle(&settle_error);
+    int64_t begun_ns = 0;
+    code = begin_flush(attach, &tables, &begun_ns, ipfix, error);
     tables_free(&tables);
+    if (code == 0 && ipfix[0] != '\0') {
+        clock_sleep_ns(begun_ns);
+        code = end_ipfix(attach, ipfix, error);
+        *wait_ns = IPFIX_FLUSH_NS;
+    } else {
+        *wait_ns = begun_ns;
+    }
     if (code != 0) {
         return error_prefix(error, code, "could not flush the exporters of %s", attach->record.bridge);
     }
