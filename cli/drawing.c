@@ -225,7 +225,7 @@ static void add_cable(const struct drawing *drawing, struct side *side, const ch
 /* 'outer' and 'inner' at the two ends of a line, with an arrow between them or blanks. */
 static void add_cells(const struct drawing *drawing, struct side *side, const char *outer, const char *inner,
                       bool right, const char *head) {
-    size_t shaft = drawing->side_width - 2 * CELL - 4;
+    size_t shaft = drawing->side_width - (size_t)2 * CELL - 4;
     const char *stroke = head == NULL ? " " : drawing->strokes->shaft;
     bool to_left = head == drawing->strokes->left;
     char *text = new_line(side, PLAIN)->text;
@@ -420,7 +420,7 @@ char *drawing_make(const json_t *status, const struct drawing_style *style) {
     size_t name = width_of(text_of(status, "bridge")) + 2;
     drawing.bridge_width = name > BRIDGE_MIN ? name : BRIDGE_MIN;
     size_t box = drawing.bridge_width + 2;
-    drawing.side_width = box + 2 * SIDE_MIN < COLUMNS ? (COLUMNS - box) / 2 : SIDE_MIN;
+    drawing.side_width = box + (size_t)2 * SIDE_MIN < COLUMNS ? (COLUMNS - box) / 2 : SIDE_MIN;
     for (size_t i = 0; i < drawing.link_count; i += 2) {
         if (i > 0) {
             put_side(&drawing, NULL, 0);

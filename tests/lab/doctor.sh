@@ -188,7 +188,8 @@ case_crashed() {
 # Offloads that somebody switched on, at either end of a link.
 case_offloads() {
     need ethtool
-    run "$nsmon" start --prefix d --db $db
+    run "$nsmon" start --prefix d --impair to=ns1,reorder-every=10 --db $db
+    relay=$(ip netns | grep -E '^d-' | cut -d' ' -f1 | grep -vE '^d-(ns[0-9]|nsmon-sw)$')
     doctor 0 --db $db
     found lab ok subject '^d$'
     run ip netns exec d-ns2 ethtool -K d-tap2 tx on
@@ -199,6 +200,13 @@ case_offloads() {
     doctor 1 --db $db
     found lab failed subject '^d-ovs-tap1$' text generic-receive-offload
     eval "$(fix_of lab failed | sed 's/^sudo //')" >$out/last 2>&1 || fail "the fix does not work"
+    if [ -n "$relay" ]; then
+        link=$(ip -n "$relay" -o link | sed -nE 's/^[0-9]+: (d-[^:@]+).*/\1/p' | head -1)
+        run ip netns exec "$relay" ethtool -K "$link" tx on
+        doctor 1 --db $db
+        found lab failed subject "^$link\$" fix "ip netns exec $relay"
+        eval "$(fix_of lab failed | sed 's/^sudo //')" >$out/last 2>&1 || fail "the fix does not work"
+    fi
     doctor 0 --db $db
     found lab ok subject '^d$' text 'offloads of all links are off'
     run "$nsmon" stop --prefix d

@@ -39,6 +39,9 @@ static const struct check {
 };
 
 /* Some of what is said comes out of files: nothing that a terminal would obey. */
+static void write_text(char *text, size_t size, const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
+
 static void write_text(char *text, size_t size, const char *format, va_list arguments) {
     vsnprintf(text, size, format, arguments);
     for (char *at = text; *at != '\0'; at++) {

@@ -9,6 +9,7 @@
 
 #include "topo/doctor/internal.h"
 #include "topo/lab.h"
+#include "topo/netns.h"
 #include "topo/offload.h"
 
 #define RUN_ROOT "/run/nsmon"
@@ -42,6 +43,20 @@ static bool look_at_link(struct doctor *doctor, int fd, const char *netns, const
     return true;
 }
 
+/* Looks at the links of the relay that may stand between 'host' and the switch. */
+static bool look_at_relay(struct doctor *doctor, const struct lab_path *path, bool *bad) {
+    if (!netns_exists(path->netns)) {
+        return true;
+    }
+    int fd = netns_open(path->netns, NULL);
+    bool seen = fd >= 0 && look_at_link(doctor, fd, path->netns, path->in, bad) &&
+                look_at_link(doctor, fd, path->netns, path->out, bad);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return seen;
+}
+
 /* Looks at both ends of each host's cable.  Returns false if there was no way into a namespace. */
 static bool look_at_links(struct doctor *doctor, const struct topo *lab, bool *bad) {
     bool seen = true;
@@ -59,6 +74,7 @@ static bool look_at_links(struct doctor *doctor, const struct topo *lab, bool *b
                                 port->ovs_tap, bad) &&
                    seen;
         }
+        seen = look_at_relay(doctor, &lab->paths[host], bad) && seen;
         if (fd >= 0) {
             close(fd);
         }
