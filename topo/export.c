@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "topo/impair.h"
+#include "topo/host.h"
 #include "topo/lab.h"
 #include "topo/link.h"
 #include "topo/ovs.h"
@@ -157,9 +158,7 @@ int topo_export(struct topo *topo, const struct topo_export *export, struct erro
 /* Stops what 'host' sends: a black hole at its tap, or else the switch's end of the link taken down. */
 static int silence(struct topo *topo, unsigned host, struct error *error) {
     struct nl_sock *sock = NULL;
-    int code = link_socket(topo->netns_fd[host], &sock, error);
-    code = code == 0 ? link_blackhole(sock, topo->ports[host].tap, true, error) : code;
-    link_socket_close(sock);
+    int code = host_hold(topo, host, true, error);
     if (code == 0) {
         return 0;
     }

@@ -108,3 +108,20 @@ int host_make(struct topo *topo, unsigned host, struct error *error) {
     link_socket_close(outside);
     return code;
 }
+
+int host_hold(struct topo *topo, unsigned host, bool hold, struct error *error) {
+    const char *tap = topo->ports[host].tap;
+    struct nl_sock *sock = NULL;
+    struct link_info before;
+    struct link_info after;
+    int code = link_socket(topo->netns_fd[host], &sock, error);
+    bool known = code == 0 && link_get(sock, tap, &before, NULL) == 0;
+    code = code == 0 ? link_blackhole(sock, tap, hold, error) : code;
+    /* While one queue takes another's place the kernel's own, which drops everything, stands there; it counts
+     * as the link's (net/sched/sch_generic.c, noop_enqueue). */
+    if (known && link_get(sock, tap, &after, NULL) == 0) {
+        topo->tap_tx_dropped[host] += after.tx_dropped - before.tx_dropped;
+    }
+    link_socket_close(sock);
+    return code;
+}

@@ -282,11 +282,7 @@ static bool all_have_carrier(struct topo *topo, struct nl_sock *sock) {
  * sends while not all links are up may go nowhere, which the ledger shows. */
 static void hold_stations(struct topo *topo, bool hold) {
     for (unsigned host = 1; host <= topo->hosts; host++) {
-        struct nl_sock *sock = NULL;
-        if (link_socket(topo->netns_fd[host], &sock, NULL) == 0) {
-            link_blackhole(sock, topo->ports[host].tap, hold, NULL);
-        }
-        link_socket_close(sock);
+        (void)host_hold(topo, host, hold, NULL);
     }
 }
 

@@ -29,6 +29,9 @@ system)
         ovs-vsctl --no-wait init && ovs-vswitchd --pidfile --detach -vconsole:err -vfile:off ||
         skip "no system Open vSwitch here"
     ovs-vsctl add-br br-mine -- set bridge br-mine datapath_type=netdev
+    # Its first frame out of a link has vswitchd open a packet socket for good (lib/netdev-linux.c, af_packet_sock).
+    run "$nsmon" start --db $out/first.db
+    run "$nsmon" stop
     ;;
 esac
 
