@@ -16,6 +16,7 @@
 
 #include "common/log.h"
 #include "daemon/run_dir.h"
+#include "topo/attach/attach.h"
 #include "topo/sweep.h"
 
 /* A supervisor may still flush caches and write. */
@@ -186,6 +187,48 @@ static bool lives(const char *tag, void *context) {
     return alive;
 }
 
+/* --- sessions that are attached to a bridge --- */
+
+struct attached {
+    struct {
+        char bridge[64];
+        char prefix[TOPO_PREFIX_SIZE];
+        char tag[64];
+    } sessions[TAGS_MAX];
+    size_t count;
+};
+
+static void note_attached(const char *bridge, const char *prefix, const char *tag, void *context) {
+    struct attached *attached = context;
+    if (attached->count < TAGS_MAX) {
+        size_t i = attached->count++;
+        snprintf(attached->sessions[i].bridge, sizeof attached->sessions[i].bridge, "%s", bridge);
+        snprintf(attached->sessions[i].prefix, sizeof attached->sessions[i].prefix, "%s", prefix);
+        snprintf(attached->sessions[i].tag, sizeof attached->sessions[i].tag, "%s", tag);
+    }
+}
+
+/* Detaches what bridges say is attached to them, though nothing in the run directories does any more. */
+static void detach_lost(struct stopping *stopping) {
+    struct attached attached = {.count = 0};
+    attach_each_session(note_attached, &attached);
+    for (size_t i = 0; i < attached.count; i++) {
+        struct error why = {.text = ""};
+        char text[128];
+        snprintf(text, sizeof text, "detaching from %s", attached.sessions[i].bridge);
+        stopping->progress(text, false, stopping->context);
+        if (lives(attached.sessions[i].tag, stopping)) {
+            continue;
+        }
+        int code = lab_stop(attached.sessions[i].prefix, stopping->progress, stopping->context, &why);
+        if (code == 0) {
+            stopping->stopped->remains++;
+        } else if (code != -ENOENT) { /* its supervisor has detached already */
+            failed(stopping, code, &why);
+        }
+    }
+}
+
 static int tell(const char *step, void *context) {
     struct stopping *stopping = context;
     stopping->progress(step, true, stopping->context);
@@ -201,12 +244,13 @@ int lab_stop_all(lab_progress_fn *progress, void *context, struct lab_stopped *s
     }
     each_prefix(&stopping, stop_one);
     progress("looking for what else labs left behind", false, context);
+    detach_lost(&stopping);
     struct sweep sweep = {.spare = lives, .progress = tell, .context = &stopping};
     int code = sweep_all(&sweep, &why);
     if (code != 0) {
         failed(&stopping, code, &why);
     }
-    stopped->remains = sweep.removed;
+    stopped->remains += sweep.removed;
     each_prefix(&stopping, clear_one);
     rmdir(run_dir_of("").root); /* if it is empty */
     return stopping.first;

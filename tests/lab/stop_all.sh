@@ -63,7 +63,8 @@ case_crashed() {
     foreign_things
     snapshot before
     run "$nsmon" start --db $db --hosts 3
-    run "$nsmon" start --db $db --prefix x
+    run "$nsmon" start --db $db --prefix x --impair to=ns2,loss-every=10,delay=5ms # a relay, and nftables
+    pgrep -x nsmon-relay >/dev/null || fail "no relay"
     kill_nsmon
     lose_run_dirs
     lines_allowed=2
@@ -122,7 +123,9 @@ case_system() {
     system_ovs
     ip link del tap1 # as the lab's own, it stands in the root namespace
     snapshot before
-    run "$nsmon" start --db $db
+    echo 'udp,actions=sample(probability=65535,collector_set_id=1,obs_domain_id=7,obs_point_id=1),NORMAL' >$out/rules
+    run "$nsmon" start --db $db --rules $out/rules
+    [ -n "$(ovs-vsctl --bare --columns=_uuid list Flow_Sample_Collector_Set)" ] || fail "no collector set"
     run "$nsmon" start --db $db --prefix y
     kill_nsmon
     lose_run_dirs
@@ -130,6 +133,24 @@ case_system() {
     run "$nsmon" stop --all -v
     grep -q "remove bridge y-nsmon-br0" $out/last || fail "does not say that the bridge goes"
     same "on the system's Open vSwitch"
+}
+
+# An attached session is detached, also one that has lost its processes and its record; the bridge stays.
+case_attached() {
+    ip link add eth-a type veth peer name eth-b
+    ip link set eth-a up
+    ip link set eth-b up
+    system_ovs
+    ovs-vsctl add-port nsmon-br1 eth-a
+    snapshot before
+    for how in live crashed lost; do
+        run "$nsmon" attach nsmon-br1 --truth eth-a --db $db
+        ovs-vsctl get bridge nsmon-br1 sflow | grep -q '[0-9a-f]' || fail "not attached"
+        [ $how != crashed ] || kill_nsmon
+        [ $how = live ] || lose_run_dirs
+        run "$nsmon" stop --all
+        same "attached, $how"
+    done
 }
 
 # A program of the user's in the lab's namespace is named and lives.

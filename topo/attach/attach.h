@@ -152,3 +152,9 @@ bool attach_recorded(const char *run_dir);
  * no Open vSwitch answers is no failure when nothing is recorded. */
 int attach_recover(const char *run_dir, const char *prefix, bool *found, topo_progress_fn *progress,
                    void *progress_context, struct error *error);
+
+typedef void attach_session_fn(const char *bridge, const char *prefix, const char *tag, void *context);
+
+/* Hands 'emit' each bridge of the system's Open vSwitch that says that a session is attached to it, with that
+ * session's prefix and tag.  None where no Open vSwitch answers. */
+void attach_each_session(attach_session_fn *emit, void *context);

@@ -387,3 +387,17 @@ int attach_recover(const char *run_dir, const char *prefix, bool *found, topo_pr
     }
     return code;
 }
+
+void attach_each_session(attach_session_fn *emit, void *context) {
+    struct tables tables;
+    int code = tables_read(&tables, NULL);
+    for (size_t i = 0; code == 0 && i < tables_row_count(tables.bridges); i++) {
+        const char *bridge = tables_text(tables_cell(tables.bridges, i, "name"));
+        const char *text = tables_map_value(tables_cell(tables.bridges, i, "external_ids"), ATTACH_KEY);
+        struct attach_record record;
+        if (text != NULL && attach_record_parse(&record, bridge, text) == 0) {
+            emit(bridge, record.prefix, record.tag, context);
+        }
+    }
+    tables_free(&tables);
+}
