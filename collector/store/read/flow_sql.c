@@ -138,8 +138,8 @@ static void write_direction(struct flow_sql *sql, const struct flow_table *table
         fputs(conditions[direction], sql->out);
     } else if (table == &records_table) {
         static const char *const conditions[] = {
-            [READ_DIRECTION_ONCE] = " AND NOT (e.dialect = 'openvswitch' AND e.protocol <> 'ipfix-flow' AND "
-                                    "r.direction IS 1)",
+            [READ_DIRECTION_ONCE] = (" AND NOT (e.dialect = 'openvswitch' AND e.protocol <> 'ipfix-flow' AND "
+                                     "r.direction IS 1)"),
             [READ_DIRECTION_INGRESS] = " AND r.direction IS NOT 1",
             [READ_DIRECTION_EGRESS] = " AND r.direction = 1",
             [READ_DIRECTION_ALL] = "",
