@@ -55,8 +55,9 @@ int traffic_endpoint_settle(const struct traffic_job *job, struct error *error) 
     return 0;
 }
 
-/* Leaves everything behind that belongs to the parent: its signals' handlers, log and files. */
-static void leave_parent(int channel) {
+/* Leaves everything behind that belongs to the parent: its signals' handlers, log and files, but for the two
+ * that are given; a 'keeper' of 0 is none. */
+static void leave_parent(int channel, int keeper) {
     static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
         signal(ignored[i], SIG_IGN);
@@ -65,10 +66,15 @@ static void leave_parent(int channel) {
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     log_set_sink(LOG_LEVEL_ERROR, NULL, NULL);
-    if (channel > 3) {
-        close_range(3, (unsigned int)channel - 1, 0);
+    int low = keeper > 0 && keeper < channel ? keeper : channel;
+    int high = keeper > channel ? keeper : channel;
+    if (low > 3) {
+        close_range(3, (unsigned int)low - 1, 0);
     }
-    close_range((unsigned int)channel + 1, ~0U, 0);
+    if (high > low + 1) {
+        close_range((unsigned int)low + 1, (unsigned int)high - 1, 0);
+    }
+    close_range((unsigned int)high + 1, ~0U, 0);
 }
 
 /* Lets the endpoint have a socket for every flow; only root may go beyond the hard limit. */
@@ -95,7 +101,7 @@ static int run_child(traffic_endpoint_fn *main, const struct traffic_job *job) {
         failure = error_set(&error, -errno, "could not enter the network namespace: %s; run it as root",
                             strerror(errno));
     }
-    leave_parent(job->channel);
+    leave_parent(job->channel, job->keeper);
     raise_file_limit(job->plan->count);
     if (failure == 0) {
         failure = main(job, &error);
@@ -137,6 +143,13 @@ int traffic_endpoint_start(struct traffic_endpoint *endpoint, const char *name, 
 void traffic_endpoint_tell(struct traffic_endpoint *endpoint, enum traffic_message_type type, int64_t ns) {
     if (endpoint->channel >= 0 && !endpoint->gone) {
         struct traffic_message message = {.type = type, .start_ns = ns};
+        send_message(endpoint->channel, &message);
+    }
+}
+
+void traffic_endpoint_prove(struct traffic_endpoint *endpoint, uint64_t cookie, uint16_t port) {
+    if (endpoint->channel >= 0 && !endpoint->gone) {
+        struct traffic_message message = {.type = TRAFFIC_PROVE, .cookie = cookie, .port = port};
         send_message(endpoint->channel, &message);
     }
 }

@@ -19,6 +19,7 @@ enum traffic_message_type {
     TRAFFIC_STOP,      /* to the client: end early */
     TRAFFIC_FINISH,    /* to the server: the client has ended; wait until nothing came for 'quiet_ns' */
     TRAFFIC_DONE,      /* endpoint: everything is on the board */
+    TRAFFIC_PROVE,     /* to the server: send 'cookie' from each UDP socket to 'port' of the sender's host */
 };
 
 /* At the longest so long the server waits for what is still on the way when its client has ended.  A client
@@ -34,6 +35,7 @@ struct traffic_message {
     union {
         int64_t start_ns; /* monotonic */
         int64_t quiet_ns;
+        uint64_t cookie;
     };
     uint16_t port;
     char text[sizeof((struct error *)0)->text];
@@ -50,6 +52,8 @@ struct traffic_job {
     int netns_fd;
     const struct identity *identity; /* or NULL */
     int channel;                     /* a socket for messages */
+    int keeper;                      /* see traffic/keeper.h; 0: none */
+    int64_t clock_offset_ns; /* the server takes it off each delay: its host's clock less the client's */
 };
 
 /* Runs an endpoint until its end.  Returns 0, or a negative errno, with 'error' filled, if it could not
@@ -76,6 +80,9 @@ int traffic_endpoint_start(struct traffic_endpoint *endpoint, const char *name, 
 
 /* Sends a message of 'type' with 'ns' as what its type says to 'endpoint'; one that is gone is left alone. */
 void traffic_endpoint_tell(struct traffic_endpoint *endpoint, enum traffic_message_type type, int64_t ns);
+
+/* Has the server 'endpoint' send the datagram of wire.h that proves its address, with 'cookie', to 'port'. */
+void traffic_endpoint_prove(struct traffic_endpoint *endpoint, uint64_t cookie, uint16_t port);
 
 /* Takes in the messages that are there. */
 void traffic_endpoint_listen(struct traffic_endpoint *endpoint);

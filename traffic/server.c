@@ -9,6 +9,7 @@
 
 #include "common/clock.h"
 #include "common/flow_key.h"
+#include "traffic/keeper.h"
 
 /* How many blocks of ports are tried: so many runs may go on at once. */
 #define PORT_BLOCKS 64
@@ -63,6 +64,9 @@ static int open_socket(struct server *server, const struct ip_address *address, 
     if (failure != 0) {
         close(fd);
         return failure;
+    }
+    if (udp) {
+        traffic_keeper_ask(server->job->keeper, fd);
     }
     server->sockets[server->socket_count++] = (struct server_socket){.server = server, .fd = fd, .udp = udp};
     return 0;
@@ -251,6 +255,8 @@ static void on_channel(evutil_socket_t fd, short what, void *context) {
     } else if (got > 0 && message.type == TRAFFIC_FINISH) {
         server->finish_ns = clock_monotonic_ns();
         server->quiet_ns = message.quiet_ns;
+    } else if (got > 0 && message.type == TRAFFIC_PROVE) {
+        server_udp_prove(server, message.cookie, message.port);
     }
 }
 

@@ -80,6 +80,9 @@ void server_udp_init(struct server *server);
 /* Takes in the datagrams that wait at a socket: an event callback, 'context' is the struct server_socket. */
 void server_udp_read(evutil_socket_t fd, short what, void *context);
 
+/* Sends a proof with 'cookie' from each UDP socket to 'port' of the sender's host. */
+void server_udp_prove(const struct server *server, uint64_t cookie, uint16_t port);
+
 /* Accepts the connections that wait: as server_udp_read(). */
 void server_tcp_accept(evutil_socket_t fd, short what, void *context);
 

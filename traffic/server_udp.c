@@ -54,20 +54,51 @@ static bool take(struct server *server, const uint8_t *data, size_t size, int64_
     traffic_board_add(&live->received_bytes, (int64_t)size);
     server->job->board->received[datagram.flow].bytes += (int64_t)size;
     /* Unsigned, for the time on the wire may be any number. */
-    int64_t delay_ns = (int64_t)((uint64_t)received_ns - (uint64_t)datagram.sent_ns);
+    int64_t delay_ns = (int64_t)((uint64_t)received_ns - (uint64_t)datagram.sent_ns -
+                                 (uint64_t)server->job->clock_offset_ns);
     traffic_delay_add(&flow->delay, delay_ns);
     histogram_add(&server->owd, delay_ns);
     return true;
 }
 
-/* Sends a greeting back to where it came from.  Only the run's own client knows the number of the run.
- * Returns false if it is none. */
+/* True if 'name' is the address by which the sender's host greets: whoever forges another one can't have us
+ * send anything there. */
+static bool is_sender(const struct server *server, const struct sockaddr_storage *name) {
+    struct ip_address address;
+    uint16_t port;
+    ip_address_from_sockaddr(name, &address, &port);
+    const struct ip_address *greeter = server->job->sender->addresses[address.family == 6];
+    return greeter != NULL && ip_address_equal(&address, greeter);
+}
+
+void server_udp_prove(const struct server *server, uint64_t cookie, uint16_t port) {
+    struct traffic_datagram proof = {.run = server->job->run, .flow = TRAFFIC_PROOF, .sequence = cookie};
+    uint8_t bytes[TRAFFIC_DATAGRAM_SIZE];
+    traffic_datagram_write(&proof, bytes);
+    for (size_t i = 0; i < server->socket_count; i++) {
+        struct sockaddr_storage own, peer;
+        socklen_t size = sizeof own;
+        if (!server->sockets[i].udp ||
+            getsockname(server->sockets[i].fd, (struct sockaddr *)&own, &size) != 0) {
+            continue;
+        }
+        const struct ip_address *address = server->job->sender->addresses[own.ss_family == AF_INET6];
+        if (address != NULL) {
+            size = ip_address_to_sockaddr(address, port, &peer);
+            (void)sendto(server->sockets[i].fd, bytes, sizeof bytes, MSG_DONTWAIT | MSG_NOSIGNAL,
+                         (const struct sockaddr *)&peer, size);
+        }
+    }
+}
+
+/* Sends a greeting back to where it came from.  Only the run's own client knows the number of the run, and
+ * only its host is answered.  Returns false if it is none. */
 static bool answer_greeting(const struct server *server, int fd, const struct mmsghdr *message,
                             const uint8_t *data) {
     struct traffic_datagram datagram;
     if (message->msg_len != TRAFFIC_DATAGRAM_SIZE ||
         !traffic_datagram_read(data, TRAFFIC_DATAGRAM_SIZE, &datagram) || datagram.run != server->job->run ||
-        datagram.flow != TRAFFIC_GREETING) {
+        datagram.flow != TRAFFIC_GREETING || !is_sender(server, message->msg_hdr.msg_name)) {
         return false;
     }
     server->job->board->live->greetings_received++;

@@ -16,6 +16,10 @@
 /* The flow number of a greeting, which the server sends back as it came. */
 #define TRAFFIC_GREETING GREETING_FLOW
 
+/* That of a proof: sent by the server to show that its host wants what is sent there; the sequence is the
+ * cookie that it was told over TCP. */
+#define TRAFFIC_PROOF (GREETING_FLOW - 1)
+
 struct traffic_datagram {
     uint64_t run;
     uint32_t flow;
