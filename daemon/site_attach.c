@@ -111,14 +111,19 @@ static int flush(struct site *site, int64_t *wait_ns, struct error *error) {
     return attach_flush(attach_of(site)->attach, wait_ns, error);
 }
 
+struct port_relay {
+    site_port_fn *emit;
+    void *context;
+};
+
+static void relay_port(size_t point, const struct topo_port_stats *stats, void *context) {
+    const struct port_relay *relay = context;
+    relay->emit((unsigned)point + 1, stats, relay->context);
+}
+
 static void each_port(struct site *site, site_port_fn *emit, void *context) {
-    struct attach *attach = attach_of(site)->attach;
-    for (size_t i = 0; i < attach_point_count(attach); i++) {
-        struct topo_port_stats stats;
-        if (attach_point_stats(attach, i, &stats, NULL) == 0) {
-            emit((unsigned)i + 1, &stats, context);
-        }
-    }
+    struct port_relay relay = {.emit = emit, .context = context};
+    (void)attach_each_point(attach_of(site)->attach, relay_port, &relay, NULL);
 }
 
 static int each_count(struct site *site, topo_count_fn *emit, void *context, struct error *error) {

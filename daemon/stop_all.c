@@ -113,10 +113,11 @@ static void clear_one(struct stopping *stopping, const char *prefix) {
         }
         return;
     }
-    int code = topo_recorded(dir.path) ? 0 : sweep_run_dir(dir.path, &why);
+    bool recorded = topo_recorded(dir.path) || attach_recorded(dir.path);
+    int code = recorded ? 0 : sweep_run_dir(dir.path, &why);
     if (code != 0) {
         failed(stopping, code, &why);
-    } else if (!topo_recorded(dir.path)) {
+    } else if (!recorded) {
         run_dir_remove(&dir);
     }
     close(lock_fd);

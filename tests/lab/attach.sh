@@ -276,6 +276,16 @@ case_killed() {
         refuse 1 "attached to the bridge br0 already: 'sudo nsmon detach'" "$nsmon" attach br0 $truths --prefix b --db $db
         run "$nsmon" detach
         same_config "$exporters, after a reboot"
+        run "$nsmon" attach br0 $truths --prefix c --db $db
+        kill_all
+        rm -r /run/nsmon
+        run "$nsmon" stop --all
+        same_config "$exporters, stop --all without a record"
+        run "$nsmon" attach br0 $truths --prefix c --db $db
+        rm -r /run/nsmon
+        run "$nsmon" stop --all
+        same_config "$exporters, stop --all of one that lives"
+        pgrep -x nsmon-super && fail "it still lives"
         run "$nsmon" attach br0 $truths --db $db
         kill_all
         rm -r /run/nsmon
@@ -284,7 +294,7 @@ case_killed() {
         same_config "$exporters, attached after a reboot"
         same "$exporters, attached after a reboot"
     done
-    is "$(sqlite3 $db "SELECT count(*) FROM session WHERE state = 'stopped'")" 2
+    is "$(sqlite3 $db "SELECT count(*) FROM session WHERE state = 'stopped'")" 4
     # Cut off in the very moment in which the owner's IPFIX has no targets.
     keep_config before
     ipfix=$(ovs-vsctl get bridge br0 ipfix)

@@ -133,9 +133,10 @@ int attach_flush(struct attach *attach, int64_t *wait_ns, struct error *error);
  * switch_in_drop where the switch's packet socket lost some. */
 int attach_each_count(struct attach *attach, topo_count_fn *emit, void *context, struct error *error);
 
-/* The same of 'point', as a lab says it of a host. */
-int attach_point_stats(struct attach *attach, size_t point, struct topo_port_stats *stats,
-                       struct error *error);
+typedef void attach_point_fn(size_t point, const struct topo_port_stats *stats, void *context);
+
+/* Hands out the same of each point whose port is known, as a lab says it of a host. */
+int attach_each_point(struct attach *attach, attach_point_fn *emit, void *context, struct error *error);
 
 /* Puts the exporters back as they were.  What the bridge's owner changed meanwhile stays: other columns, and
  * targets of his own.  A second call does nothing. */

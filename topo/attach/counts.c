@@ -11,29 +11,40 @@ struct reading {
     bool drops_known;
 };
 
-static int read_port(const struct attach *attach, size_t index, struct nl_sock *sock, struct reading *reading,
-                     struct error *error) {
-    const struct attach_port *port = &attach->ports[index];
-    memset(reading, 0, sizeof *reading);
-    int code = link_get(sock, port->name, &reading->link, error);
-    /* The kernel's datapath has no such socket, and loses nothing there. */
-    if (code == 0 && !attach->kernel_datapath && attach->switch_pid > 0 && !port->internal) {
-        reading->drops_known =
-            attach_socket_drops(attach->switch_fd, attach->switch_pid, port->ifindex, &reading->drops);
+/* One look at the ports: a socket for rtnetlink, and what the switch's sockets lost. */
+struct look {
+    struct nl_sock *sock;
+    struct attach_drops drops;
+};
+
+static int look_begin(const struct attach *attach, struct look *look, struct error *error) {
+    memset(look, 0, sizeof *look);
+    int code = link_socket(attach->switch_fd, &look->sock, error);
+    /* The kernel's datapath has no such sockets, and loses nothing there. */
+    if (code == 0 && !attach->kernel_datapath && attach->switch_pid > 0) {
+        attach_read_drops(attach->switch_fd, attach->switch_pid, &look->drops);
     }
     return code;
 }
 
+static int read_port(const struct attach *attach, size_t index, const struct look *look,
+                     struct reading *reading, struct error *error) {
+    const struct attach_port *port = &attach->ports[index];
+    memset(reading, 0, sizeof *reading);
+    reading->drops_known = !port->internal && attach_find_drops(&look->drops, port->ifindex, &reading->drops);
+    return link_get(look->sock, port->name, &reading->link, error);
+}
+
 int attach_take_baselines(struct attach *attach, struct error *error) {
-    struct nl_sock *sock = NULL;
+    struct look look;
     struct reading reading;
-    int code = link_socket(attach->switch_fd, &sock, error);
+    int code = look_begin(attach, &look, error);
     for (size_t i = 0; code == 0 && i < attach->port_count; i++) {
-        if (attach->ports[i].ifindex != 0 && read_port(attach, i, sock, &reading, NULL) == 0) {
+        if (attach->ports[i].ifindex != 0 && read_port(attach, i, &look, &reading, NULL) == 0) {
             attach->baselines[i] = (struct attach_baseline){.link = reading.link, .drops = reading.drops};
         }
     }
-    link_socket_close(sock);
+    link_socket_close(look.sock);
     return code;
 }
 
@@ -93,8 +104,8 @@ static void emit_port(const char *name, const struct topo_port_stats *stats, top
 }
 
 int attach_each_count(struct attach *attach, topo_count_fn *emit, void *context, struct error *error) {
-    struct nl_sock *sock = NULL;
-    int code = link_socket(attach->switch_fd, &sock, error);
+    struct look look;
+    int code = look_begin(attach, &look, error);
     int first = code;
     for (size_t i = 0; code == 0 && i < attach->port_count; i++) {
         struct reading reading;
@@ -102,7 +113,7 @@ int attach_each_count(struct attach *attach, topo_count_fn *emit, void *context,
         if (attach->ports[i].ifindex == 0) {
             continue;
         }
-        int got = read_port(attach, i, sock, &reading, first == 0 ? error : NULL);
+        int got = read_port(attach, i, &look, &reading, first == 0 ? error : NULL);
         if (got == 0) {
             fill_stats(attach, i, &reading, &stats);
             emit_port(attach->ports[i].name, &stats, emit, context);
@@ -110,24 +121,23 @@ int attach_each_count(struct attach *attach, topo_count_fn *emit, void *context,
         /* A port that its owner has removed is counted no more. */
         first = first == 0 && got != -ENODEV ? got : first;
     }
-    link_socket_close(sock);
+    link_socket_close(look.sock);
     return first;
 }
 
-int attach_point_stats(struct attach *attach, size_t point, struct topo_port_stats *stats,
-                       struct error *error) {
-    struct nl_sock *sock = NULL;
-    struct reading reading;
-    const struct attach_port *port = point < attach->point_count ? attach->points[point].port : NULL;
-    if (port == NULL || port->ifindex == 0) {
-        return error_set(error, -ENODEV, "there is no port of %s there", attach->record.bridge);
+int attach_each_point(struct attach *attach, attach_point_fn *emit, void *context, struct error *error) {
+    struct look look;
+    int code = look_begin(attach, &look, error);
+    for (size_t i = 0; code == 0 && i < attach->point_count; i++) {
+        struct reading reading;
+        struct topo_port_stats stats;
+        const struct attach_port *port = attach->points[i].port;
+        size_t index = port != NULL ? (size_t)(port - attach->ports) : 0;
+        if (port != NULL && port->ifindex != 0 && read_port(attach, index, &look, &reading, NULL) == 0) {
+            fill_stats(attach, index, &reading, &stats);
+            emit(i, &stats, context);
+        }
     }
-    size_t index = (size_t)(port - attach->ports);
-    int code = link_socket(attach->switch_fd, &sock, error);
-    code = code == 0 ? read_port(attach, index, sock, &reading, error) : code;
-    link_socket_close(sock);
-    if (code == 0) {
-        fill_stats(attach, index, &reading, stats);
-    }
+    link_socket_close(look.sock);
     return code;
 }

@@ -15,32 +15,51 @@
 
 #include "topo/attach/internal.h"
 
+/* A switch has a socket or two a port, and some more. */
+enum { INODES_MAX = 4096 };
+
 struct asking {
-    pid_t pid;
-    uint32_t ifindex;
-    uint64_t drops;
-    bool found;
+    uint32_t inodes[INODES_MAX]; /* of the process's sockets, in order */
+    size_t inode_count;
+    struct attach_drops *drops;
 };
 
-/* True if a descriptor of 'pid' is the socket 'inode'. */
-static bool has_socket(pid_t pid, uint32_t inode) {
+static int by_number(const void *left, const void *right) {
+    uint32_t a = *(const uint32_t *)left;
+    uint32_t b = *(const uint32_t *)right;
+    return (a > b) - (a < b);
+}
+
+static void read_inodes(struct asking *asking, pid_t pid) {
     char path[64];
-    char wanted[32];
     char target[32];
-    bool found = false;
     snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
-    snprintf(wanted, sizeof wanted, "socket:[%u]", inode);
     DIR *folder = opendir(path);
     struct dirent *entry = NULL;
-    while (folder != NULL && !found && (entry = readdir(folder)) != NULL) {
+    while (folder != NULL && asking->inode_count < INODES_MAX && (entry = readdir(folder)) != NULL) {
         ssize_t length = readlinkat(dirfd(folder), entry->d_name, target, sizeof target - 1);
         target[length > 0 ? length : 0] = '\0';
-        found = strcmp(target, wanted) == 0;
+        if (strncmp(target, "socket:[", 8) == 0) {
+            asking->inodes[asking->inode_count++] = (uint32_t)strtoul(target + 8, NULL, 10);
+        }
     }
     if (folder != NULL) {
         closedir(folder);
     }
-    return found;
+    qsort(asking->inodes, asking->inode_count, sizeof *asking->inodes, by_number);
+}
+
+/* Adds what the socket that receives from 'ifindex' has lost. */
+static void add_drops(struct attach_drops *drops, uint32_t ifindex, uint32_t lost) {
+    size_t i = 0;
+    while (i < drops->count && drops->of[i].ifindex != ifindex) {
+        i++;
+    }
+    if (i < ATTACH_PORTS_MAX) {
+        drops->count = i == drops->count ? i + 1 : drops->count;
+        drops->of[i].ifindex = ifindex;
+        drops->of[i].drops += lost;
+    }
 }
 
 static int take_socket(struct nl_msg *message, void *context) {
@@ -59,9 +78,9 @@ static int take_socket(struct nl_msg *message, void *context) {
     memcpy(&socket, nlmsg_data(header), sizeof socket);
     memcpy(&info, nla_data(attributes[PACKET_DIAG_INFO]), sizeof info);
     memcpy(memory, nla_data(attributes[PACKET_DIAG_MEMINFO]), sizeof memory);
-    if (info.pdi_index == asking->ifindex && has_socket(asking->pid, socket.pdiag_ino)) {
-        asking->found = true;
-        asking->drops += memory[SK_MEMINFO_DROPS];
+    if (info.pdi_index != 0 && bsearch(&socket.pdiag_ino, asking->inodes, asking->inode_count,
+                                       sizeof *asking->inodes, by_number) != NULL) {
+        add_drops(asking->drops, info.pdi_index, memory[SK_MEMINFO_DROPS]);
     }
     return NL_OK;
 }
@@ -81,9 +100,27 @@ static int ask(void *context) {
     return code >= 0 ? 0 : -EIO;
 }
 
-bool attach_socket_drops(int netns_fd, pid_t pid, uint32_t ifindex, uint64_t *drops) {
-    struct asking asking = {.pid = pid, .ifindex = ifindex};
-    int code = topo_call_in(netns_fd, ask, &asking, NULL);
-    *drops = asking.drops;
-    return code == 0 && asking.found;
+void attach_read_drops(int netns_fd, pid_t pid, struct attach_drops *drops) {
+    memset(drops, 0, sizeof *drops);
+    struct asking *asking = calloc(1, sizeof *asking);
+    if (asking == NULL) {
+        return;
+    }
+    asking->drops = drops;
+    read_inodes(asking, pid);
+    if (topo_call_in(netns_fd, ask, asking, NULL) != 0) {
+        drops->count = 0;
+    }
+    free(asking);
+}
+
+bool attach_find_drops(const struct attach_drops *drops, uint32_t ifindex, uint64_t *lost) {
+    *lost = 0;
+    for (size_t i = 0; i < drops->count; i++) {
+        if (drops->of[i].ifindex == ifindex) {
+            *lost = drops->of[i].drops;
+            return true;
+        }
+    }
+    return false;
 }

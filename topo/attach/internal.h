@@ -77,9 +77,20 @@ bool attach_row_is_ours(const struct tables *tables, const struct attach_record 
  * the same session. */
 int attach_undo(const struct attach_record *record, struct error *error);
 
-/* drops.c: frames that the packet sockets of process 'pid' that receive from 'ifindex' in the namespace
- * 'netns_fd' had no room for.  Returns false if there is no such socket, or it can't be known. */
-bool attach_socket_drops(int netns_fd, pid_t pid, uint32_t ifindex, uint64_t *drops);
+/* Frames that packet sockets had no room for, by the interface that they receive from. */
+struct attach_drops {
+    struct {
+        uint32_t ifindex;
+        uint64_t drops;
+    } of[ATTACH_PORTS_MAX];
+    size_t count;
+};
+
+/* drops.c: asks for those of process 'pid' in the namespace 'netns_fd'; none if they can't be known. */
+void attach_read_drops(int netns_fd, pid_t pid, struct attach_drops *drops);
+
+/* drops.c: sets '*lost' to those at 'ifindex'.  Returns false, and 0, if there is no such socket. */
+bool attach_find_drops(const struct attach_drops *drops, uint32_t ifindex, uint64_t *lost);
 
 /* flush.c: has the switch count all that its datapath has forwarded (ovs-vswitchd(8), revalidator/wait). */
 int attach_settle(struct error *error);
