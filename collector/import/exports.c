@@ -1,25 +1,24 @@
 #include <errno.h>
 #include <inttypes.h>
+#include <pcap/pcap.h>
 #include <stdio.h>
 
 #include "collector/import/fragments.h"
 #include "collector/import/link_layer.h"
-#include "collector/import/pcapng.h"
 #include "collector/import/reading.h"
+#include "common/capfile/capfile.h"
 #include "common/clock.h"
 #include "common/cursor.h"
 
 /* Between two ticks of the collector, in the file's own time. */
 #define TICK_NS NS_PER_S
 
-/* What is being read: by libpcap, or, if it is pcapng, by ourselves. */
+/* What is being read. */
 struct reading {
     struct import *import;
     const struct import_file *file;
     struct fragments *fragments;
-    pcap_t *pcap;
-    FILE *stream; /* of 'pcapng' */
-    struct pcapng *pcapng;
+    struct capfile *capfile;
     uint64_t unread; /* frames of a link type that is not read ... */
     int link_type;   /* ... such as this */
 };
@@ -70,7 +69,7 @@ static bool take_fragment(struct reading *reading, const struct packet *packet, 
 }
 
 /* Finds the UDP payload of a captured frame.  False when it holds none, or completes none. */
-static bool find_datagram(struct reading *reading, const struct pcapng_frame *frame,
+static bool find_datagram(struct reading *reading, const struct capfile_frame *frame,
                           struct datagram *datagram) {
     enum packet_link link;
     size_t skip;
@@ -94,35 +93,12 @@ static bool find_datagram(struct reading *reading, const struct pcapng_frame *fr
     return found;
 }
 
-/* The next frame.  Returns 1, 0 at the end of the file, or a negative errno with 'error' filled. */
-static int next_frame(struct reading *reading, struct pcapng_frame *frame, struct error *error) {
-    const char *path = reading->file->path;
-    if (reading->pcapng != NULL) {
-        int result = pcapng_next(reading->pcapng, frame, error);
-        return result < 0
-                   ? error_prefix(error, result, "'%s' is broken, and was read as far as it goes", path)
-                   : result;
-    }
-    struct pcap_pkthdr *header;
-    const u_char *bytes;
-    int result = pcap_next_ex(reading->pcap, &header, &bytes);
-    if (result != 1) {
-        return import_ended(reading->pcap, result, path, error);
-    }
-    *frame = (struct pcapng_frame){.link_type = pcap_datalink(reading->pcap),
-                                   .at_ns = import_stamp_ns(header),
-                                   .size = header->caplen,
-                                   .wire = header->len < header->caplen ? header->caplen : header->len,
-                                   .bytes = bytes};
-    return 1;
-}
-
 static int read_frames(struct reading *reading, struct error *error) {
     struct import *import = reading->import;
-    struct pcapng_frame frame = {0};
+    struct capfile_frame frame = {0};
     int64_t next_tick_ns = 0;
     int result;
-    while ((result = next_frame(reading, &frame, error)) == 1) {
+    while ((result = capfile_next(reading->capfile, &frame, error)) == 1) {
         struct datagram datagram;
         import->result->export_frames++;
         if (find_datagram(reading, &frame, &datagram)) {
@@ -150,40 +126,14 @@ static int read_frames(struct reading *reading, struct error *error) {
     return result;
 }
 
-/* Looks at the first bytes of the file, which may be a pipe: they are put back for libpcap. */
-static int open_file(struct reading *reading, struct error *error) {
-    uint8_t magic[4];
-    reading->stream = import_stream(reading->file, error);
-    if (reading->stream == NULL) {
-        return -EIO;
-    }
-    size_t size = fread(magic, 1, sizeof magic, reading->stream);
-    if (size == sizeof magic && pcapng_is(magic)) {
-        reading->pcapng = pcapng_open(reading->stream);
-        return reading->pcapng != NULL ? 0 : error_set(error, -ENOMEM, "out of memory");
-    }
-    while (size > 0) {
-        ungetc(magic[--size], reading->stream);
-    }
-    reading->pcap = import_open_stream(reading->file, reading->stream, error);
-    reading->stream = NULL; /* libpcap's, or closed */
-    return reading->pcap != NULL ? 0 : -EINVAL;
-}
-
 int exports_read(struct import *import, const struct import_file *file, struct error *error) {
     struct error unused; /* what a file that fails after another has to say */
     error = error != NULL ? error : &unused;
     struct reading reading = {.import = import, .file = file, .fragments = fragments_create()};
-    int code =
-        reading.fragments != NULL ? open_file(&reading, error) : error_set(error, -ENOMEM, "out of memory");
+    int code = reading.fragments != NULL ? capfile_open(&reading.capfile, file->fd, file->path, error)
+                                         : error_set(error, -ENOMEM, "out of memory");
     code = code == 0 ? read_frames(&reading, error) : code;
     fragments_destroy(reading.fragments);
-    pcapng_close(reading.pcapng);
-    if (reading.stream != NULL) {
-        fclose(reading.stream);
-    }
-    if (reading.pcap != NULL) {
-        pcap_close(reading.pcap);
-    }
+    capfile_close(reading.capfile);
     return code;
 }

@@ -22,7 +22,7 @@ static bool is_seekable(const struct import_file *file) {
     return lseek(file->fd, 0, SEEK_CUR) >= 0;
 }
 
-FILE *import_stream(const struct import_file *file, struct error *error) {
+static FILE *open_stream(const struct import_file *file, struct error *error) {
     int fd = dup(file->fd);
     FILE *stream = fd >= 0 ? fdopen(fd, "rb") : NULL;
     if (stream == NULL) {
@@ -39,12 +39,11 @@ FILE *import_stream(const struct import_file *file, struct error *error) {
 }
 
 pcap_t *import_open(const struct import_file *file, struct error *error) {
-    FILE *stream = import_stream(file, error);
-    return stream == NULL ? NULL : import_open_stream(file, stream, error);
-}
-
-pcap_t *import_open_stream(const struct import_file *file, FILE *stream, struct error *error) {
     char text[PCAP_ERRBUF_SIZE] = "";
+    FILE *stream = open_stream(file, error);
+    if (stream == NULL) {
+        return NULL;
+    }
     pcap_t *pcap = pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO, text);
     if (pcap == NULL) {
         error_set(error, -EINVAL, "could not read '%s' as a capture file: %s", file->path, text);

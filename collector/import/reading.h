@@ -22,11 +22,6 @@ int64_t import_stamp_ns(const struct pcap_pkthdr *header);
 /* Begins to read an open capture file, with nanosecond stamps.  Returns NULL with 'error' filled. */
 pcap_t *import_open(const struct import_file *file, struct error *error);
 
-/* The file from its beginning, or a pipe from where it is; and a reader of that, which owns it then (it is
- * closed on failure).  NULL with 'error' filled. */
-FILE *import_stream(const struct import_file *file, struct error *error);
-pcap_t *import_open_stream(const struct import_file *file, FILE *stream, struct error *error);
-
 /* Counts the 'captured' bytes of a frame as read and now and then tells of it. */
 void import_advance(struct import *import, const char *path, uint32_t captured);
 

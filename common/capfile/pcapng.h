@@ -11,18 +11,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "common/capfile/capfile.h"
 #include "common/error.h"
 
 struct pcapng;
-
-/* A captured frame. */
-struct pcapng_frame {
-    int link_type; /* a LINKTYPE_ value */
-    int64_t at_ns; /* 0 where the block says no time */
-    uint32_t size; /* captured */
-    uint32_t wire; /* of the frame */
-    const uint8_t *bytes;
-};
 
 /* True if the first four bytes of a file say that it is pcapng. */
 bool pcapng_is(const uint8_t magic[4]);
@@ -36,4 +28,4 @@ void pcapng_close(struct pcapng *pcapng);
 
 /* Reads the next frame; it holds until the next call.  Returns 1, 0 at the end, or -EIO with 'error' filled
  * when the file is broken. */
-int pcapng_next(struct pcapng *pcapng, struct pcapng_frame *frame, struct error *error);
+int pcapng_next(struct pcapng *pcapng, struct capfile_frame *frame, struct error *error);

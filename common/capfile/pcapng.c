@@ -1,4 +1,4 @@
-#include "collector/import/pcapng.h"
+#include "common/capfile/pcapng.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -169,21 +169,21 @@ static int64_t to_ns(const struct interface *interface, uint64_t stamp) {
 
 /* A packet whose data begins at 'at' of the block. */
 static int take_packet(struct pcapng *pcapng, uint32_t number, size_t at, uint32_t size, uint32_t wire,
-                       uint64_t stamp, struct pcapng_frame *frame, struct error *error) {
+                       uint64_t stamp, struct capfile_frame *frame, struct error *error) {
     if (number >= pcapng->interface_count || at > pcapng->block_size || size > pcapng->block_size - at) {
         return error_set(error, -EIO, "a packet is of interface %u and has %u bytes, which are not there",
                          number, size);
     }
     const struct interface *interface = &pcapng->interfaces[number];
-    *frame = (struct pcapng_frame){.link_type = interface->link_type,
-                                   .at_ns = to_ns(interface, stamp),
-                                   .size = size,
-                                   .wire = wire < size ? size : wire,
-                                   .bytes = pcapng->block + at};
+    *frame = (struct capfile_frame){.link_type = interface->link_type,
+                                    .at_ns = to_ns(interface, stamp),
+                                    .size = size,
+                                    .wire = wire < size ? size : wire,
+                                    .bytes = pcapng->block + at};
     return 1;
 }
 
-static int read_packet(struct pcapng *pcapng, uint32_t type, struct pcapng_frame *frame,
+static int read_packet(struct pcapng *pcapng, uint32_t type, struct capfile_frame *frame,
                        struct error *error) {
     const uint8_t *block = pcapng->block;
     if (type == BLOCK_SIMPLE) {
@@ -225,7 +225,7 @@ static int read_block(struct pcapng *pcapng, uint32_t *type, struct error *error
     return code == 0 ? 1 : code;
 }
 
-int pcapng_next(struct pcapng *pcapng, struct pcapng_frame *frame, struct error *error) {
+int pcapng_next(struct pcapng *pcapng, struct capfile_frame *frame, struct error *error) {
     for (;;) {
         uint32_t type = 0;
         int result = read_block(pcapng, &type, error);
