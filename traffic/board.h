@@ -9,6 +9,7 @@
 
 #include "common/error.h"
 #include "common/histogram.h"
+#include "traffic/sequence.h"
 
 enum traffic_flow_state {
     TRAFFIC_FLOW_WAITING, /* for its start */
@@ -46,6 +47,7 @@ struct traffic_received {
     int64_t packets; /* datagrams, each once */
     int64_t bytes;
     int64_t duplicated, reordered, extent;
+    int64_t loss_bursts, loss_longest; /* rows of losses, and the datagrams of the longest */
     int64_t owd_count;
     int64_t owd_min, owd_p50, owd_p90, owd_p99, owd_p999, owd_max;
     int64_t jitter;
@@ -61,6 +63,9 @@ struct traffic_live {
     int64_t greetings_sent, greetings_received;
     _Atomic int64_t round_trip_ns; /* of the slowest greeting; 0 before one was answered */
     int64_t late_p50, late_p99, late_max;
+    int64_t late_packets;                      /* sent when their successor was due, too */
+    int64_t send_batch_max, receive_batch_max; /* datagrams that had one stamp in common */
+    int64_t loss_bins[TRAFFIC_LOSS_BINS];
     uint64_t owd_count, owd_negative;
     int64_t owd_min, owd_max;
     double owd_sum;

@@ -113,6 +113,10 @@ void client_end(struct client_flow *flow, enum traffic_flow_state state, enum tr
         event_free(flow->event);
         flow->event = NULL;
     }
+    if (flow->room != NULL) {
+        event_free(flow->room);
+        flow->room = NULL;
+    }
     close_flow(flow);
     if (--client->left == 0) {
         event_base_loopbreak(client->base);
@@ -298,7 +302,8 @@ static int make_ports(struct client *client) {
 static int make_flows(struct client *client, struct error *error) {
     const struct traffic_plan *plan = client->job->plan;
     client->flows = calloc(plan->count, sizeof *client->flows);
-    if (client->flows == NULL || make_ports(client) != 0 ||
+    client->frame = calloc(1, CLIENT_FRAME);
+    if (client->flows == NULL || client->frame == NULL || make_ports(client) != 0 ||
         traffic_pacer_init(&client->pacer, plan->count + 1) != 0 ||
         traffic_delay_init(&client->late, UINT64_MAX) != 0) {
         return error_set(error, -ENOMEM, "no memory to send %zu flows", plan->count);
@@ -346,6 +351,7 @@ static void free_client(struct client *client) {
     traffic_pacer_free(&client->pacer);
     traffic_delay_free(&client->late);
     free(client->flows);
+    free(client->frame);
     free(client->ports[0]);
     free(client->ports[1]);
 }

@@ -16,6 +16,12 @@
 
 struct client;
 
+/* Bytes of TCP that one call hands over at most. */
+#define CLIENT_PIECE ((size_t)256 * 1024)
+
+/* A GSO super-frame's bytes: what IPv4 takes. */
+#define CLIENT_FRAME 65507
+
 /* A UDP socket that the flows of one source port and IP version share, each with an address of its own: so
  * that thousands of addresses don't need thousands of sockets. */
 struct client_port {
@@ -28,12 +34,15 @@ struct client_flow {
     struct client *client;
     const struct traffic_flow *plan;
     struct event *event;      /* TCP */
+    struct event *room;       /* fast flows: the socket has room again */
     int fd;                   /* -1: none; the flow's own, or that of 'port' */
     struct client_port *port; /* NULL unless 'fd' is shared */
     uint64_t done;            /* datagrams or bytes that the kernel took */
     uint64_t piece;           /* a datagram or segment, and the moment when it is to be sent, after the */
     int64_t moment_ns;        /* run's beginning: client_moment() goes on from there */
+    bool closing;             /* TCP, fast: its time was over and our side is closed */
     int last_errno;           /* of the last send that failed */
+    unsigned int gso;         /* UDP: datagrams that one send may hand over as one; 1: none */
 };
 
 struct client {
@@ -51,6 +60,7 @@ struct client {
     int64_t more_ns;  /* given since */
     bool stopping;
     struct traffic_delay late; /* UDP sends after their moment */
+    uint8_t *frame;            /* CLIENT_FRAME bytes for datagrams that are sent as one */
 };
 
 /* Exchanges a datagram with the server for each IP version that there is, until it is answered or three
@@ -79,12 +89,34 @@ int64_t client_moment(struct client_flow *flow, uint64_t piece);
 /* How many pieces of 'flow' are due at 'now_ns' if 'done' of 'all' were sent: 1 to CLIENT_BATCH. */
 uint64_t client_due(struct client_flow *flow, uint64_t done, uint64_t all, int64_t now_ns);
 
+/* Opens the UDP socket of 'flow', and connects it if it is the flow's own.  Returns 0, or -1 when the flow
+ * has ended. */
+int client_udp_open(struct client_flow *flow);
+
+/* Sends the next 'count' datagrams of 'flow', at most CLIENT_BATCH, each by itself and with a send time of
+ * its own.  Returns how many the kernel took, or -1 with errno set. */
+int client_send_each(struct client_flow *flow, unsigned int count);
+
+/* Sends the next 'count' datagrams, at most flow->gso and of one size, as one, with one send time; where the
+ * kernel or the way does not take that, as client_send_each(). */
+int client_send_together(struct client_flow *flow, unsigned int count);
+
+/* Sends a batch of a fast flow, UDP or a TCP flow that is connected: as client_udp_turn(). */
+int64_t client_fast_udp_turn(struct client_flow *flow, int64_t now_ns);
+int64_t client_fast_tcp_turn(struct client_flow *flow, int64_t now_ns);
+
 /* Sends what is due.  Returns the moment of the next turn, or 0 for none. */
 int64_t client_udp_turn(struct client_flow *flow, int64_t now_ns);
 int64_t client_tcp_turn(struct client_flow *flow, int64_t now_ns);
 
 /* Lets 'flow' send at once and gives it its next turn: for a flow that had none. */
 void client_take_turn(struct client_flow *flow);
+
+/* Sends 'size' bytes of a TCP flow, at most CLIENT_PIECE, from where it stands.  Returns as send() does. */
+ssize_t client_tcp_send(const struct client_flow *flow, size_t size);
+
+/* Ends a TCP flow whose socket failed with 'code'. */
+void client_tcp_fail(struct client_flow *flow, int code);
 
 /* Closes the sending side of a TCP flow that is stopped; it ends when the server does likewise. */
 void client_tcp_stop(struct client_flow *flow);

@@ -23,7 +23,8 @@
 
 /* Keeps what waits in the socket small and leaves the order of moments to the plan. */
 static void set_options(const struct client_flow *flow) {
-    bool even = flow->plan->gaps == TRAFFIC_GAPS_CONSTANT && flow->plan->burst_packets == 0;
+    bool even =
+        !flow->plan->fast && flow->plan->gaps == TRAFFIC_GAPS_CONSTANT && flow->plan->burst_packets == 0;
     int one = 1;
     int buffer = SEND_BUFFER;
     int64_t segment = (int64_t)traffic_segment_bytes(flow->plan->family);
@@ -31,7 +32,8 @@ static void set_options(const struct client_flow *flow) {
     int64_t rate = segment * NS_PER_S / gap * PACING_NUMERATOR / PACING_DENOMINATOR;
     uint64_t pacing = (uint64_t)(rate < PACING_MIN ? PACING_MIN : rate);
     setsockopt(flow->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (traffic_board_get(&flow->client->job->board->live->round_trip_ns) <= SHORT_WAY_NS) {
+    bool near = traffic_board_get(&flow->client->job->board->live->round_trip_ns) <= SHORT_WAY_NS;
+    if (near && !flow->plan->fast) {
         setsockopt(flow->fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
     }
     if (even) {
@@ -52,13 +54,17 @@ static void finish(struct client_flow *flow, int code) {
     note_retransmissions(flow);
     if (flow->client->stopping) {
         client_end(flow, TRAFFIC_FLOW_STOPPED, TRAFFIC_PROBLEM_NONE, 0);
-    } else if (flow->done == flow->plan->bytes && code == 0) {
+    } else if ((flow->done == flow->plan->bytes || flow->closing) && code == 0) {
         client_end(flow, TRAFFIC_FLOW_DONE, TRAFFIC_PROBLEM_NONE, 0);
-    } else if (flow->done == flow->plan->bytes) {
+    } else if (flow->done == flow->plan->bytes || flow->closing) {
         client_end(flow, TRAFFIC_FLOW_FAILED, TRAFFIC_PROBLEM_CLOSE, code);
     } else {
         client_end(flow, TRAFFIC_FLOW_FAILED, TRAFFIC_PROBLEM_SEND, code == 0 ? EPIPE : code);
     }
+}
+
+void client_tcp_fail(struct client_flow *flow, int code) {
+    finish(flow, code);
 }
 
 /* The server never sends: its end of file says that all has come. */
@@ -115,8 +121,8 @@ static void open_flow(struct client_flow *flow) {
 }
 
 /* Sends 'size' bytes from where the flow stands: the preamble as far as it isn't sent yet, then padding. */
-static ssize_t send_bytes(const struct client_flow *flow, size_t size) {
-    static uint8_t padding[CLIENT_BATCH * TRAFFIC_SEGMENT_BYTES];
+ssize_t client_tcp_send(const struct client_flow *flow, size_t size) {
+    static const uint8_t padding[CLIENT_PIECE];
     uint8_t preamble[TRAFFIC_PREAMBLE_SIZE];
     size_t left = 0;
     if (flow->done < sizeof preamble) {
@@ -127,7 +133,7 @@ static ssize_t send_bytes(const struct client_flow *flow, size_t size) {
     }
     left = left > size ? size : left;
     struct iovec vectors[2] = {{.iov_base = preamble + sizeof preamble - left, .iov_len = left},
-                               {.iov_base = padding, .iov_len = size - left}};
+                               {.iov_base = (uint8_t *)(uintptr_t)padding, .iov_len = size - left}};
     struct msghdr message = {.msg_iov = vectors, .msg_iovlen = 2};
     return sendmsg(flow->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -137,11 +143,14 @@ int64_t client_tcp_turn(struct client_flow *flow, int64_t now_ns) {
         open_flow(flow);
         return 0;
     }
+    if (flow->plan->fast) {
+        return client_fast_tcp_turn(flow, now_ns);
+    }
     uint64_t segment = traffic_segment_bytes(flow->plan->family);
     uint64_t pieces = client_due(flow, flow->done / segment, flow->plan->packets, now_ns);
     uint64_t left = flow->plan->bytes - flow->done;
     uint64_t size = pieces * segment < left ? pieces * segment : left;
-    ssize_t taken = send_bytes(flow, size);
+    ssize_t taken = client_tcp_send(flow, size);
     if (taken < 0) {
         flow->last_errno = errno;
         if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS) {

@@ -47,6 +47,7 @@ struct traffic_job {
     uint64_t run;    /* a number that no other run has */
     uint8_t reverse; /* which flows of the plan */
     const struct traffic_board *board;
+    struct traffic_tuning tuning;
     const struct traffic_host *sender, *receiver; /* where the client is, and where the server is */
     uint16_t first_port;                          /* of the server; the client's plan is moved to it */
     int netns_fd;

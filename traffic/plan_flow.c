@@ -47,7 +47,7 @@ int plan_check_group(const struct traffic_profile *profile, size_t number, struc
          "the payload of datagrams must be a range within 32 to 65507 bytes"},
         {!endless && (group->packets_min == 0 || group->packets_min > group->packets_max),
          "the sizes of flows must be a range from 1 packet on"},
-        {endless && !has_rate(group), "it needs a size or a rate"},
+        {endless && !has_rate(group) && group->fast == 0, "it needs a size or a rate"},
         {group->sizes > TRAFFIC_SIZES_PARETO || group->arrivals > TRAFFIC_ARRIVALS_TOGETHER ||
              group->gaps > TRAFFIC_GAPS_EXPONENTIAL,
          "unknown kind of sizes, arrivals or gaps"},
@@ -208,9 +208,26 @@ static void set_bytes(struct traffic_flow *flow) {
                       : flow->packets * (uint64_t)(flow->payload_min + flow->payload_max) / 2;
 }
 
+/* A fast flow has the whole run. */
+static void set_fast(const struct traffic_plan *plan, struct traffic_flow *flow) {
+    bool endless = flow->packets == 0;
+    flow->fast = 1;
+    flow->length_ns = plan->duration_ns;
+    flow->packets = endless ? TRAFFIC_ENDLESS : flow->packets;
+    if (endless) {
+        flow->bytes = TRAFFIC_ENDLESS;
+    } else {
+        set_bytes(flow);
+    }
+}
+
 void plan_set_times(const struct traffic_plan *plan, struct traffic_flow *flow,
                     const struct traffic_group *group, size_t i, size_t count, double largest,
                     uint64_t *random) {
+    if (group->fast != 0) {
+        set_fast(plan, flow);
+        return;
+    }
     double room = ROOM * (double)plan->duration_ns;
     struct rhythm rhythm = rhythm_of(group, plan->scale);
     bool paced = rhythm.each_ns > 0;

@@ -27,6 +27,10 @@ struct traffic_load traffic_plan_load(const struct traffic_plan *plan) {
     double seconds = (double)plan->duration_ns / (double)NS_PER_S;
     for (size_t i = 0; i < plan->count; i++) {
         const struct traffic_flow *flow = &plan->flows[i];
+        if (flow->fast) {
+            load.fast++;
+            continue;
+        }
         uint64_t headers =
             14U + (flow->family == 6 ? 40U : 20U) + (flow->protocol == PROTOCOL_TCP ? 32U : 8U);
         load.packets += flow->packets;

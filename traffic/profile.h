@@ -57,6 +57,9 @@ struct traffic_group {
     /* The flows spread over so many of the first addresses of the client's host and of the server's; 0, or
      * more than there are: all. */
     uint32_t sources, destinations;
+    /* 1: as fast as it goes, from the run's beginning on; 'arrivals', 'gaps', 'pps' and bursts say nothing
+     * then.  Both 'packets' 0: to the run's end. */
+    uint8_t fast;
 };
 
 /* What a TCP segment carries at an MTU of 1500 with timestamps: the most, and for an IP version of 'family'.
@@ -101,7 +104,11 @@ struct traffic_flow {
     int64_t gap_ns;         /* between two datagrams, or full segments; the mean of random gaps */
     uint32_t burst_packets; /* 0: no bursts; else 'gap_ns' is within a burst */
     int64_t pause_ns;       /* from the last packet of a burst to the first of the next one, or the mean */
+    uint8_t fast;           /* 1: without gaps, as fast as it goes, until 'length_ns' is over at the latest */
 };
+
+/* The 'packets' of a fast flow that only time ends; its 'bytes' are as many. */
+#define TRAFFIC_ENDLESS (UINT64_C(1) << 48)
 
 /* The server listens on so many ports in a row, TCP and UDP. */
 #define TRAFFIC_SERVER_PORTS 4
@@ -143,6 +150,7 @@ struct traffic_load {
     double mean_pps;
     double peak_pps; /* in the busiest tenth of the run */
     double mean_bps; /* bits a second */
+    size_t fast;     /* flows that go as fast as they can: they are not in the figures above */
 };
 
 /* Expands 'profile' into 'plan', the flows of one run, as 'settings' want it; 'profile' is to outlive the

@@ -110,6 +110,8 @@ static void fill_udp(struct traffic_flow_result *result, const struct traffic_re
     result->lost = tail_seen ? difference(result->sent_packets, received->packets) : TRAFFIC_NONE;
     result->duplicated = received->duplicated;
     result->reordered = received->reordered;
+    result->loss_bursts = tail_seen ? received->loss_bursts : TRAFFIC_NONE;
+    result->loss_longest = tail_seen ? received->loss_longest : TRAFFIC_NONE;
     result->reorder_extent = received->extent;
     result->retransmitted = TRAFFIC_NONE;
     if (received->owd_count == 0) {
@@ -151,8 +153,9 @@ static void fill_flow(struct traffic_flow_result *result, const struct traffic_f
                       const struct traffic_sent *sent, const struct traffic_received *received,
                       bool tail_seen) {
     result->number = flow->number;
-    result->planned_packets = (int64_t)flow->packets;
-    result->planned_bytes = (int64_t)flow->bytes;
+    bool endless = flow->packets >= TRAFFIC_ENDLESS;
+    result->planned_packets = endless ? TRAFFIC_NONE : (int64_t)flow->packets;
+    result->planned_bytes = endless ? TRAFFIC_NONE : (int64_t)flow->bytes;
     result->sent_bytes = traffic_board_get(&sent->bytes);
     result->received_bytes = received->bytes;
     result->owd_min_ns = result->owd_p50_ns = result->owd_p90_ns = result->owd_p99_ns = TRAFFIC_NONE;
@@ -164,6 +167,7 @@ static void fill_flow(struct traffic_flow_result *result, const struct traffic_f
     } else {
         result->sent_packets = result->received_packets = TRAFFIC_NONE;
         result->lost = result->duplicated = result->reordered = result->reorder_extent = TRAFFIC_NONE;
+        result->loss_bursts = result->loss_longest = TRAFFIC_NONE;
         result->retransmitted = sent->retransmitted;
     }
 }
@@ -191,6 +195,12 @@ static void add_live(struct traffic_result *result, const struct traffic_live *l
     result->late_p50_ns = larger(result->late_p50_ns, live->late_p50);
     result->late_p99_ns = larger(result->late_p99_ns, live->late_p99);
     result->late_max_ns = larger(result->late_max_ns, live->late_max);
+    result->late_packets += live->late_packets;
+    result->send_batch_max = larger(result->send_batch_max, live->send_batch_max);
+    result->receive_batch_max = larger(result->receive_batch_max, live->receive_batch_max);
+    for (size_t i = 0; i < TRAFFIC_LOSS_BINS; i++) {
+        result->loss_bins[i] += live->loss_bins[i];
+    }
     result->greetings_sent += live->greetings_sent;
     result->greetings_received += live->greetings_received;
     result->foreign += live->foreign;

@@ -28,8 +28,39 @@ static bool set_bit(struct traffic_sequence *sequence, uint64_t number) {
     return was;
 }
 
-static void clear_bit(struct traffic_sequence *sequence, uint64_t number) {
+/* Ends the present row of losses. */
+static void end_row(struct traffic_losses *losses) {
+    if (losses->run == 0) {
+        return;
+    }
+    /* The position of the highest bit of one less, plus one: 0 for 1, 1 for 2, 2 for 3 and 4. */
+    size_t bin = losses->run == 1 ? 0 : 64U - (size_t)__builtin_clzll(losses->run - 1);
+    losses->bins[bin < TRAFFIC_LOSS_BINS ? bin : TRAFFIC_LOSS_BINS - 1]++;
+    losses->bursts++;
+    losses->longest = losses->run > losses->longest ? losses->run : losses->longest;
+    losses->run = 0;
+}
+
+/* Goes on by one number, which came or was lost. */
+static void count_loss(struct traffic_losses *losses, bool came) {
+    if (!came) {
+        losses->run++;
+    } else if (losses->run > 0) {
+        end_row(losses);
+    }
+}
+
+static bool has_bit(const struct traffic_sequence *sequence, uint64_t number) {
     uint64_t place = number & (sequence->window - 1);
+    return (sequence->bits[place / 64] >> (place & 63) & 1) != 0;
+}
+
+/* Makes place for 'number': the one that had it leaves the window. */
+static void push_out(struct traffic_sequence *sequence, uint64_t number) {
+    uint64_t place = number & (sequence->window - 1);
+    if (number >= sequence->window) {
+        count_loss(&sequence->losses, has_bit(sequence, number));
+    }
     sequence->bits[place / 64] &= ~(UINT64_C(1) << (place & 63));
 }
 
@@ -40,14 +71,33 @@ static void advance(struct traffic_sequence *sequence, uint64_t number) {
         sequence->gaps[place].first = sequence->next;
         sequence->gaps[place].arrival = sequence->unique;
     }
-    if (number - sequence->next >= sequence->window) {
-        memset(sequence->bits, 0, sequence->window / 64 * sizeof *sequence->bits);
-    } else {
-        for (uint64_t n = sequence->next; n <= number; n++) {
-            clear_bit(sequence, n);
-        }
+    /* A leap over the whole window leaves it empty: what lies between was lost, and need not be gone through.
+     */
+    uint64_t skipped = number - sequence->next;
+    uint64_t steps = skipped < sequence->window ? skipped + 1 : sequence->window;
+    for (uint64_t i = 0; i < steps; i++) {
+        push_out(sequence, sequence->next + i);
+    }
+    if (skipped >= sequence->window) {
+        uint64_t oldest = number + 1 - sequence->window;
+        sequence->losses.run += oldest - sequence->next;
     }
     sequence->next = number + 1;
+}
+
+struct traffic_losses traffic_sequence_losses(const struct traffic_sequence *sequence, uint64_t sent) {
+    struct traffic_losses losses = sequence->losses;
+    uint64_t oldest = sequence->next > sequence->window ? sequence->next - sequence->window : 0;
+    for (uint64_t number = oldest; number < sequence->next; number++) {
+        count_loss(&losses, has_bit(sequence, number));
+    }
+    losses.run += sent > sequence->next ? sent - sequence->next : 0;
+    end_row(&losses);
+    return losses;
+}
+
+uint64_t traffic_losses_bin_most(size_t bin) {
+    return bin < TRAFFIC_LOSS_BINS - 1 ? UINT64_C(1) << bin : UINT64_MAX;
 }
 
 /* The extent of the reordered 'number': how many arrivals ago the first larger number came (RFC 4737, 4.2.2).

@@ -21,6 +21,18 @@ enum traffic_arrival {
     TRAFFIC_ARRIVAL_LATE, /* below the window: new or duplicate can't be told, so it stays lost */
 };
 
+/* Losses in a row are counted by their number: 1, 2, 3 and 4, 5 to 8, and so on by powers of two; the last
+ * bin takes all that are longer. */
+#define TRAFFIC_LOSS_BINS 24
+
+/* The losses of a flow, as far as they are certain: of numbers that the window has left behind. */
+struct traffic_losses {
+    uint64_t bursts;  /* rows of losses */
+    uint64_t longest; /* datagrams of the longest */
+    uint64_t bins[TRAFFIC_LOSS_BINS];
+    uint64_t run; /* datagrams of the row that has not ended yet */
+};
+
 struct traffic_sequence {
     uint64_t next;   /* the next expected number */
     uint64_t unique; /* numbers that came, each once */
@@ -30,6 +42,7 @@ struct traffic_sequence {
     uint64_t extent; /* the largest of a reordered datagram */
     uint64_t window; /* numbers that 'bits' remembers, a power of two */
     uint64_t *bits;
+    struct traffic_losses losses;
     size_t gap_count;
     struct {
         uint64_t first;   /* the first number that was skipped */
@@ -45,3 +58,10 @@ void traffic_sequence_free(struct traffic_sequence *sequence);
 
 /* Takes note of the arrival of 'number'. */
 enum traffic_arrival traffic_sequence_note(struct traffic_sequence *sequence, uint64_t number);
+
+/* The losses of the whole flow, of which the numbers below 'sent' were sent, if nothing more comes: what the
+ * window still holds is gone through, too.  'sequence' stays as it is. */
+struct traffic_losses traffic_sequence_losses(const struct traffic_sequence *sequence, uint64_t sent);
+
+/* The largest number of losses in a row that the bin 'bin' counts. */
+uint64_t traffic_losses_bin_most(size_t bin);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,6 +40,8 @@ static int set_options(int fd, bool udp, uint8_t family) {
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer) != 0) {
         return -errno;
     }
+    /* Without it, before Linux 5.0, the kernel cuts what it got as one into datagrams. */
+    (void)setsockopt(fd, IPPROTO_UDP, UDP_GRO, &one, sizeof one);
     return setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one) != 0 ? -errno : 0;
 }
 
@@ -158,6 +161,18 @@ static int make_flows(struct server *server, struct error *error) {
     return failure == 0 ? 0 : error_set(error, failure, "no memory to count %zu flows", plan->count);
 }
 
+/* Puts the losses of the flow number 'i' on the board. */
+static void publish_losses(struct server *server, size_t i) {
+    const struct traffic_board *board = server->job->board;
+    uint64_t sent = (uint64_t)traffic_board_get(&board->sent[i].packets);
+    struct traffic_losses losses = traffic_sequence_losses(&server->flows[i].sequence, sent);
+    board->received[i].loss_bursts = (int64_t)losses.bursts;
+    board->received[i].loss_longest = (int64_t)losses.longest;
+    for (size_t bin = 0; bin < TRAFFIC_LOSS_BINS; bin++) {
+        board->live->loss_bins[bin] += (int64_t)losses.bins[bin];
+    }
+}
+
 /* Puts the counts of the flow number 'i' on the board, and at the end its quantiles. */
 static void publish_flow(struct server *server, size_t i, bool last) {
     struct server_flow *flow = &server->flows[i];
@@ -175,6 +190,9 @@ static void publish_flow(struct server *server, size_t i, bool last) {
         received->owd_p90 = traffic_delay_quantile(&flow->delay, 0.9);
         received->owd_p99 = traffic_delay_quantile(&flow->delay, 0.99);
         received->owd_p999 = traffic_delay_quantile(&flow->delay, 0.999);
+    }
+    if (last && flow->sequence.bits != NULL) {
+        publish_losses(server, i);
     }
 }
 
@@ -288,6 +306,7 @@ static void free_server(struct server *server) {
         traffic_delay_free(&server->flows[i].delay);
     }
     free(server->flows);
+    free(server->datagrams);
     if (server->channel_event != NULL) {
         event_free(server->channel_event);
     }
@@ -307,8 +326,8 @@ int traffic_server_main(const struct traffic_job *job, struct error *error) {
     }
     server->job = job;
     server->owd = (struct histogram){.min = INT64_MAX, .max = INT64_MIN, .bins = job->board->owd_bins};
-    server_udp_init(server);
-    int failure = make_flows(server, error);
+    int failure = server_udp_init(server, error);
+    failure = failure != 0 ? failure : make_flows(server, error);
     failure = failure != 0 ? failure : open_sockets(server, error);
     failure = failure != 0 ? failure : traffic_endpoint_settle(job, error);
     if (failure == 0 && (server->base = event_base_new()) == NULL) {

@@ -13,12 +13,12 @@
 
 /* UDP and TCP, IPv4 and IPv6, each on every port. */
 #define SERVER_SOCKETS (TRAFFIC_SERVER_PORTS * 4)
-/* Datagrams that one call takes in. */
-#define SERVER_BATCH 64
-/* Bytes of a datagram that are kept: its header. */
-#define SERVER_KEEP TRAFFIC_DATAGRAM_SIZE
-/* Room for the receive time that comes with a datagram. */
-#define SERVER_CONTROL_SIZE 64
+/* Datagrams, or batches of them that came as one (UDP_GRO), that one call takes in. */
+#define SERVER_BATCH 32
+/* Room for one: the largest there is; not a power of two, or all would want the same lines of the cache. */
+#define SERVER_ROOM (65536 + 256)
+/* Room for the receive time that comes with a datagram, and for the size of those of a batch. */
+#define SERVER_CONTROL_SIZE 128
 
 struct server;
 
@@ -69,13 +69,13 @@ struct server {
     int64_t quiet_ns;        /* how long nothing may come after that */
     struct mmsghdr messages[SERVER_BATCH];
     struct iovec vectors[SERVER_BATCH];
-    uint8_t datagrams[SERVER_BATCH][SERVER_KEEP];
+    uint8_t (*datagrams)[SERVER_ROOM]; /* SERVER_BATCH of them */
     struct sockaddr_storage names[SERVER_BATCH];
     uint8_t controls[SERVER_BATCH][SERVER_CONTROL_SIZE];
 };
 
-/* Prepares the memory for recvmmsg(). */
-void server_udp_init(struct server *server);
+/* Prepares the memory for recvmmsg().  Returns 0 or -ENOMEM with 'error' filled. */
+int server_udp_init(struct server *server, struct error *error);
 
 /* Takes in the datagrams that wait at a socket: an event callback, 'context' is the struct server_socket. */
 void server_udp_read(evutil_socket_t fd, short what, void *context);

@@ -1,5 +1,8 @@
 #include "traffic/server.h"
 
+#include <errno.h>
+#include <netinet/udp.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -8,35 +11,50 @@
 /* Batches taken from one socket before the others have their turn. */
 #define BATCHES_A_TURN 4
 
-void server_udp_init(struct server *server) {
+int server_udp_init(struct server *server, struct error *error) {
+    server->datagrams = calloc(SERVER_BATCH, sizeof *server->datagrams);
+    if (server->datagrams == NULL) {
+        return error_set(error, -ENOMEM, "no memory to receive datagrams");
+    }
     for (size_t i = 0; i < SERVER_BATCH; i++) {
-        server->vectors[i] = (struct iovec){.iov_base = server->datagrams[i], .iov_len = SERVER_KEEP};
+        server->vectors[i] = (struct iovec){.iov_base = server->datagrams[i], .iov_len = SERVER_ROOM};
         server->messages[i].msg_hdr = (struct msghdr){.msg_iov = &server->vectors[i],
                                                       .msg_iovlen = 1,
                                                       .msg_name = &server->names[i],
                                                       .msg_control = server->controls[i]};
     }
+    return 0;
 }
 
-/* The kernel's receive time of 'header', or 'now_ns' when it gives none. */
-static int64_t receive_time(struct msghdr *header, int64_t now_ns) {
+/* What the kernel says of one message: when it came, 'now_ns' if it does not say, and how large the datagrams
+ * are of which it is made up, but for the last; 'size' if it is one. */
+struct arrival {
+    int64_t received_ns;
+    size_t size;
+};
+
+static struct arrival read_control(struct msghdr *header, int64_t now_ns, size_t size) {
+    struct arrival arrival = {.received_ns = now_ns, .size = size};
     for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part != NULL; part = CMSG_NXTHDR(header, part)) {
         if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_TIMESTAMPNS) {
             struct timespec stamp;
             memcpy(&stamp, CMSG_DATA(part), sizeof stamp);
-            return clock_from_timespec(stamp);
+            arrival.received_ns = clock_from_timespec(stamp);
+        } else if (part->cmsg_level == SOL_UDP && part->cmsg_type == UDP_GRO) {
+            int each;
+            memcpy(&each, CMSG_DATA(part), sizeof each);
+            arrival.size = each > 0 ? (size_t)each : size;
         }
     }
-    return now_ns;
+    return arrival;
 }
 
 /* Counts one datagram of 'size' bytes.  Returns false if it is not of this run. */
 static bool take(struct server *server, const uint8_t *data, size_t size, int64_t received_ns) {
     const struct traffic_plan *plan = server->job->plan;
     struct traffic_datagram datagram;
-    if (!traffic_datagram_read(data, size < SERVER_KEEP ? size : SERVER_KEEP, &datagram) ||
-        datagram.run != server->job->run || datagram.flow >= plan->count ||
-        plan->flows[datagram.flow].protocol != PROTOCOL_UDP ||
+    if (!traffic_datagram_read(data, size, &datagram) || datagram.run != server->job->run ||
+        datagram.flow >= plan->count || plan->flows[datagram.flow].protocol != PROTOCOL_UDP ||
         plan->flows[datagram.flow].reverse != server->job->reverse ||
         datagram.sequence >= plan->flows[datagram.flow].packets) {
         return false;
@@ -91,20 +109,40 @@ void server_udp_prove(const struct server *server, uint64_t cookie, uint16_t por
     }
 }
 
-/* Sends a greeting back to where it came from.  Only the run's own client knows the number of the run, and
- * only its host is answered.  Returns false if it is none. */
+/* Sends a greeting of 'size' bytes back to where it came from.  Only the run's own client knows the number of
+ * the run, and only its host is answered.  Returns false if it is none. */
 static bool answer_greeting(const struct server *server, int fd, const struct mmsghdr *message,
-                            const uint8_t *data) {
+                            const uint8_t *data, size_t size) {
     struct traffic_datagram datagram;
-    if (message->msg_len != TRAFFIC_DATAGRAM_SIZE ||
-        !traffic_datagram_read(data, TRAFFIC_DATAGRAM_SIZE, &datagram) || datagram.run != server->job->run ||
-        datagram.flow != TRAFFIC_GREETING || !is_sender(server, message->msg_hdr.msg_name)) {
+    if (size != TRAFFIC_DATAGRAM_SIZE || !traffic_datagram_read(data, size, &datagram) ||
+        datagram.run != server->job->run || datagram.flow != TRAFFIC_GREETING ||
+        !is_sender(server, message->msg_hdr.msg_name)) {
         return false;
     }
     server->job->board->live->greetings_received++;
     (void)sendto(fd, data, TRAFFIC_DATAGRAM_SIZE, MSG_DONTWAIT | MSG_NOSIGNAL, message->msg_hdr.msg_name,
                  message->msg_hdr.msg_namelen);
     return true;
+}
+
+/* Counts the datagrams that came as 'message' with the bytes at 'data'. */
+static void take_message(struct server *server, int fd, struct mmsghdr *message, const uint8_t *data,
+                         int64_t now_ns) {
+    struct traffic_live *live = server->job->board->live;
+    size_t left = message->msg_len < SERVER_ROOM ? message->msg_len : SERVER_ROOM;
+    struct arrival arrival = read_control(&message->msg_hdr, now_ns, left);
+    int64_t count = 0;
+    do {
+        size_t size = arrival.size < left ? arrival.size : left;
+        if (!take(server, data, size, arrival.received_ns) &&
+            !answer_greeting(server, fd, message, data, size)) {
+            live->foreign++;
+        }
+        data += size;
+        left -= size;
+        count++;
+    } while (left > 0);
+    live->receive_batch_max = count > live->receive_batch_max ? count : live->receive_batch_max;
 }
 
 void server_udp_read(evutil_socket_t fd, short what, void *context) {
@@ -115,20 +153,14 @@ void server_udp_read(evutil_socket_t fd, short what, void *context) {
             server->messages[i].msg_hdr.msg_controllen = SERVER_CONTROL_SIZE;
             server->messages[i].msg_hdr.msg_namelen = sizeof server->names[i];
         }
-        /* MSG_TRUNC gives the true length of a datagram of which only the header is kept. */
-        int count = recvmmsg(fd, server->messages, SERVER_BATCH, MSG_DONTWAIT | MSG_TRUNC, NULL);
+        int count = recvmmsg(fd, server->messages, SERVER_BATCH, MSG_DONTWAIT, NULL);
         if (count <= 0) {
             return;
         }
         int64_t now_ns = clock_real_ns();
         server->last_arrival_ns = clock_monotonic_ns();
         for (int i = 0; i < count; i++) {
-            struct mmsghdr *message = &server->messages[i];
-            if (!take(server, server->datagrams[i], message->msg_len,
-                      receive_time(&message->msg_hdr, now_ns)) &&
-                !answer_greeting(server, fd, message, server->datagrams[i])) {
-                server->job->board->live->foreign++;
-            }
+            take_message(server, fd, &server->messages[i], server->datagrams[i], now_ns);
         }
         if (count < SERVER_BATCH) {
             return;

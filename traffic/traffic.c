@@ -151,6 +151,7 @@ static int start_pair(struct run *run, size_t which, uint64_t number) {
                               .run = number,
                               .reverse = (uint8_t)which,
                               .board = &pair->board,
+                              .tuning = settings->tuning,
                               .sender = which == 0 ? &settings->client : &settings->server,
                               .receiver = which == 0 ? &settings->server : &settings->client,
                               .identity = settings->identity};

@@ -14,6 +14,7 @@
 #include "common/histogram.h"
 #include "common/privilege.h"
 #include "traffic/profile.h"
+#include "traffic/sequence.h"
 
 /* A number that there is not: the same as the store's. */
 #define TRAFFIC_NONE INT64_MIN
@@ -52,6 +53,7 @@ struct traffic_flow_result {
     int64_t sent_packets, sent_bytes;         /* packets: datagrams; TRAFFIC_NONE for TCP */
     int64_t received_packets, received_bytes; /* duplicates not counted */
     int64_t lost, duplicated, reordered;      /* datagrams; TRAFFIC_NONE for TCP */
+    int64_t loss_bursts, loss_longest;        /* rows of losses, and datagrams of the longest; as 'lost' */
     int64_t reorder_extent;                   /* the largest (RFC 4737, 4.2.2); TRAFFIC_NONE for TCP */
     int64_t retransmitted;                    /* TCP segments sent again; TRAFFIC_NONE for UDP */
     int64_t owd_min_ns, owd_p50_ns, owd_p90_ns, owd_p99_ns, owd_p999_ns, owd_max_ns; /* one-way delay, UDP */
@@ -78,7 +80,12 @@ struct traffic_result {
     int64_t client_cpu_ns, server_cpu_ns;
     int64_t late_p50_ns, late_p99_ns, late_max_ns; /* UDP sends after the moment that the plan gives them */
     struct histogram owd;                          /* one-way delay, all UDP flows together */
-    bool stopped;                                  /* before the plan's end, because it was asked to */
+    int64_t late_packets; /* of those, datagrams that were sent only when their successor was due, too */
+    /* The most datagrams that had one send time in common (a batch of UDP_SEGMENT), and one receive time (a
+     * batch of UDP_GRO); 1: each datagram had its own. */
+    int64_t send_batch_max, receive_batch_max;
+    int64_t loss_bins[TRAFFIC_LOSS_BINS]; /* rows of losses by length, see traffic/sequence.h */
+    bool stopped;                         /* before the plan's end, because it was asked to */
 };
 
 /* One end of a run. */
@@ -91,9 +98,22 @@ struct traffic_host {
     size_t address_count;
 };
 
+/* How the endpoints go about it.  0 is what is usual. */
+struct traffic_tuning {
+    /* Datagrams that a fast flow, or a burst without gaps, hands to the kernel as one (UDP_SEGMENT): 1 to
+     * TRAFFIC_GSO_MAX; 1 is one by one; 0: as many as TRAFFIC_GSO_BYTES take. */
+    unsigned int gso;
+};
+
+/* Limits of udp(7), UDP_SEGMENT, in all kernels that have it; and what is usual, for more at once overruns
+ * receivers. */
+#define TRAFFIC_GSO_MAX   64U
+#define TRAFFIC_GSO_BYTES 24000U
+
 /* How to run a plan.  The hosts have as many addresses as the plan was made for. */
 struct traffic_settings {
     const struct traffic_plan *plan;
+    struct traffic_tuning tuning;
     struct traffic_host client, server; /* a flow goes from the first to the second, but for reverse ones */
     const struct identity
         *identity; /* who the endpoints become when this process is root; NULL: as they are */
