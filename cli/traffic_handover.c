@@ -105,7 +105,10 @@ static int send_interval(int fd, const struct traffic_interval *interval) {
                                                    .sent_packets = interval->sent_packets,
                                                    .sent_bytes = interval->sent_bytes,
                                                    .received_packets = interval->received_packets,
-                                                   .received_bytes = interval->received_bytes}};
+                                                   .received_bytes = interval->received_bytes,
+                                                   .owd_p50_ns = STORE_NULL,
+                                                   .owd_p99_ns = STORE_NULL,
+                                                   .owd_max_ns = STORE_NULL}};
     return control_send(fd, &request);
 }
 
@@ -130,6 +133,7 @@ static int send_flow(int fd, const struct traffic_flow_result *flow) {
         .jitter_ns = flow->jitter_ns,
         .pdv_p50_ns = flow->pdv_p50_ns,
         .pdv_p99_ns = flow->pdv_p99_ns,
+        .class = STORE_NULL,
     };
     memcpy(request.flow.failed, flow->failed, sizeof request.flow.failed);
     return control_send(fd, &request);
@@ -150,6 +154,24 @@ static int send_histogram(int fd, const struct histogram *histogram) {
     return code;
 }
 
+/* The receive times, for the worker to put them beside those of the taps. */
+static int send_stamps(int fd, const struct traffic_stamps *stamps) {
+    struct control_request request = {.kind = CONTROL_TRAFFIC_STAMPS,
+                                      .stamp = {.number = stamps->run, .shift = stamps->shift}};
+    int code = stamps->count > 0 ? control_send(fd, &request) : 0;
+    request.kind = CONTROL_TRAFFIC_STAMP;
+    for (size_t i = 0; code == 0 && i < stamps->count; i++) {
+        const struct stamp *stamp = &stamps->items[i];
+        request.stamp = (struct control_stamp){.number = stamps->run,
+                                               .sequence = stamp->sequence,
+                                               .sent_ns = stamp->sent_ns,
+                                               .received_ns = stamp->at_ns[STAMP_RECEIVED],
+                                               .flow = stamp->flow};
+        code = control_send(fd, &request);
+    }
+    return code;
+}
+
 int traffic_result_hand_over(const struct lab_run *run) {
     const struct traffic_result *result = &run->result;
     struct run_dir dir = run_dir_of(run->settings->prefix);
@@ -165,6 +187,8 @@ int traffic_result_hand_over(const struct lab_run *run) {
         code = send_flow(fd, &result->flows[i]);
     }
     code = code == 0 ? send_histogram(fd, &result->owd) : code;
+    code = code == 0 ? send_stamps(fd, &result->stamps[0]) : code;
+    code = code == 0 ? send_stamps(fd, &result->stamps[1]) : code;
     code = code == 0 ? control_end(fd) : code;
     close(fd);
     return code;

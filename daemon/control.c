@@ -42,6 +42,10 @@ static size_t request_size(uint32_t kind) {
         [CONTROL_TRAFFIC_INTERVAL] = sizeof(struct traffic_interval_row),
         [CONTROL_TRAFFIC_HISTOGRAM] = sizeof(struct traffic_histogram_row),
         [CONTROL_TRAFFIC_FLOW] = sizeof(struct traffic_flow_row),
+        [CONTROL_TRAFFIC_CLASS_INTERVAL] = sizeof(struct traffic_interval_row),
+        [CONTROL_TRAFFIC_CLASS_HISTOGRAM] = sizeof(struct traffic_histogram_row),
+        [CONTROL_TRAFFIC_STAMPS] = sizeof(struct control_stamp),
+        [CONTROL_TRAFFIC_STAMP] = sizeof(struct control_stamp),
     };
     size_t row = kind < sizeof rows / sizeof *rows ? rows[kind] : 0;
     return offsetof(struct control_request, run) + row;
@@ -107,12 +111,16 @@ struct control_server {
     int fd;
     struct store *store;
     struct store_appender *appender;
+    struct split *split; /* or NULL */
     control_status_fn *status;
     void *context;
     struct client *clients[CLIENTS_MAX];
 };
 
 static void drop_client(struct client *client) {
+    if (client->server->split != NULL && client->run_id != 0) {
+        split_end(client->server->split, client->run_id);
+    }
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
         if (client->server->clients[i] == client) {
             client->server->clients[i] = NULL;
@@ -179,8 +187,34 @@ static void take_flow(struct client *client, const struct traffic_flow_row *sent
     row->failed[sizeof row->failed - 1] = '\0';
 }
 
+static void take_stamp(struct client *client, uint32_t kind, const struct control_stamp *sent) {
+    struct split *split = client->server->split;
+    const struct stamp stamp = {.sequence = sent->sequence,
+                                .flow = sent->flow,
+                                .sent_ns = sent->sent_ns,
+                                .at_ns[STAMP_RECEIVED] = sent->received_ns};
+    if (split != NULL && kind == CONTROL_TRAFFIC_STAMPS) {
+        split_begin(split, sent->number, client->run_id, sent->shift);
+    } else if (split != NULL) {
+        split_take(split, sent->number, &stamp);
+    }
+}
+
+static void take_interval(struct client *client, enum row_kind kind,
+                          const struct traffic_interval_row *sent) {
+    struct traffic_interval_row *row = &store_append(client->server->appender, kind)->traffic_interval;
+    *row = *sent;
+    row->run_id = client->run_id;
+}
+
+static void take_histogram(struct client *client, enum row_kind kind,
+                           const struct traffic_histogram_row *sent) {
+    struct traffic_histogram_row *row = &store_append(client->server->appender, kind)->traffic_histogram;
+    *row = *sent;
+    row->run_id = client->run_id;
+}
+
 static void take_rows(struct client *client, const struct control_request *request) {
-    struct store_appender *appender = client->server->appender;
     switch (request->kind) {
     case CONTROL_TRAFFIC_RUN:
         take_run(client, &request->run);
@@ -188,18 +222,22 @@ static void take_rows(struct client *client, const struct control_request *reque
     case CONTROL_TRAFFIC_FLOW:
         take_flow(client, &request->flow);
         break;
-    case CONTROL_TRAFFIC_INTERVAL: {
-        struct traffic_interval_row *row = &store_append(appender, ROW_TRAFFIC_INTERVAL)->traffic_interval;
-        *row = request->interval;
-        row->run_id = client->run_id;
+    case CONTROL_TRAFFIC_INTERVAL:
+        take_interval(client, ROW_TRAFFIC_INTERVAL, &request->interval);
         break;
-    }
-    case CONTROL_TRAFFIC_HISTOGRAM: {
-        struct traffic_histogram_row *row = &store_append(appender, ROW_TRAFFIC_HISTOGRAM)->traffic_histogram;
-        *row = request->histogram;
-        row->run_id = client->run_id;
+    case CONTROL_TRAFFIC_CLASS_INTERVAL:
+        take_interval(client, ROW_TRAFFIC_CLASS_INTERVAL, &request->interval);
         break;
-    }
+    case CONTROL_TRAFFIC_HISTOGRAM:
+        take_histogram(client, ROW_TRAFFIC_HISTOGRAM, &request->histogram);
+        break;
+    case CONTROL_TRAFFIC_CLASS_HISTOGRAM:
+        take_histogram(client, ROW_TRAFFIC_CLASS_HISTOGRAM, &request->histogram);
+        break;
+    case CONTROL_TRAFFIC_STAMPS:
+    case CONTROL_TRAFFIC_STAMP:
+        take_stamp(client, request->kind, &request->stamp);
+        break;
     default:
         break;
     }
@@ -289,7 +327,7 @@ static void on_connection(evutil_socket_t listening, short what, void *context) 
 }
 
 struct control_server *control_server_create(struct event_base *base, int fd, struct store *store,
-                                             control_status_fn *status, void *context) {
+                                             struct split *split, control_status_fn *status, void *context) {
     struct control_server *server = calloc(1, sizeof *server);
     if (server == NULL) {
         return NULL;
@@ -297,6 +335,7 @@ struct control_server *control_server_create(struct event_base *base, int fd, st
     server->base = base;
     server->fd = fd;
     server->store = store;
+    server->split = split;
     server->status = status;
     server->context = context;
     server->appender = store_appender_create(store);

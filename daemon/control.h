@@ -11,10 +11,11 @@
 
 #include <event2/event.h>
 
+#include "collector/capture/split.h"
 #include "collector/store/store.h"
 #include "common/error.h"
 
-#define CONTROL_VERSION 1
+#define CONTROL_VERSION 2
 
 enum control_kind {
     CONTROL_STATUS = 1,
@@ -22,7 +23,21 @@ enum control_kind {
     CONTROL_TRAFFIC_INTERVAL,
     CONTROL_TRAFFIC_HISTOGRAM,
     CONTROL_TRAFFIC_FLOW,
+    CONTROL_TRAFFIC_CLASS_INTERVAL,
+    CONTROL_TRAFFIC_CLASS_HISTOGRAM,
+    CONTROL_TRAFFIC_STAMPS, /* of one direction: 'sample' */
+    CONTROL_TRAFFIC_STAMP,
     CONTROL_TRAFFIC_END,
+};
+
+/* When a datagram was received; or, of CONTROL_TRAFFIC_STAMPS, that from now on those of the run 'number'
+ * follow, of which one in 2^'shift' was kept. */
+struct control_stamp {
+    uint64_t number; /* of the run on the wire */
+    uint64_t sequence;
+    int64_t sent_ns, received_ns;
+    uint32_t flow;
+    uint32_t shift;
 };
 
 struct control_request {
@@ -33,6 +48,7 @@ struct control_request {
         struct traffic_interval_row interval;
         struct traffic_histogram_row histogram;
         struct traffic_flow_row flow;
+        struct control_stamp stamp;
     };
 };
 
@@ -59,7 +75,8 @@ struct control_server;
 /* Gives the state as a JSON text made by malloc(), or NULL. */
 typedef char *control_status_fn(void *context);
 
-/* Serves the listening socket 'fd' on 'base'.  Returns NULL when memory is out. */
+/* Serves the listening socket 'fd' on 'base'; 'split', unless NULL, is told when datagrams were received.
+ * Returns NULL when memory is out. */
 struct control_server *control_server_create(struct event_base *base, int fd, struct store *store,
-                                             control_status_fn *status, void *context);
+                                             struct split *split, control_status_fn *status, void *context);
 void control_server_destroy(struct control_server *server);

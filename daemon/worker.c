@@ -29,6 +29,7 @@ struct worker {
     struct store *store;
     struct store_appender *appender; /* of the event loop's thread */
     struct intake intake;
+    struct split *split;
     struct capture_thread *captures;
     struct control_server *control;
     struct event *tick_event;
@@ -240,7 +241,9 @@ static int start_captures(struct worker *worker, struct error *error) {
             return error_prefix(error, code, "as user %s", settings->identity.name);
         }
     }
-    worker->captures = capture_start(settings->captures, settings->capture_count, worker->store, error);
+    worker->split = split_create();
+    worker->captures =
+        capture_start(settings->captures, settings->capture_count, worker->store, worker->split, error);
     return worker->captures == NULL ? -EIO : 0;
 }
 
@@ -261,8 +264,8 @@ static int start_events(struct worker *worker, struct error *error) {
     worker->tick_event = event_new(worker->base, -1, EV_PERSIST, on_tick, worker);
     worker->link_event =
         event_new(worker->base, worker->settings->link_fd, EV_READ | EV_PERSIST, on_link, worker);
-    worker->control =
-        control_server_create(worker->base, worker->settings->control_fd, worker->store, give_status, worker);
+    worker->control = control_server_create(worker->base, worker->settings->control_fd, worker->store,
+                                            worker->split, give_status, worker);
     if (worker->tick_event == NULL || worker->link_event == NULL || worker->control == NULL ||
         event_add(worker->tick_event, &second) != 0 || event_add(worker->link_event, NULL) != 0) {
         return error_set(error, -ENOMEM, "could not set up the worker's event loop");
@@ -293,6 +296,7 @@ static int finish(struct worker *worker, struct error *error) {
         intake_finish(&worker->intake);
     }
     control_server_destroy(worker->control);
+    split_destroy(worker->split);
     intake_close(&worker->intake);
     if (worker->tick_event != NULL) {
         event_free(worker->tick_event);

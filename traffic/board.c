@@ -28,7 +28,8 @@ int traffic_board_open(struct traffic_board *board, size_t flow_count, struct er
     size_t live = line(sizeof *board->live);
     size_t sent = line(flow_count * sizeof *board->sent);
     size_t received = line(flow_count * sizeof *board->received);
-    size_t size = live + sent + received + HISTOGRAM_BINS * sizeof *board->owd_bins;
+    size_t bins = line(HISTOGRAM_BINS * sizeof *board->owd_bins);
+    size_t size = live + sent + received + bins + STAMPS_SLOTS * sizeof *board->stamps;
     *board = (struct traffic_board){0};
     uint8_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
@@ -38,6 +39,7 @@ int traffic_board_open(struct traffic_board *board, size_t flow_count, struct er
     board->sent = (void *)(memory + live);
     board->received = (void *)(memory + live + sent);
     board->owd_bins = (void *)(memory + live + sent + received);
+    board->stamps = (void *)(memory + live + sent + received + bins);
     board->flow_count = flow_count;
     board->size = size;
     return 0;

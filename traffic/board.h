@@ -9,6 +9,7 @@
 
 #include "common/error.h"
 #include "common/histogram.h"
+#include "common/stamps.h"
 #include "traffic/sequence.h"
 
 enum traffic_flow_state {
@@ -69,13 +70,15 @@ struct traffic_live {
     uint64_t owd_count, owd_negative;
     int64_t owd_min, owd_max;
     double owd_sum;
+    uint32_t stamp_shift; /* one in 2^so many datagrams has a stamp */
 };
 
 struct traffic_board {
-    struct traffic_live *live;         /* these four lie in the shared memory; the client writes 'sent' */
-    struct traffic_sent *sent;         /* and the server 'received' and 'owd_bins' */
+    struct traffic_live *live;         /* these all lie in the shared memory; the client writes 'sent' */
+    struct traffic_sent *sent;         /* and the server the others */
     struct traffic_received *received; /* both by number of flow, 'flow_count' of them */
     uint32_t *owd_bins;                /* HISTOGRAM_BINS of them */
+    struct stamp *stamps;              /* STAMPS_SLOTS of them */
     size_t flow_count;
     size_t size; /* of the shared memory, bytes */
 };

@@ -31,6 +31,8 @@ void traffic_result_free(struct traffic_result *result) {
     free(result->flows);
     free(result->intervals);
     histogram_free(&result->owd);
+    free(result->stamps[0].items);
+    free(result->stamps[1].items);
     *result = (struct traffic_result){0};
 }
 
@@ -78,6 +80,22 @@ void traffic_result_add_interval(struct traffic_result *result, const struct tra
     last->sent_bytes += interval->sent_bytes;
     last->received_packets += interval->received_packets;
     last->received_bytes += interval->received_bytes;
+}
+
+/* The server wrote them: only what makes sense is taken. */
+void traffic_result_add_stamps(struct traffic_result *result, size_t which, uint64_t run,
+                               const struct traffic_board *board) {
+    struct traffic_stamps *stamps = &result->stamps[which];
+    uint32_t shift = board->live->stamp_shift;
+    *stamps = (struct traffic_stamps){.run = run, .shift = shift < 32 ? shift : 31};
+    stamps->items = calloc(STAMPS_MAX, sizeof *stamps->items);
+    for (size_t i = 0; stamps->items != NULL && i < STAMPS_SLOTS && stamps->count < STAMPS_MAX; i++) {
+        const struct stamp *stamp = &board->stamps[i];
+        if (stamp->used != 0 && stamp->flow < board->flow_count && stamp->sent_ns > 0 &&
+            stamp->at_ns[STAMP_RECEIVED] > 0) {
+            stamps->items[stamps->count++] = *stamp;
+        }
+    }
 }
 
 static struct flow_key key_of(const struct traffic_flow *flow, const struct traffic_settings *settings,

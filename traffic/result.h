@@ -17,6 +17,11 @@ void traffic_result_snapshot(const struct traffic_board *const boards[], size_t 
 /* Appends 'interval'; beyond the room that the plan's duration gives it is added to the last one. */
 void traffic_result_add_interval(struct traffic_result *result, const struct traffic_interval *interval);
 
+/* Copies the stamps of the direction 'which', 1 for the reverse one, off its board, once its server has
+ * ended. 'run' is its number on the wire.  Without memory there are none. */
+void traffic_result_add_stamps(struct traffic_result *result, size_t which, uint64_t run,
+                               const struct traffic_board *board);
+
 /* Fills in the flows, the sums over them and the delays, once all endpoints have ended.  For each direction,
  * of which there are two if the plan has reverse flows: its board, the server's first port, and false if the
  * server did not live to its end, so that loss is not known. */

@@ -210,6 +210,7 @@ static void publish(struct server *server, bool last) {
     live->owd_min = server->owd.min;
     live->owd_max = server->owd.max;
     live->owd_sum = server->owd.sum;
+    live->stamp_shift = server->stamps.shift;
 }
 
 /* Counts the datagrams for which the sockets had no room. */
@@ -326,6 +327,7 @@ int traffic_server_main(const struct traffic_job *job, struct error *error) {
     }
     server->job = job;
     server->owd = (struct histogram){.min = INT64_MAX, .max = INT64_MIN, .bins = job->board->owd_bins};
+    server->stamps = (struct stamps){.slots = job->board->stamps};
     int failure = server_udp_init(server, error);
     failure = failure != 0 ? failure : make_flows(server, error);
     failure = failure != 0 ? failure : open_sockets(server, error);

@@ -64,6 +64,7 @@ struct server {
     struct server_connection *connections;
     size_t connection_count;
     struct histogram owd;    /* its bins lie on the board */
+    struct stamps stamps;    /* likewise */
     int64_t last_arrival_ns; /* monotonic, of anything of this run */
     int64_t finish_ns;       /* monotonic, when the client had ended; 0 before */
     int64_t quiet_ns;        /* how long nothing may come after that */

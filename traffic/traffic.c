@@ -40,6 +40,7 @@ struct run {
     struct traffic_result *result;
     struct error *error;
     struct pair pairs[2];    /* forward, reverse */
+    uint64_t number;         /* of the first on the wire; the second has the next */
     size_t pair_count;       /* 1 if no flow is reverse */
     int64_t start_ns;        /* monotonic; 0 before */
     int64_t interval_end_ns; /* monotonic: when the present interval is over */
@@ -166,13 +167,12 @@ static int start_pair(struct run *run, size_t which, uint64_t number) {
 }
 
 static int start_all(struct run *run) {
-    uint64_t number;
-    if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number) {
-        number = (uint64_t)clock_real_ns();
+    if (getrandom(&run->number, sizeof run->number, 0) != (ssize_t)sizeof run->number) {
+        run->number = (uint64_t)clock_real_ns();
     }
     int failure = 0;
     for (size_t i = 0; i < run->pair_count && failure == 0; i++) {
-        failure = start_pair(run, i, number + i);
+        failure = start_pair(run, i, run->number + i);
     }
     return failure;
 }
@@ -281,6 +281,7 @@ static void conclude(struct run *run) {
         traffic_endpoint_end(&pair->server, pair->server.done ? EXIT_NS : 0);
         run->result->client_cpu_ns += pair->client.cpu_ns;
         run->result->server_cpu_ns += pair->server.cpu_ns;
+        traffic_result_add_stamps(run->result, i, run->number + i, &pair->board);
     }
     if (run->start_ns == 0) {
         return;

@@ -13,6 +13,7 @@
 #include "common/flow_key.h"
 #include "common/histogram.h"
 #include "common/privilege.h"
+#include "common/stamps.h"
 #include "traffic/profile.h"
 #include "traffic/sequence.h"
 
@@ -62,6 +63,14 @@ struct traffic_flow_result {
     char failed[TRAFFIC_FAILED_SIZE]; /* what went wrong, for people; "" if nothing */
 };
 
+/* The datagrams of one direction whose receive times were kept (common/stamps.h). */
+struct traffic_stamps {
+    uint64_t run;        /* the direction's number on the wire */
+    unsigned int shift;  /* one in 2^shift datagrams */
+    struct stamp *items; /* 'count' of them; of their times only those of sending and receiving */
+    size_t count;
+};
+
 struct traffic_result {
     int64_t started_ns, ended_ns;      /* since the epoch */
     struct traffic_flow_result *flows; /* by number */
@@ -85,6 +94,7 @@ struct traffic_result {
      * batch of UDP_GRO); 1: each datagram had its own. */
     int64_t send_batch_max, receive_batch_max;
     int64_t loss_bins[TRAFFIC_LOSS_BINS]; /* rows of losses by length, see traffic/sequence.h */
+    struct traffic_stamps stamps[2];      /* forward, reverse */
     bool stopped;                         /* before the plan's end, because it was asked to */
 };
 

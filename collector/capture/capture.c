@@ -48,6 +48,7 @@ struct capture {
 struct capture_thread {
     struct store *store;
     struct store_appender *appender;
+    struct split *split;
     struct capture *captures[CAPTURES_MAX];
     size_t count;
     pthread_t thread;
@@ -238,7 +239,7 @@ static void check_file(struct capture *capture) {
 }
 
 /* Once a second: rows of the seconds that are over, counts, and what is in the batch. */
-static void tick(struct capture_thread *thread, int64_t flush_before_ns) {
+static void tick(struct capture_thread *thread, int64_t flush_before_ns, int64_t ended_before_ns) {
     for (size_t i = 0; i < thread->count; i++) {
         struct capture *capture = thread->captures[i];
         for (size_t j = 0; j < HANDLES; j++) {
@@ -249,6 +250,9 @@ static void tick(struct capture_thread *thread, int64_t flush_before_ns) {
         }
         check_file(capture);
         write_capture_row(thread, capture);
+    }
+    if (thread->split != NULL) {
+        split_write(thread->split, thread->appender, ended_before_ns);
     }
     store_flush(thread->appender);
 }
@@ -304,14 +308,14 @@ static void *thread_main(void *argument) {
         read_all(thread, 100);
         if (clock_monotonic_ns() >= thread->next_tick_ns) {
             thread->next_tick_ns = clock_monotonic_ns() + NS_PER_S;
-            tick(thread, clock_real_ns() - SETTLE_NS);
+            tick(thread, clock_real_ns() - SETTLE_NS, clock_monotonic_ns() - SETTLE_NS);
         }
     }
     int64_t deadline_ns = clock_monotonic_ns() + DRAIN_NS;
     while (!all_read(thread) && clock_monotonic_ns() < deadline_ns) {
         read_all(thread, 10);
     }
-    tick(thread, INT64_MAX);
+    tick(thread, INT64_MAX, INT64_MAX);
     return NULL;
 }
 
@@ -334,12 +338,13 @@ static int make_meters(struct capture_thread *thread, struct capture *capture) {
         if (capture->handles[i].meter == NULL) {
             return -ENOMEM;
         }
+        meter_split(capture->handles[i].meter, thread->split, capture->port ? NULL : capture->mac);
     }
     return 0;
 }
 
 struct capture_thread *capture_start(struct capture *const captures[], size_t count, struct store *store,
-                                     struct error *error) {
+                                     struct split *split, struct error *error) {
     struct capture_thread *thread = calloc(1, sizeof *thread);
     if (thread == NULL || count > CAPTURES_MAX) {
         error_set(error, -ENOMEM, "could not start %zu captures", count);
@@ -347,6 +352,7 @@ struct capture_thread *capture_start(struct capture *const captures[], size_t co
         return NULL;
     }
     thread->store = store;
+    thread->split = split;
     thread->appender = store_appender_create_waiting(store);
     int code = thread->appender == NULL ? -ENOMEM : 0;
     for (size_t i = 0; code == 0 && i < count; i++) {

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "collector/capture/split.h"
 #include "collector/store/store.h"
 #include "common/error.h"
 
@@ -46,10 +47,10 @@ int capture_write_file(struct capture *capture, const char *path, int fd, struct
 /* The thread that reads a set of captures and appends truth rows to 'store'. */
 struct capture_thread;
 
-/* Starts reading 'count' captures, which must stay until capture_stop().  Returns NULL with 'error' filled.
- */
+/* Starts reading 'count' captures, which must stay until capture_stop(), as must 'split', unless NULL, which
+ * is shown the datagrams of nsmon's endpoints.  Returns NULL with 'error' filled. */
 struct capture_thread *capture_start(struct capture *const captures[], size_t count, struct store *store,
-                                     struct error *error);
+                                     struct split *split, struct error *error);
 
 /* Drains what the kernel still holds (until as many frames were processed as were received and not dropped,
  * at most 2 s), writes all rows, and ends the thread.  Takes NULL. */

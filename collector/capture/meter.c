@@ -1,6 +1,7 @@
 #include "collector/capture/meter.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "collector/capture/flow_table.h"
 
@@ -8,6 +9,9 @@ struct meter {
     struct meter_point point;
     struct store_appender *appender;
     struct flow_table *flows;
+    struct split *split; /* or NULL */
+    bool for_station;    /* only what goes to 'mac' is shown to it */
+    uint8_t mac[6];
     struct meter_counts counts;
 };
 
@@ -49,6 +53,14 @@ void meter_destroy(struct meter *meter) {
     }
 }
 
+void meter_split(struct meter *meter, struct split *split, const uint8_t *mac) {
+    meter->split = split;
+    meter->for_station = mac != NULL && meter->point.direction == TRUTH_IN;
+    if (mac != NULL) {
+        memcpy(meter->mac, mac, sizeof meter->mac);
+    }
+}
+
 void meter_frame(struct meter *meter, enum packet_link link, const uint8_t *bytes, size_t captured,
                  size_t wire, int64_t at_ns) {
     struct packet packet;
@@ -58,6 +70,11 @@ void meter_frame(struct meter *meter, enum packet_link link, const uint8_t *byte
     meter->counts.frames++;
     meter->counts.bytes += wire;
     flow_table_add(meter->flows, &packet.key, at_ns, (uint32_t)wire);
+    if (meter->split != NULL && packet.key.protocol == PROTOCOL_UDP &&
+        (!meter->for_station || (captured >= sizeof meter->mac && memcmp(bytes, meter->mac, 6) == 0))) {
+        split_frame(meter->split, meter->point.direction == TRUTH_OUT ? STAMP_TAP_OUT : STAMP_TAP_IN, &packet,
+                    bytes, captured, at_ns);
+    }
 }
 
 void meter_flush(struct meter *meter, int64_t before_ns) {

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "collector/capture/split.h"
 #include "collector/decode/packet.h"
 #include "collector/store/store.h"
 
@@ -25,6 +26,10 @@ struct meter;
 /* A meter that appends its rows to 'appender'.  Returns NULL when memory is out. */
 struct meter *meter_create(const struct meter_point *point, struct store_appender *appender);
 void meter_destroy(struct meter *meter);
+
+/* Lets 'split' see each datagram of nsmon's own endpoints; with a 'mac', of six bytes, of those that come to
+ * a station only what is for it, so that a flooded copy is not taken for the datagram. */
+void meter_split(struct meter *meter, struct split *split, const uint8_t *mac);
 
 /* Meters the frame of which 'captured' bytes stand at 'bytes' and which has 'wire' bytes (without FCS). */
 void meter_frame(struct meter *meter, enum packet_link link, const uint8_t *bytes, size_t captured,

@@ -51,9 +51,12 @@ static const char *const statements[ROW_KIND_COUNT] = {
     [ROW_TRAFFIC_RUN] = "INSERT INTO traffic_run VALUES (?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET "
                         "ended_ns = excluded.ended_ns, settings = excluded.settings",
     [ROW_TRAFFIC_FLOW] =
-        "INSERT OR REPLACE INTO traffic_flow VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-    [ROW_TRAFFIC_INTERVAL] = "INSERT OR REPLACE INTO traffic_interval VALUES (?,?,?,?,?,?,?)",
+        "INSERT OR REPLACE INTO traffic_flow VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [ROW_TRAFFIC_INTERVAL] = "INSERT OR REPLACE INTO traffic_interval VALUES (?,?,?,?,?,?,?,?,?,?)",
     [ROW_TRAFFIC_HISTOGRAM] = "INSERT OR REPLACE INTO traffic_histogram VALUES (?,?,?,?)",
+    [ROW_TRAFFIC_CLASS_INTERVAL] = "INSERT OR REPLACE INTO traffic_class_interval VALUES (?,?,?,?,?,?,?,?)",
+    [ROW_TRAFFIC_CLASS_HISTOGRAM] = "INSERT OR REPLACE INTO traffic_class_histogram VALUES (?,?,?,?,?)",
+    [ROW_TRAFFIC_STAMP] = "INSERT OR REPLACE INTO traffic_stamp VALUES (?,?,?,?,?,?,?)",
     [ROW_SESSION_WINDOW] = "UPDATE session SET window_start_ns = coalesce(?2, window_start_ns), "
                            "window_end_ns = coalesce(?3, window_end_ns) WHERE id = ?1",
 };
@@ -291,23 +294,46 @@ static void bind_traffic_flow(struct inserter *inserter, struct binder *b,
         bind_int(b, numbers[i]);
     }
     bind_text(b, row->failed);
+    bind_int(b, row->class);
 }
 
-static void bind_traffic_interval(struct binder *b, const struct traffic_interval_row *row) {
+/* Of all flows together, or of a class of them. */
+static void bind_traffic_interval(struct binder *b, const struct traffic_interval_row *row, bool of_class) {
     bind_int(b, row->run_id);
+    if (of_class) {
+        bind_int(b, row->class);
+    }
     bind_int(b, row->start_ns);
     bind_int(b, row->end_ns);
     bind_int(b, row->sent_packets);
     bind_int(b, row->sent_bytes);
     bind_int(b, row->received_packets);
     bind_int(b, row->received_bytes);
+    if (!of_class) {
+        bind_int(b, row->owd_p50_ns);
+        bind_int(b, row->owd_p99_ns);
+        bind_int(b, row->owd_max_ns);
+    }
 }
 
-static void bind_traffic_histogram(struct binder *b, const struct traffic_histogram_row *row) {
+static void bind_traffic_histogram(struct binder *b, const struct traffic_histogram_row *row, bool of_class) {
     bind_int(b, row->run_id);
+    if (of_class) {
+        bind_int(b, row->class);
+    }
     bind_int(b, row->low_ns);
     bind_int(b, row->high_ns);
     bind_int(b, row->count);
+}
+
+static void bind_traffic_stamp(struct binder *b, const struct traffic_stamp_row *row) {
+    bind_int(b, row->run_id);
+    bind_int(b, row->number);
+    bind_int(b, row->sequence);
+    bind_int(b, row->sent_ns);
+    bind_int(b, row->tap_out_ns);
+    bind_int(b, row->tap_in_ns);
+    bind_int(b, row->received_ns);
 }
 
 static void bind_row(struct inserter *inserter, struct binder *b, const struct row *row) {
@@ -352,10 +378,15 @@ static void bind_row(struct inserter *inserter, struct binder *b, const struct r
         bind_traffic_flow(inserter, b, &row->traffic_flow);
         break;
     case ROW_TRAFFIC_INTERVAL:
-        bind_traffic_interval(b, &row->traffic_interval);
+    case ROW_TRAFFIC_CLASS_INTERVAL:
+        bind_traffic_interval(b, &row->traffic_interval, row->kind == ROW_TRAFFIC_CLASS_INTERVAL);
         break;
     case ROW_TRAFFIC_HISTOGRAM:
-        bind_traffic_histogram(b, &row->traffic_histogram);
+    case ROW_TRAFFIC_CLASS_HISTOGRAM:
+        bind_traffic_histogram(b, &row->traffic_histogram, row->kind == ROW_TRAFFIC_CLASS_HISTOGRAM);
+        break;
+    case ROW_TRAFFIC_STAMP:
+        bind_traffic_stamp(b, &row->traffic_stamp);
         break;
     case ROW_SESSION_WINDOW:
         bind_int(b, inserter->session_id);

@@ -198,15 +198,26 @@ struct traffic_flow_row {
     int64_t owd_min_ns, owd_p50_ns, owd_p90_ns, owd_p99_ns, owd_p999_ns, owd_max_ns;
     int64_t jitter_ns, pdv_p50_ns, pdv_p99_ns;
     char failed[96]; /* "" for none */
+    int64_t class;
 };
 
 struct traffic_interval_row {
     int64_t run_id;
+    int64_t class; /* STORE_NULL: all flows together, and the delays count; else they don't */
     int64_t start_ns, end_ns;
     int64_t sent_packets, sent_bytes, received_packets, received_bytes;
+    int64_t owd_p50_ns, owd_p99_ns, owd_max_ns; /* or STORE_NULL */
 };
 
 struct traffic_histogram_row {
     int64_t run_id;
+    int64_t class; /* STORE_NULL: all flows together */
     int64_t low_ns, high_ns, count;
+};
+
+struct traffic_stamp_row {
+    int64_t run_id;
+    int64_t number, sequence;
+    int64_t sent_ns;
+    int64_t tap_out_ns, tap_in_ns, received_ns; /* or STORE_NULL */
 };

@@ -8,6 +8,11 @@
 #include <unistd.h>
 
 extern const unsigned char store_schema_sql[];
+extern const unsigned char store_schema_2_sql[];
+
+/* What makes each version of the one before it; from version 2 on. */
+static const unsigned char *const migrations[] = {store_schema_2_sql};
+_Static_assert(sizeof migrations / sizeof *migrations == SCHEMA_VERSION - 1, "one step a version");
 
 enum { BUSY_TIMEOUT_MS = 10000, CLOSE_TIMEOUT_MS = 500 };
 
@@ -28,6 +33,20 @@ static int read_number(sqlite3 *database, const char *sql, int64_t *value) {
     }
     sqlite3_finalize(statement);
     return result == SQLITE_OK || result == SQLITE_ROW ? 0 : -EIO;
+}
+
+/* Brings a file of 'version' up to this program's. */
+static int migrate(sqlite3 *database, int64_t version, const char *path, struct error *error) {
+    for (int64_t next = version + 1; next <= SCHEMA_VERSION; next++) {
+        char mark[64];
+        snprintf(mark, sizeof mark, "PRAGMA user_version = %d", (int)next);
+        int code = run(database, (const char *)migrations[next - 2], path, error);
+        code = code == 0 ? run(database, mark, path, error) : code;
+        if (code != 0) {
+            return code;
+        }
+    }
+    return 0;
 }
 
 /* Makes the tables in an empty file; says what is wrong with any other that this program can't use. */
@@ -57,7 +76,11 @@ static int prepare(sqlite3 *database, const char *path, struct error *error) {
                          "install that one or give another file with --db",
                          path, (long long)version, SCHEMA_VERSION);
     }
-    return 0; /* forward migrations go here, one step a version */
+    if (version < 1) {
+        return error_set(error, -EINVAL, "'%s' has nsmon's mark but no version; give another with --db",
+                         path);
+    }
+    return migrate(database, version, path, error);
 }
 
 int schema_open(const char *path, sqlite3 **database, struct error *error) {

@@ -235,6 +235,7 @@ CREATE TABLE traffic_flow (
     pdv_p50_ns       INTEGER,             -- RFC 5481
     pdv_p99_ns       INTEGER,
     failed           TEXT,                -- what went wrong, for people
+    class            INTEGER,             -- of flows that are alike: the group of the run's settings, from 0
     PRIMARY KEY (run_id, number)
 );
 
@@ -247,7 +248,23 @@ CREATE TABLE traffic_interval (
     sent_bytes       INTEGER NOT NULL,
     received_packets INTEGER NOT NULL,
     received_bytes   INTEGER NOT NULL,
+    owd_p50_ns       INTEGER,             -- one-way delay of the datagrams that came in this second
+    owd_p99_ns       INTEGER,
+    owd_max_ns       INTEGER,
     PRIMARY KEY (run_id, start_ns)
+);
+
+-- The same by class of flows.
+CREATE TABLE traffic_class_interval (
+    run_id           INTEGER NOT NULL,
+    class            INTEGER NOT NULL,    -- as in traffic_flow
+    start_ns         INTEGER NOT NULL,
+    end_ns           INTEGER NOT NULL,
+    sent_packets     INTEGER NOT NULL,
+    sent_bytes       INTEGER NOT NULL,
+    received_packets INTEGER NOT NULL,
+    received_bytes   INTEGER NOT NULL,
+    PRIMARY KEY (run_id, class, start_ns)
 );
 
 -- One-way delay of a run, all UDP flows together: bins of a log-linear histogram.
@@ -257,6 +274,28 @@ CREATE TABLE traffic_histogram (
     high_ns  INTEGER NOT NULL,
     count    INTEGER NOT NULL,
     PRIMARY KEY (run_id, low_ns)
+);
+
+-- The same by class of flows.
+CREATE TABLE traffic_class_histogram (
+    run_id   INTEGER NOT NULL,
+    class    INTEGER NOT NULL,            -- as in traffic_flow
+    low_ns   INTEGER NOT NULL,
+    high_ns  INTEGER NOT NULL,
+    count    INTEGER NOT NULL,
+    PRIMARY KEY (run_id, class, low_ns)
+);
+
+-- A sample of a run's datagrams, as long as it has few enough all of them: where each was when.
+CREATE TABLE traffic_stamp (
+    run_id      INTEGER NOT NULL,
+    number      INTEGER NOT NULL,         -- of the flow within the run
+    sequence    INTEGER NOT NULL,         -- of the datagram within the flow, from 0
+    sent_ns     INTEGER NOT NULL,         -- by the sender's clock, before it was handed to the kernel
+    tap_out_ns  INTEGER,                  -- out of the sender's tap; NULL: not captured there, like the next two
+    tap_in_ns   INTEGER,                  -- into the receiver's tap
+    received_ns INTEGER,                  -- the receive time of the socket
+    PRIMARY KEY (run_id, number, sequence)
 );
 
 -- Counts of an exporter at a moment, from its beginning on.

@@ -28,6 +28,9 @@ enum row_kind {
     ROW_TRAFFIC_FLOW,
     ROW_TRAFFIC_INTERVAL,
     ROW_TRAFFIC_HISTOGRAM,
+    ROW_TRAFFIC_CLASS_INTERVAL,
+    ROW_TRAFFIC_CLASS_HISTOGRAM,
+    ROW_TRAFFIC_STAMP,
     ROW_SESSION_WINDOW, /* set the session's window */
     ROW_KIND_COUNT,
 };
@@ -55,6 +58,7 @@ struct row {
         struct traffic_flow_row traffic_flow;
         struct traffic_interval_row traffic_interval;
         struct traffic_histogram_row traffic_histogram;
+        struct traffic_stamp_row traffic_stamp;
         struct window_row window;
     };
 };

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# The delay of each datagram is split over sender, switch and receiver: "split.sh NSMON CASE".
+#
+#   ns1 [tap1] ==veth== Open vSwitch ==veth== [tap2] ns2
+#        sent -> out of tap1 -> into tap2 -> received
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+isolate "$0" "$@"
+nsmon=$1
+case=$2
+db=$out/x.db
+need python3 sqlite3
+
+sql() {
+    sqlite3 $db "$1"
+}
+
+# Every datagram of a small run has all its times, in order, and they are those of the capture files.
+case_exact() {
+    run "$nsmon" start --db $db --pcap-dir $out/pcap
+    run "$nsmon" traffic quick --duration 3
+    run "$nsmon" traffic voip --duration 2
+    run "$nsmon" stop
+    whole="tap_out_ns IS NOT NULL AND tap_in_ns IS NOT NULL AND received_ns IS NOT NULL"
+    [ "$(sql "SELECT count(*) FROM traffic_stamp WHERE $whole")" = "$(sql "SELECT sum(received_packets) FROM traffic_flow")" ] ||
+        fail "of $(sql "SELECT sum(received_packets) FROM traffic_flow") datagrams there are times of \
+$(sql "SELECT count(*) FROM traffic_stamp WHERE $whole")"
+    [ "$(sql "SELECT count(*) FROM traffic_stamp WHERE NOT (sent_ns <= tap_out_ns AND tap_out_ns <= tap_in_ns AND
+                     tap_in_ns <= received_ns)")" = 0 ] || fail "times out of order: $(sql "SELECT * FROM traffic_stamp
+                     WHERE NOT (sent_ns <= tap_out_ns AND tap_out_ns <= tap_in_ns AND tap_in_ns <= received_ns) LIMIT 5")"
+    # The endpoints measured the same delays by themselves.
+    for what in min max; do
+        [ "$(sql "SELECT count(*) FROM traffic_flow f WHERE sent_packets IS NOT NULL AND abs(owd_${what}_ns - (SELECT
+            $what(received_ns - sent_ns) FROM traffic_stamp s WHERE s.run_id = f.run_id AND s.number = f.number)) > 1000")" = 0 ] ||
+            fail "the parts don't sum to the endpoints' $what"
+    done
+    run python3 "$here/split_check.py" $db $out/pcap/tap1.pcap $out/pcap/tap2.pcap
+    cat $out/last
+}
+
+# Of a run with too many datagrams there is a sample, and the taps kept the same one as the receiver.
+case_many() {
+    run "$nsmon" start --db $db
+    run "$nsmon" traffic microbursts --duration 3 --scale 12
+    run "$nsmon" stop
+    read -r stamps whole received < <(sql "SELECT count(*), sum(tap_out_ns IS NOT NULL AND tap_in_ns IS NOT NULL AND
+        received_ns IS NOT NULL), (SELECT sum(received_packets) FROM traffic_flow) FROM traffic_stamp" | tr '|' ' ')
+    [ "$received" -gt 16384 ] || fail "only $received datagrams: too few for a sample"
+    [ "$stamps" -le 16384 ] && [ "$stamps" -gt 5000 ] || fail "$stamps times of $received datagrams"
+    lost=$(sql "SELECT sum(lost) FROM traffic_flow")
+    drops=$(sql "SELECT sum(dropped) FROM capture")
+    [ "$whole" = "$stamps" ] || [ "$lost" != 0 ] || [ "$drops" != 0 ] || fail "of $stamps datagrams $whole were seen by all"
+    echo "$stamps of $received datagrams, $whole seen by all; $lost lost, $drops not captured"
+}
+
+case_$case
