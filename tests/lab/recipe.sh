@@ -107,6 +107,11 @@ case_plain() {
     # The way back that it prints leaves nothing, either.
     sed -n 's/^#   //p' $out/recipe | grep -E '^(ovs-appctl|rm|ip netns delete)' >$out/undo
     run bash $out/undo
+    # A daemon answers "exit" before it is gone.
+    for _ in $(seq 200); do
+        grep -qsE '^(ovs-vswitchd|ovsdb-server)$' /proc/[0-9]*/comm || break
+        sleep 0.05
+    done
     rmdir /run/nsmon/default /run/nsmon
     umount -n /run/netns && rmdir /run/netns # ip(8) leaves these
     same "made and undone by hand"
