@@ -80,8 +80,12 @@ static int wrong(const struct scenario_reading *reading, const struct scenario_f
                  const struct config_node *node, struct error *error) {
     char found[CONFIG_FOUND_SIZE];
     char expected[SCENARIO_EXPECTED_SIZE];
-    return config_error(&reading->scenario->file, node, error, "found %s, expected %s",
-                        config_found(node, found), scenario_expected(field, expected));
+    config_found(node, found);
+    if (node->kind == CONFIG_LIST && (field->kind == SCENARIO_LIST || field->kind == SCENARIO_TEXTS)) {
+        snprintf(found, sizeof found, "a list of %zu", node->count);
+    }
+    return config_error(&reading->scenario->file, node, error, "found %s, expected %s", found,
+                        scenario_expected(field, expected));
 }
 
 static void store_whole(void *target, size_t size, uint64_t value) {
@@ -191,8 +195,8 @@ static bool take_choice(const struct scenario_field *field, const char *text, vo
 
 static bool take_host(const struct scenario_field *field, const char *text, void *to) {
     int64_t number = 0;
-    if (strncmp(text, "ns", 2) != 0 || strlen(text) > 4 || quantity_whole(text + 2, &number) != 0 ||
-        number < 1) {
+    if (strncmp(text, "ns", 2) != 0 || text[2] == '0' || strlen(text) > 4 ||
+        quantity_whole(text + 2, &number) != 0 || number < 1) {
         return false;
     }
     store_whole(to, field->size, (uint64_t)number);

@@ -107,6 +107,31 @@ static int settle_runs(struct scenario *scenario, struct error *error) {
     return code;
 }
 
+/* What stands at 'index' of the list 'name' of 'section', or 'section' itself. */
+static const struct config_node *find_item(const struct config_node *section, const char *name,
+                                           size_t index) {
+    const struct config_node *list = config_get(section, name);
+    const struct config_node *item = list != NULL && list->first != NULL ? list->first : section;
+    for (size_t i = 0; list != NULL && i < index && item->next != NULL; i++) {
+        item = item->next;
+    }
+    return item;
+}
+
+/* Says of a rule whose port this lab does not have where it stands. */
+static int check_ports_of_rules(const struct scenario *scenario, const struct config_node *section,
+                                struct error *error) {
+    const struct config_node *file = config_get(section, "rules-file");
+    const unsigned hosts = hosts_of(scenario);
+    size_t index = 0;
+    unsigned beyond = topo_openflow_beyond(&scenario->lab.openflow, hosts, &index);
+    return beyond == 0
+               ? 0
+               : config_error(&scenario->file, file != NULL ? file : find_item(section, "rules", index),
+                              error, "found rule '%s', expected ports of this lab, ovs-tap1 to ovs-tap%u",
+                              scenario->lab.openflow.rules[index], hosts);
+}
+
 /* Says of what ovs-ofctl would not take where it stands. */
 static int check_rules(struct scenario *scenario, struct error *error) {
     const struct config_node *section = config_get(scenario->file.root, "openflow");
@@ -120,22 +145,43 @@ static int check_rules(struct scenario *scenario, struct error *error) {
     }
     if (file != NULL) {
         int code = topo_openflow_parse_file(scenario->rules_file, openflow, &why);
-        return code == 0 ? 0 : config_error(&scenario->file, file, error, "%s", why.text);
+        return code == 0 ? check_ports_of_rules(scenario, section, error)
+                         : config_error(&scenario->file, file, error, "%s", why.text);
     }
     if (openflow->rule_count == 0 && openflow->meter_count == 0) {
         return 0;
     }
     int code = topo_openflow_check(openflow, &where, &why);
-    if (code != -EINVAL) {
-        return code == 0 ? 0 : error_set(error, code, "%s", why.text);
+    if (code == 0) {
+        return check_ports_of_rules(scenario, section, error);
     }
-    const struct config_node *list = config_get(section, where.meter ? "meters" : "rules");
-    const struct config_node *item = list != NULL ? list->first : section;
-    for (size_t i = 0; list != NULL && i < where.index && item->next != NULL; i++) {
-        item = item->next;
+    return code != -EINVAL ? error_set(error, code, "%s", why.text)
+                           : config_error(&scenario->file,
+                                          find_item(section, where.meter ? "meters" : "rules", where.index),
+                                          error, "found no %s that Open vSwitch takes: %s",
+                                          where.meter ? "meter" : "rule", why.text);
+}
+
+/* Do the exporters get in each other's way, or in that of the rules? */
+static int check_exporters(const struct scenario *scenario, struct error *error) {
+    static const char *const names[] = {"sflow", "netflow", "ipfix"};
+    const struct config_node *section = config_get(scenario->file.root, "lab");
+    const struct lab_settings *lab = &scenario->lab;
+    const int ports[] = {lab->sflow_port, lab->netflow_port, lab->ipfix_port};
+    for (size_t i = 1; i < 3; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (ports[i] > 0 && ports[i] == ports[j]) {
+                return config_error(&scenario->file, config_get(config_get(section, names[i]), "port"), error,
+                                    "found port %d, which %s has, too, expected another for each exporter",
+                                    ports[i], names[j]);
+            }
+        }
     }
-    return config_error(&scenario->file, item, error, "found no %s that Open vSwitch takes: %s",
-                        where.meter ? "meter" : "rule", why.text);
+    return lab->ipfix || lab->openflow.set_count == 0
+               ? 0
+               : config_error(&scenario->file, config_get(section, "ipfix"), error,
+                              "found ipfix off beside rules with sample actions, which export it, expected "
+                              "one without the other");
 }
 
 static int check_name(const struct scenario *scenario, struct error *error) {
@@ -158,5 +204,6 @@ int scenario_settle(struct scenario_reading *reading, struct error *error) {
     int code = check_name(scenario, error);
     code = code == 0 ? check_impairments(scenario, error) : code;
     code = code == 0 ? settle_runs(scenario, error) : code;
-    return code == 0 ? check_rules(scenario, error) : code;
+    code = code == 0 ? check_rules(scenario, error) : code;
+    return code == 0 ? check_exporters(scenario, error) : code;
 }

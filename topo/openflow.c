@@ -153,15 +153,51 @@ static int check_rule_text(const char *rule, struct error *error) {
     return 0;
 }
 
+/* True if what stands behind 'name' in 'meter' is one of the 'count' 'words'. */
+static bool meter_has(const char *meter, const char *name, const char *const words[], size_t count) {
+    const char *at = strstr(meter, name);
+    size_t length = at == NULL ? 0 : strcspn(at += strlen(name), ", \t");
+    for (size_t i = 0; i < count; i++) {
+        if (length > 0 && strlen(words[i]) == length && strncmp(words[i], at, length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int check_meter_text(const char *meter, struct error *error) {
+    static const char *const types[] = {"drop", "dscp_remark"};
     char *end = NULL;
     unsigned long id = strncmp(meter, "meter=", 6) == 0 ? strtoul(meter + 6, &end, 10) : 0;
     if (id == 0 || id > 0xffff0000 || *end != ',' || strstr(meter, "band") == NULL ||
-        strlen(meter) >= TOPO_RULE_SIZE || strchr(meter, '\n') != NULL) {
+        strlen(meter) >= TOPO_RULE_SIZE || strchr(meter, '\n') != NULL ||
+        !meter_has(meter, "type=", types, 2) || strstr(meter, "rate=") == NULL) {
         return error_set(error, -EINVAL,
                          "'%.80s' is no meter, such as 'meter=1,kbps,band=type=drop,rate=1000' or "
                          "'meter=2,pktps,burst,band=type=drop,rate=100,burst_size=10'",
                          meter);
+    }
+    return 0;
+}
+
+/* Looks whether the meters are there that the rules send frames through. */
+static int check_meters_of_rules(const struct topo_openflow *openflow, struct topo_openflow_place *where,
+                                 struct error *error) {
+    static const char mark[] = "meter:";
+    for (size_t i = 0; i < openflow->rule_count; i++) {
+        for (const char *at = openflow->rules[i]; (at = strstr(at, mark)) != NULL;) {
+            at += sizeof mark - 1;
+            unsigned long id = isdigit((unsigned char)*at) ? strtoul(at, NULL, 0) : 0;
+            size_t j = 0;
+            while (j < openflow->meter_count && strtoul(openflow->meters[j] + 6, NULL, 10) != id) {
+                j++;
+            }
+            if (id != 0 && j == openflow->meter_count) {
+                error_set(error, -EINVAL, "rule '%s': there is no meter %lu among the meters",
+                          openflow->rules[i], id);
+                return wrong(where, false, i);
+            }
+        }
     }
     return 0;
 }
@@ -198,6 +234,7 @@ int topo_openflow_check(struct topo_openflow *openflow, struct topo_openflow_pla
         code = ofctl_parse(openflow, &index, error);
         code = code == -EINVAL ? wrong(where, false, index) : code;
     }
+    code = code == 0 ? check_meters_of_rules(openflow, where, error) : code;
     code = code == 0 ? topo_openflow_samples(openflow, samples, &count, where, error) : code;
     openflow->set_count = 0;
     for (size_t i = 0; code == 0 && i < count; i++) {

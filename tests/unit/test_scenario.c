@@ -194,7 +194,8 @@ static const struct {
     {"impairments:\n  - to: ns2\n    delay: 1ms\n    jitter: 2ms\n" TRAFFIC,
      "4:13: found a contradiction: jitter is around the delay"},
     {"impairments:\n  - to: ns2\n" TRAFFIC, "2:5: found nothing that is done to the frames, expected loss"},
-    {"traffic:\n  - profile: quick\n    groups: []\n", "3:13: found a list, expected a list of 1 to 128"},
+    {"traffic:\n  - profile: quick\n    groups: []\n",
+     "3:13: found a list of 0, expected a list of 1 to 128"},
     {"traffic:\n  - profile: quick\n    groups: [{protocol: tcp, count: 1, packets: 5}]\n",
      "3:5: found 'groups' beside 'profile', expected one of them"},
     {GROUP "{protocol: udp, count: 1, packets: 5, payload: 1473}\n",
@@ -215,6 +216,12 @@ static const struct {
     {"openflow:\n  rules-file: nosuch\n  meters: [\"meter=1,kbps,band=type=drop,rate=1\"]\n" TRAFFIC,
      "2:3: found 'rules-file' beside rules or meters, expected all of them in one place"},
     {"openflow:\n  rules-file: nosuch\n" TRAFFIC, "2:15: "},
+    {"openflow:\n  meters:\n    - meter=1,kbps,band=type=dropp,rate=1\n" TRAFFIC, "3:7: found no meter that"},
+    {"openflow:\n  meters: [\"meter=1,kbps,band=type=drop\"]\n" TRAFFIC, "2:12: found no meter that"},
+    /* exporters that are in each other's way */
+    {"lab:\n  sflow: {port: 99}\n  ipfix: {port: 99}\n" TRAFFIC,
+     "3:17: found port 99, which sflow has, too, expected another for each exporter"},
+    {"impairments: [{to: ns02, loss: 1%}]\n" TRAFFIC, "1:20: found 'ns02', expected a host such as ns2"},
     /* profiles and names */
     {"traffic:\n  - profile: mixd\n", "2:14: found 'mixd', expected a profile: mixed"},
     {"name: a b\n" TRAFFIC, "1:7: found 'a b', expected a name of letters, digits"},
@@ -254,6 +261,15 @@ static void a_rule_that_open_vswitch_does_not_take_is_named(void **state) {
     assert_null(
         parse("openflow:\n  rules:\n    - udp,actions=drop\n    - udp,tp_dst=x,actions=drop\n" TRAFFIC));
     assert_non_null(strstr(error.text, "x.yaml:4:7: found no rule that Open vSwitch takes: "));
+    assert_null(parse("openflow:\n  rules:\n    - in_port=ovs-tap3,actions=drop\n" TRAFFIC));
+    assert_non_null(
+        strstr(error.text, "x.yaml:3:7: found rule 'in_port=ovs-tap3,actions=drop', expected ports"));
+    assert_null(parse("openflow:\n  rules:\n    - \"udp,actions=meter:1,NORMAL\"\n" TRAFFIC));
+    assert_non_null(
+        strstr(error.text, "x.yaml:3:7: found no rule that Open vSwitch takes: rule 'udp,actions="));
+    assert_null(parse("lab: {ipfix: off}\nopenflow:\n  rules:\n    - \"udp,actions=sample(probability=1,"
+                      "collector_set_id=1,obs_domain_id=10),NORMAL\"\n" TRAFFIC));
+    assert_non_null(strstr(error.text, "x.yaml:1:14: found ipfix off beside rules with sample actions"));
     assert_null(parse("openflow:\n  meters:\n    - meter=1\n" TRAFFIC));
     assert_non_null(strstr(error.text, "x.yaml:3:7: found no meter that Open vSwitch takes: "));
 }
