@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -12,8 +11,9 @@
 #include "common/clock.h"
 #include "common/flow_key.h"
 
-/* Turns taken before the event loop looks at its sockets again. */
+/* Turns taken, and time, before the event loop looks at its sockets again. */
 #define TURNS_A_ROUND 256
+#define ROUND_NS      NS_PER_MS
 /* What the ends of the flows may take beyond the plan, and after a stop; as long as something still arrives
  * on a way that is full, so much more each time, up to TRAFFIC_CLIENT_MORE_NS. */
 #define GRACE_NS (3 * NS_PER_S)
@@ -149,11 +149,13 @@ static bool has_ended(const struct client_flow *flow) {
 
 /* Sets the timer to the next turn.  It is waited for by edges, and each setting is one, so it need not be
  * read. */
-static void arm(const struct client *client) {
+static void arm(struct client *client) {
     const struct traffic_turn *next = traffic_pacer_next(&client->pacer);
     if (next != NULL) {
-        struct itimerspec when = {.it_value = clock_to_timespec(next->at_ns)};
+        client->timer_ns = next->at_ns - client_pace_lead(&client->pace);
+        struct itimerspec when = {.it_value = clock_to_timespec(client->timer_ns)};
         timerfd_settime(client->timer, TFD_TIMER_ABSTIME, &when, NULL);
+        client->timer_ns = client->timer_ns > clock_monotonic_ns() ? client->timer_ns : 0;
     }
 }
 
@@ -210,12 +212,17 @@ static void on_timer(evutil_socket_t fd, short what, void *context) {
     (void)fd;
     (void)what;
     struct client *client = context;
-    for (int i = 0; i < TURNS_A_ROUND; i++) {
+    int64_t now_ns = clock_monotonic_ns();
+    int64_t round_end_ns = now_ns + ROUND_NS;
+    if (client->timer_ns != 0) {
+        client_pace_woke(&client->pace, client->timer_ns, now_ns);
+    }
+    for (int i = 0; i < TURNS_A_ROUND && now_ns < round_end_ns; i++, now_ns = clock_monotonic_ns()) {
         const struct traffic_turn *next = traffic_pacer_next(&client->pacer);
-        int64_t now_ns = clock_monotonic_ns();
-        if (next == NULL || next->at_ns > now_ns) {
+        if (next == NULL || (next->at_ns > now_ns && !client_pace_wait(&client->pace, next->at_ns, now_ns))) {
             break;
         }
+        now_ns = clock_monotonic_ns();
         uint32_t number = traffic_pacer_pop(&client->pacer).flow;
         if (number == DEADLINE && is_moving(client)) {
             traffic_pacer_push(&client->pacer, now_ns + MORE_NS, DEADLINE);
@@ -356,14 +363,27 @@ static void free_client(struct client *client) {
     free(client->ports[1]);
 }
 
+/* Who sends as fast as it goes is not to keep others, such as the server, from running. */
+static bool has_fast_flow(const struct traffic_job *job) {
+    for (size_t i = 0; i < job->plan->count; i++) {
+        if (job->plan->flows[i].fast && job->plan->flows[i].reverse == job->reverse) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int traffic_client_main(const struct traffic_job *job, struct error *error) {
     struct client client = {.job = job, .timer = -1};
     int failure = make_flows(&client, error);
+    if (failure == 0 && !has_fast_flow(job)) {
+        client_pace_prefer();
+    }
     failure = failure != 0 ? failure : traffic_endpoint_settle(job, error);
     failure = failure != 0 ? failure : make_events(&client, error);
     if (failure == 0) {
         client_greet_server(job);
-        prctl(PR_SET_TIMERSLACK, 1);
+        client_pace_init(&client.pace, job->tuning.spin);
         traffic_endpoint_report(job, TRAFFIC_READY, 0);
         event_base_dispatch(client.base);
         job->board->live->late_p50 = traffic_delay_quantile(&client.late, 0.5);

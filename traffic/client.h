@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "traffic/client_pace.h"
 #include "traffic/delay.h"
 #include "traffic/endpoint.h"
 #include "traffic/pacer.h"
@@ -52,6 +53,8 @@ struct client {
     struct event *timer_event;
     int timer;
     struct traffic_pacer pacer;
+    struct client_pace pace;
+    int64_t timer_ns;             /* monotonic; what the timer is set to, 0 if that is over already */
     struct client_flow *flows;    /* by number, also those of the other direction */
     struct client_port *ports[2]; /* IPv4, IPv6: by source port from TRAFFIC_SOURCE_FIRST on */
     size_t left;                  /* flows that have not ended */

@@ -113,6 +113,9 @@ struct traffic_tuning {
     /* Datagrams that a fast flow, or a burst without gaps, hands to the kernel as one (UDP_SEGMENT): 1 to
      * TRAFFIC_GSO_MAX; 1 is one by one; 0: as many as TRAFFIC_GSO_BYTES take. */
     unsigned int gso;
+    /* How much of a processor a client may spin away so that datagrams leave on time: 1 to 100 percent; -1:
+     * nothing; 0: see traffic/client_pace.h. */
+    int spin;
 };
 
 /* Limits of udp(7), UDP_SEGMENT, in all kernels that have it; and what is usual, for more at once overruns

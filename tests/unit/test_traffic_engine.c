@@ -14,6 +14,7 @@
 
 #include "common/clock.h"
 #include "common/flow_key.h"
+#include "traffic/client_pace.h"
 #include "traffic/traffic.h"
 
 static const struct ip_address loopback = {.family = 4, .bytes = {127, 0, 0, 1}};
@@ -217,6 +218,56 @@ static void pacing_and_not_tuning_says_what_may_be_a_burst(void **state) {
     traffic_result_free(&result);
 }
 
+static void lead_is_bounded_by_the_share_that_may_be_spun_away(void **state) {
+    (void)state;
+    struct client_pace pace;
+    client_pace_init(&pace, -1);
+    assert_int_equal(client_pace_lead(&pace), 0);
+    client_pace_init(&pace, 40);
+    if (pace.share == 0) {
+        return; /* one processor */
+    }
+    pace.gap_ns = 100000;
+    for (int i = 0; i < 1000; i++) {
+        client_pace_woke(&pace, 0, CLIENT_LEAD_MAX_NS);
+    }
+    assert_in_range(pace.lead_ns, CLIENT_LEAD_MAX_NS - 100, CLIENT_LEAD_MAX_NS);
+    assert_int_equal(client_pace_lead(&pace), 40000);
+    pace.gap_ns = NS_PER_S;
+    assert_int_equal(client_pace_lead(&pace), pace.lead_ns);
+}
+
+/* One sleep in two hundred ends 60 us late, the others 20: the lead lies between.  Those that end later than
+ * any lead say nothing. */
+static void lead_follows_how_late_sleeps_end(void **state) {
+    (void)state;
+    struct client_pace pace;
+    client_pace_init(&pace, 100);
+    for (int i = 0; i < 20000; i++) {
+        client_pace_woke(&pace, 0, i % 200 == 0 ? 60000 : i % 7 == 0 ? NS_PER_S : 20000);
+    }
+    assert_in_range(pace.lead_ns, 19000, 45000);
+    for (int i = 0; i < 20000; i++) {
+        client_pace_woke(&pace, 0, i % 20 == 0 ? 60000 : 20000);
+    }
+    assert_in_range(pace.lead_ns, 54000, 65000);
+}
+
+static void wait_is_never_too_short_and_long_ones_are_left_to_the_loop(void **state) {
+    (void)state;
+    struct client_pace pace;
+    for (int spin = -1; spin <= 100; spin += 101) {
+        client_pace_init(&pace, spin);
+        for (int64_t wait = 0; wait < 200000; wait += 7001) {
+            int64_t now_ns = clock_monotonic_ns();
+            assert_true(client_pace_wait(&pace, now_ns + wait, now_ns));
+            assert_true(clock_monotonic_ns() >= now_ns + wait);
+        }
+        int64_t now_ns = clock_monotonic_ns();
+        assert_false(client_pace_wait(&pace, now_ns + NS_PER_S, now_ns));
+    }
+}
+
 int main(void) {
     struct sockaddr_storage name;
     socklen_t size = ip_address_to_sockaddr(&loopback, 0, &name);
@@ -233,6 +284,9 @@ int main(void) {
         cmocka_unit_test(without_gso_each_datagram_has_its_own_send_time),
         cmocka_unit_test(datagrams_of_which_one_is_a_batch_go_one_by_one),
         cmocka_unit_test(endless_flows_of_both_protocols_end_with_the_run),
+        cmocka_unit_test(lead_is_bounded_by_the_share_that_may_be_spun_away),
+        cmocka_unit_test(lead_follows_how_late_sleeps_end),
+        cmocka_unit_test(wait_is_never_too_short_and_long_ones_are_left_to_the_loop),
         cmocka_unit_test(pacing_and_not_tuning_says_what_may_be_a_burst),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
