@@ -300,7 +300,8 @@ static int start_events(struct collect *collect, struct error *error) {
     good = good && add_timer(base, &collect->watchdog_event, collect->notify.watchdog_ns / 2, EV_PERSIST,
                              on_watchdog, collect);
     collect->control =
-        good ? control_server_create(base, collect->control_fd, collect->store, NULL, give_status, collect) : NULL;
+        good ? control_server_create(base, collect->control_fd, collect->store, NULL, give_status, collect)
+             : NULL;
     return collect->control != NULL ? 0 : error_set(error, -ENOMEM, "could not set up the event loop");
 }
 

@@ -195,7 +195,8 @@ int attach_export(struct attach *attach, const struct topo_export *export, struc
         plan_pause(attach, &tables);
     }
     tables_free(&tables);
-    /* NetFlow would count as its own what the datapath has forwarded and the revalidators have not yet told. */
+    /* NetFlow would count as its own what the datapath has forwarded and the revalidators have not yet told.
+     */
     code = code == 0 ? attach_settle(error) : code;
     code = code == 0 ? attach_take_baselines(attach, error) : code;
     code = code == 0 ? change(attach, export, error) : code;
