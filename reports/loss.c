@@ -94,10 +94,67 @@ static bool is_of_others(const struct report_stage *row) {
     return strstr(row->source, "other IP packets") != NULL;
 }
 
+/* True if 'row' is of what rules or meters dropped behind 'from', in no direction that is known. */
+static bool is_of_rules(const struct report_stage *row, const char *from) {
+    const struct purpose *purpose = find_purpose(row, from);
+    return purpose != NULL && purpose->by_rule && strcmp(row->direction, "switch") == 0 && row->packets > 0;
+}
+
+/* True if frames are missing behind 'from' in another direction than 'direction'. */
+static bool is_missing_elsewhere(const struct report_ledger *ledger, const char *direction,
+                                 const char *from) {
+    for (size_t i = 0; i < ledger->stage_count; i++) {
+        const struct report_stage *row = &ledger->stages[i];
+        if (strcmp(row->stage, from) == 0 && strcmp(row->direction, direction) != 0) {
+            int64_t out = report_stage_packets(ledger, "switch_out", row->direction);
+            out = out == READ_NULL ? report_stage_packets(ledger, "tap_in", row->direction) : out;
+            if (out != READ_NULL && row->packets != READ_NULL && row->packets > out) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Rules and meters count for the whole switch: which of their drops were on the way in 'direction' is known
+ * only if all were.  Returns how many they are where it is not known, otherwise 0. */
+static int64_t dropped_anywhere(const struct report_ledger *ledger, const char *direction, const char *from,
+                                int64_t missing) {
+    int64_t sum = 0;
+    int64_t told = 0;
+    for (size_t i = 0; i < ledger->stage_count; i++) {
+        const struct report_stage *row = &ledger->stages[i];
+        if (is_of_rules(row, from)) {
+            sum += row->packets;
+            told += row->explained;
+        }
+    }
+    bool known = strcmp(direction, "switch") == 0 ||
+                 (missing >= sum && told == 0 && !is_missing_elsewhere(ledger, direction, from));
+    return known || missing <= 0 || told == sum ? 0 : sum;
+}
+
+/* Says who dropped the 'sum' frames, some of which are missing in the direction that is told of. */
+static void append_rules(const struct report_ledger *ledger, const char *from, int64_t sum, char *text,
+                         size_t size) {
+    size_t parts = 0;
+    append(text, size, "%samong the %lld dropped in all directions (", text[0] != '\0' ? ", " : "",
+           (long long)sum);
+    for (size_t i = 0; i < ledger->stage_count; i++) {
+        const struct report_stage *row = &ledger->stages[i];
+        if (is_of_rules(row, from) && ++parts <= PARTS_NAMED) {
+            append(text, size, "%s%lld dropped by %s", parts > 1 ? ", " : "", (long long)row->packets,
+                   row->source);
+        }
+    }
+    append(text, size, "%s)", parts > PARTS_NAMED ? " and others" : "");
+}
+
 /* Says in 'text' what of 'packets', which are datagrams or frames of any kind, was done on purpose behind
  * 'from', and returns what is left. */
 static int64_t take_purposes(struct report_ledger *ledger, const char *direction, const char *from,
                              int64_t packets, bool datagrams, char *text, size_t size) {
+    const int64_t anywhere = dropped_anywhere(ledger, direction, from, packets);
     size_t parts = 0;
     int64_t unnamed = 0;
     for (size_t i = 0; i < ledger->stage_count; i++) {
@@ -110,12 +167,18 @@ static int64_t take_purposes(struct report_ledger *ledger, const char *direction
         }
         row->explained += count;
         packets -= purpose->sign * count;
+        if (anywhere > 0 && is_of_rules(row, from)) {
+            continue;
+        }
         if (++parts > PARTS_NAMED) {
             unnamed += count;
             continue;
         }
         append(text, size, purpose->by_rule ? "%s%lld %s %s" : "%s%lld %s (%s)", text[0] != '\0' ? ", " : "",
                (long long)count, purpose->said, row->source);
+    }
+    if (anywhere > 0) {
+        append_rules(ledger, from, anywhere, text, size);
     }
     if (unnamed > 0) {
         append(text, size, ", %lld by %zu more of these", (long long)unnamed, parts - PARTS_NAMED);
@@ -128,7 +191,7 @@ static const char elsewhere[] =
 
 void report_add_loss(struct report_ledger *ledger, const char *direction, const char *from, const char *to,
                      int64_t packets, const char *what) {
-    char purpose[400] = "";
+    char purpose[480] = "";
     bool datagrams = strstr(what, "datagrams") != NULL;
     int64_t rest = take_purposes(ledger, direction, from, packets, datagrams, purpose, sizeof purpose);
     /* Copies that were made on purpose are no loss: their own row tells of them. */

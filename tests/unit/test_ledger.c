@@ -146,7 +146,7 @@ static void copies_on_purpose_are_no_loss(void **state) {
     assert_int_equal(ledger.losses[0].unexplained, 10);
 }
 
-static void what_rules_dropped_is_told_once_over_both_directions(void **state) {
+static void of_what_rules_dropped_in_both_directions_it_is_not_said_where(void **state) {
     (void)state;
     static struct report_ledger ledger;
     memset(&ledger, 0, sizeof ledger);
@@ -156,7 +156,24 @@ static void what_rules_dropped_is_told_once_over_both_directions(void **state) {
     report_add_loss(&ledger, "ns2>ns1", "switch_in", "switch_out", 6, "frames");
     assert_int_equal(ledger.losses[0].unexplained, 0);
     assert_int_equal(ledger.losses[1].unexplained, 1);
-    testing_says(ledger.losses[1].text, "2 dropped by rule tcp actions=drop, 3 dropped by meter 1; 1 more");
+    testing_says(ledger.losses[0].text,
+                 "10 frames lost between switch_in and switch_out: among the 15 dropped in all "
+                 "directions (12 dropped by rule tcp actions=drop, 3 dropped by meter 1)");
+    testing_says(ledger.losses[1].text, "3 dropped by meter 1); 1 more");
+}
+
+static void what_rules_dropped_in_one_direction_is_said_of_it(void **state) {
+    (void)state;
+    static struct report_ledger ledger;
+    memset(&ledger, 0, sizeof ledger);
+    put_row(&ledger, "switch_in", "ns1>ns2", 100, "port rx less packet-socket drops");
+    put_row(&ledger, "switch_out", "ns1>ns2", 88, "port tx");
+    put_row(&ledger, "switch_in", "ns2>ns1", 100, "port rx less packet-socket drops");
+    put_row(&ledger, "switch_out", "ns2>ns1", 100, "port tx");
+    put_row(&ledger, "switch_in_rule_drop", "switch", 12, "rule tcp actions=drop");
+    report_find_losses(&ledger);
+    assert_int_equal(ledger.loss_count, 1);
+    testing_says(ledger.losses[0].text, "switch_out: 12 dropped by rule tcp actions=drop; no exporter");
 }
 
 /* ---- readable with many rules ---- */
@@ -241,7 +258,8 @@ int main(void) {
         cmocka_unit_test(what_is_left_of_a_loss_is_laid_to_somebody),
         cmocka_unit_test(a_loss_on_purpose_that_nobody_missed_is_said),
         cmocka_unit_test(copies_on_purpose_are_no_loss),
-        cmocka_unit_test(what_rules_dropped_is_told_once_over_both_directions),
+        cmocka_unit_test(of_what_rules_dropped_in_both_directions_it_is_not_said_where),
+        cmocka_unit_test(what_rules_dropped_in_one_direction_is_said_of_it),
         cmocka_unit_test(of_many_rules_the_largest_have_a_row_and_the_sum_is_whole),
         cmocka_unit_test(the_report_says_how_the_session_was_shaped),
         cmocka_unit_test(settings_that_make_no_sense_shape_nothing),
