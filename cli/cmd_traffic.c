@@ -1,6 +1,7 @@
 /* nsmon traffic: drives a profile of flows from one host of a lab to another. */
 #include <errno.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,18 +12,25 @@
 #include "cli/parse.h"
 #include "cli/say.h"
 #include "traffic/profile.h"
+#include "traffic/replay/replay.h"
 
 static const char help[] =
-    "Usage: sudo nsmon traffic [PROFILE] [OPTION...]\n\n"
+    "Usage: sudo nsmon traffic [PROFILE] [OPTION...]\n"
+    "       sudo nsmon traffic --replay FILE [OPTION...]\n\n"
     "Drives TCP and UDP flows from one host of a running lab to another, counts them at both\n"
     "ends, and hands the counts to the session.  They are spread over all addresses that the hosts\n"
     "have.  Ctrl-C stops it early and keeps what was counted.\n\n"
-    "Example:  sudo nsmon traffic mixed --duration 20\n\n"
+    "With --replay it plays a capture file instead, frame by frame and with its timing.\n\n"
+    "Example:  sudo nsmon traffic mixed --duration 20\n"
+    "          sudo nsmon traffic --replay mine.pcap --speed 2\n\n"
     "  --list               the profiles\n"
     "  --duration SECONDS   (default: the profile's own)\n"
     "  --scale X            X times the packets\n"
     "  --seed N             the same seed makes the same flows (default: a new one)\n"
     "  --flows N            N flows in all, in the profile's proportions\n"
+    "  --replay FILE        play this capture, pcap or pcapng; - is standard input\n"
+    "  --speed X            X times as fast; 0: as fast as it goes (default 1)\n"
+    "  --loop N             N times in a row (default 1)\n"
     "  --from HOST          where they come from (default ns1)\n"
     "  --to HOST            where they go to (default ns2)\n"
     "  --list-flows         print every flow at the end\n"
@@ -36,6 +44,9 @@ enum {
     OPTION_SCALE,
     OPTION_SEED,
     OPTION_FLOWS,
+    OPTION_REPLAY,
+    OPTION_SPEED,
+    OPTION_LOOP,
     OPTION_FROM,
     OPTION_TO,
     OPTION_LIST_FLOWS,
@@ -47,6 +58,9 @@ static const struct option options[] = {{"list", no_argument, NULL, OPTION_LIST}
                                         {"scale", required_argument, NULL, OPTION_SCALE},
                                         {"seed", required_argument, NULL, OPTION_SEED},
                                         {"flows", required_argument, NULL, OPTION_FLOWS},
+                                        {"replay", required_argument, NULL, OPTION_REPLAY},
+                                        {"speed", required_argument, NULL, OPTION_SPEED},
+                                        {"loop", required_argument, NULL, OPTION_LOOP},
                                         {"from", required_argument, NULL, OPTION_FROM},
                                         {"to", required_argument, NULL, OPTION_TO},
                                         {"list-flows", no_argument, NULL, OPTION_LIST_FLOWS},
@@ -80,6 +94,15 @@ static int take(int option, const char *argument, struct lab_traffic *settings, 
         code = parse_number("--flows", argument, 1, (int64_t)TRAFFIC_MAX_FLOWS, &number, error);
         settings->flows = (size_t)number;
         return code;
+    case OPTION_REPLAY:
+        settings->replay = argument;
+        return 0;
+    case OPTION_SPEED:
+        return parse_speed("--speed", argument, REPLAY_SPEED_MAX, &settings->speed, error);
+    case OPTION_LOOP:
+        code = parse_number("--loop", argument, 1, REPLAY_LOOPS_MAX, &number, error);
+        settings->loops = (unsigned)number;
+        return code;
     case OPTION_FROM:
         return parse_host("--from", argument, &settings->from, error);
     case OPTION_TO:
@@ -97,7 +120,23 @@ static int take(int option, const char *argument, struct lab_traffic *settings, 
     }
 }
 
+/* What says how flows are made means nothing to a replay, and the other way round. */
+static int check_replay(const struct lab_traffic *settings, bool flows, bool pace, struct error *error) {
+    if (settings->replay == NULL && pace) {
+        return error_set(error, -EINVAL, "--speed and --loop are for --replay FILE");
+    }
+    if (settings->replay != NULL && flows) {
+        return error_set(
+            error, -EINVAL,
+            "--replay plays what is in the file: a profile, --duration, --scale, --seed, --flows "
+            "and --list-flows don't go with it");
+    }
+    return 0;
+}
+
 static int parse(int argc, char *argv[], struct lab_traffic *settings, struct error *error) {
+    bool flows = false;
+    bool pace = false;
     int option;
     while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
         if (option == 'h') {
@@ -110,6 +149,8 @@ static int parse(int argc, char *argv[], struct lab_traffic *settings, struct er
         if (option == '?' || option == ':') {
             return say_bad_option(argv, option, error);
         }
+        flows = flows || (option >= OPTION_DURATION && option <= OPTION_FLOWS) || option == OPTION_LIST_FLOWS;
+        pace = pace || option == OPTION_SPEED || option == OPTION_LOOP;
         int code = take(option, optarg, settings, error);
         if (code != 0) {
             return code;
@@ -117,16 +158,19 @@ static int parse(int argc, char *argv[], struct lab_traffic *settings, struct er
     }
     if (optind < argc) {
         settings->profile = argv[optind++];
+        flows = true;
         if (traffic_profile_find(settings->profile) == NULL) {
             return error_set(error, -EINVAL, "there is no profile '%s'; --list shows them",
                              settings->profile);
         }
     }
-    return optind < argc ? say_extra_argument(argv[optind], error) : 0;
+    return optind < argc ? say_extra_argument(argv[optind], error)
+                         : check_replay(settings, flows, pace, error);
 }
 
 static int run(int argc, char *argv[]) {
-    struct lab_traffic settings = {.profile = TRAFFIC_PROFILE_DEFAULT, .seed = lab_traffic_new_seed()};
+    struct lab_traffic settings = {
+        .profile = TRAFFIC_PROFILE_DEFAULT, .speed = 1, .seed = lab_traffic_new_seed()};
     struct error error = {0};
     int code = parse(argc, argv, &settings, &error);
     if (code != 0) {

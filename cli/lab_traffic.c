@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/lab_replay.h"
 #include "cli/say.h"
 #include "cli/traffic_result.h"
 #include "common/clock.h"
@@ -153,9 +154,10 @@ static int run_one(const struct lab_traffic *wanted, const char *title, FILE *ou
     struct lab_traffic settings = *wanted;
     settings.from = settings.from == 0 ? 1 : settings.from;
     settings.to = settings.to == 0 ? 2 : settings.to;
-    const struct traffic_profile *profile =
-        settings.shape != NULL ? settings.shape : traffic_profile_find(settings.profile);
-    if (profile == NULL) {
+    const struct traffic_profile *profile = settings.replay != NULL  ? NULL
+                                            : settings.shape != NULL ? settings.shape
+                                                                     : traffic_profile_find(settings.profile);
+    if (profile == NULL && settings.replay == NULL) {
         return error_set(error, -EINVAL, "there is no profile '%s'; 'nsmon traffic --list' shows them",
                          settings.profile);
     }
@@ -166,6 +168,11 @@ static int run_one(const struct lab_traffic *wanted, const char *title, FILE *ou
     int lab_fd = lab_join(settings.prefix, error);
     if (lab_fd < 0) {
         return lab_fd;
+    }
+    if (settings.replay != NULL) {
+        int played = lab_replay_run(&settings, &stop_asked, title, out, error);
+        close(lab_fd);
+        return played;
     }
     struct lab_run run = {.settings = &settings};
     struct show show = {.title = title};
@@ -212,8 +219,9 @@ static void wait_until(int64_t moment_ns) {
 /* The child's life.  It ends well when its parent dies. */
 static void live(const struct lab_traffic *settings, int64_t begin_ns, int pipe_fd, struct outcome *outcome) {
     char title[TITLE_SIZE];
-    snprintf(title, sizeof title, "%s ns%u>ns%u", settings->profile, settings->from == 0 ? 1 : settings->from,
-             settings->to == 0 ? 2 : settings->to);
+    snprintf(title, sizeof title, "%.64s ns%u>ns%u",
+             settings->replay != NULL ? settings->replay : settings->profile,
+             settings->from == 0 ? 1 : settings->from, settings->to == 0 ? 2 : settings->to);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     FILE *out = fdopen(pipe_fd, "w");
     if (out == NULL) {

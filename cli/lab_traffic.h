@@ -13,11 +13,15 @@ struct lab_traffic {
     char prefix[6];
     const char *profile;                 /* its name */
     const struct traffic_profile *shape; /* what it is; NULL: the one of that name that nsmon knows */
-    unsigned from, to;                   /* hosts; 0: 1 and 2 */
-    int64_t start_ns;                    /* of several runs: after their common beginning */
-    int64_t duration_ns;                 /* 0: the profile's own */
-    double scale;                        /* 0: 1 */
-    size_t flows;                        /* in all; 0: the profile's own */
+    const char
+        *replay;       /* a capture file that is played instead; NULL: none.  Of what follows it has hosts, */
+    double speed;      /* start, JSON and quiet; and times the file's own pace, 0 as fast as it goes, */
+    unsigned loops;    /* and how often it is played; 0 is 1 */
+    unsigned from, to; /* hosts; 0: 1 and 2 */
+    int64_t start_ns;  /* of several runs: after their common beginning */
+    int64_t duration_ns; /* 0: the profile's own */
+    double scale;        /* 0: 1 */
+    size_t flows;        /* in all; 0: the profile's own */
     uint64_t seed;
     bool per_flow; /* print every flow at the end */
     bool json;     /* print the result as JSON on standard output */

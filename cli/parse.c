@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/quantity.h"
 #include "topo/topo.h"
 
 int parse_number(const char *option, const char *text, int64_t minimum, int64_t maximum, int64_t *value,
@@ -48,6 +49,12 @@ int parse_factor(const char *option, const char *text, double maximum, double *v
     }
     *value = number;
     return 0;
+}
+
+int parse_speed(const char *option, const char *text, double maximum, double *value, struct error *error) {
+    return quantity_number(text, value) == 0 && *value <= maximum
+               ? 0
+               : error_set(error, -EINVAL, "%s takes a number from 0 to %g, not '%s'", option, maximum, text);
 }
 
 int parse_host(const char *option, const char *text, unsigned *host, struct error *error) {

@@ -17,6 +17,9 @@ int parse_duration(const char *option, const char *text, int64_t *value_ns, stru
 /* Reads the decimal number 'text' above 0 and up to 'maximum'.  Returns 0, or -EINVAL with 'error' filled. */
 int parse_factor(const char *option, const char *text, double maximum, double *value, struct error *error);
 
+/* Reads the decimal number 'text' from 0 to 'maximum'.  Returns as parse_factor(). */
+int parse_speed(const char *option, const char *text, double maximum, double *value, struct error *error);
+
 /* Reads a host of a lab, "ns3" or "3", into '*host', 1 to TOPO_HOSTS_MAX; 'option' as above.  Returns 0, or
  * -EINVAL with 'error' filled. */
 int parse_host(const char *option, const char *text, unsigned *host, struct error *error);

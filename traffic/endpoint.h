@@ -53,7 +53,8 @@ struct traffic_job {
     int netns_fd;
     const struct identity *identity; /* or NULL */
     int channel;                     /* a socket for messages */
-    int keeper;                      /* see traffic/keeper.h; 0: none */
+    int keeper;                      /* see traffic/keeper.h; 0: none.  A replay's file */
+    const void *context;             /* what other endpoints than server and client need */
     int64_t clock_offset_ns; /* the server takes it off each delay: its host's clock less the client's */
 };
 

@@ -1,0 +1,226 @@
+#include "cli/lab_replay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/say.h"
+#include "common/clock.h"
+#include "daemon/control.h"
+#include "daemon/lab.h"
+#include "daemon/run_dir.h"
+#include "topo/topo.h"
+#include "traffic/replay/text.h"
+
+#define SUMMARY_SIZE 2048
+
+struct run {
+    const struct lab_traffic *settings;
+    const char *title; /* or NULL */
+    char name[STORE_NAME_SIZE];
+    unsigned lines;
+    struct replay_settings replay;
+    struct replay_result result;
+};
+
+static void show_second(const struct replay_progress *progress, void *context) {
+    struct run *run = context;
+    char line[REPLAY_LINE_SIZE];
+    if (!isatty(STDERR_FILENO)) {
+        return;
+    }
+    if (run->title == NULL && run->lines++ % 20 == 0) {
+        fprintf(stderr, "%s\n", replay_text_heading());
+    }
+    fprintf(stderr, "%s%s%s\n", run->title == NULL ? "" : run->title, run->title == NULL ? "" : ": ",
+            replay_text_progress(progress, line));
+}
+
+/* --- the lab's hosts --- */
+
+static void name_tap(struct replay_host *host, const char *prefix, unsigned number) {
+    snprintf(host->tap, sizeof host->tap, "%s%stap%u", prefix, prefix[0] == '\0' ? "" : "-", number);
+}
+
+/* All hosts of the lab: the first that is not there is behind the last. */
+static int open_hosts(struct run *run, struct error *error) {
+    struct replay_settings *replay = &run->replay;
+    const struct lab_traffic *settings = run->settings;
+    bool found = false;
+    for (unsigned number = 1; number <= TOPO_HOSTS_MAX; number++) {
+        struct error why = {.text = ""};
+        int fd = topo_namespace_open(settings->prefix, number, &why);
+        if (fd == -ENOENT && number > settings->from && number > settings->to) {
+            break;
+        }
+        if (fd < 0) {
+            return error_set(error, fd, "%s", why.text);
+        }
+        struct replay_host *host =
+            number == settings->from ? &replay->sender : &replay->others[replay->other_count];
+        host->netns_fd = fd;
+        name_tap(host, settings->prefix, number);
+        if (number == settings->to) {
+            replay->receiver = replay->other_count;
+            found = true;
+        }
+        replay->other_count += number != settings->from;
+    }
+    return found ? 0 : error_set(error, -ENOENT, "this lab has no host ns%u", settings->to);
+}
+
+static void close_all(struct run *run) {
+    struct replay_settings *replay = &run->replay;
+    for (size_t i = 0; i < replay->other_count; i++) {
+        close(replay->others[i].netns_fd);
+    }
+    if (replay->sender.netns_fd >= 0) {
+        close(replay->sender.netns_fd);
+    }
+    if (replay->file_fd >= 0) {
+        close(replay->file_fd);
+    }
+}
+
+/* --- the result --- */
+
+static json_t *number_or_null(int64_t value) {
+    return value == TRAFFIC_NONE ? json_null() : json_integer(value);
+}
+
+static json_t *describe(const struct run *run) {
+    const struct replay_result *result = &run->result;
+    return json_pack(
+        "{s:s, s:f, s:i, s:i, s:i, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "file",
+        run->settings->replay, "speed", run->replay.speed, "loops", (int)run->replay.loops, "from",
+        (int)run->settings->from, "to", (int)run->settings->to, "stopped", result->traffic.stopped, "passes",
+        (json_int_t)result->passes, "file_ns", (json_int_t)result->file_ns, "mtu", (json_int_t)result->mtu,
+        "too_long", (json_int_t)result->fates[REPLAY_LONG], "longest_bytes", (json_int_t)result->longest,
+        "too_short", (json_int_t)result->fates[REPLAY_SHORT], "foreign",
+        (json_int_t)result->fates[REPLAY_FOREIGN], "refused", (json_int_t)result->refused, "padded",
+        (json_int_t)result->padded, "late_p50_ns", number_or_null(result->traffic.late_p50_ns), "late_p99_ns",
+        number_or_null(result->traffic.late_p99_ns), "late_max_ns",
+        number_or_null(result->traffic.late_max_ns));
+}
+
+static void print_json(const struct run *run, FILE *out) {
+    const struct traffic_result *traffic = &run->result.traffic;
+    json_t *json = json_pack("{s:s, s:f, s:b, s:I, s:I, s:I, s:I, s:o}", "profile", run->name, "seconds",
+                             (double)(traffic->ended_ns - traffic->started_ns) / 1e9, "stopped",
+                             traffic->stopped, "sent_packets", (json_int_t)traffic->sum.sent_packets,
+                             "sent_bytes", (json_int_t)traffic->sum.sent_bytes, "received_packets",
+                             (json_int_t)traffic->sum.received_packets, "received_bytes",
+                             (json_int_t)traffic->sum.received_bytes, "settings", describe(run));
+    json_dumpf(json, out, JSON_INDENT(2));
+    fputc('\n', out);
+    json_decref(json);
+}
+
+static void show(const struct run *run, FILE *out) {
+    char text[SUMMARY_SIZE];
+    if (run->settings->json) {
+        print_json(run, out);
+    } else {
+        fprintf(out, "%s%s%s", run->title == NULL ? "" : run->title, run->title == NULL ? "" : ": ",
+                replay_text_summary(&run->result, text, sizeof text));
+    }
+}
+
+static int send_rows(int fd, const struct run *run) {
+    const struct traffic_result *traffic = &run->result.traffic;
+    struct control_request request = {.kind = CONTROL_TRAFFIC_RUN};
+    json_t *settings = describe(run);
+    char *text = json_dumps(settings, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    memcpy(request.run.profile, run->name, sizeof run->name);
+    request.run.started_ns = traffic->started_ns;
+    request.run.ended_ns = traffic->ended_ns;
+    snprintf(request.run.settings, sizeof request.run.settings, "%s", text == NULL ? "{}" : text);
+    free(text);
+    json_decref(settings);
+    int code = control_send(fd, &request);
+    for (size_t i = 0; code == 0 && i < traffic->interval_count; i++) {
+        const struct traffic_interval *interval = &traffic->intervals[i];
+        struct control_request row = {.kind = CONTROL_TRAFFIC_INTERVAL,
+                                      .interval = {.start_ns = interval->start_ns,
+                                                   .end_ns = interval->end_ns,
+                                                   .sent_packets = interval->sent_packets,
+                                                   .sent_bytes = interval->sent_bytes,
+                                                   .received_packets = interval->received_packets,
+                                                   .received_bytes = interval->received_bytes}};
+        code = control_send(fd, &row);
+    }
+    return code;
+}
+
+static int hand_over(const struct run *run, struct error *error) {
+    struct run_dir dir = run_dir_of(run->settings->prefix);
+    int fd = control_connect(dir.control);
+    int code = fd < 0 ? fd : send_rows(fd, run);
+    code = code == 0 ? control_end(fd) : code;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return code == 0 ? 0
+                     : error_set(error, code, "the result was not taken into the lab's session: %s",
+                                 strerror(-code));
+}
+
+/* --- the run --- */
+
+static int open_file(struct run *run, struct error *error) {
+    const char *path = run->settings->replay;
+    bool standard = strcmp(path, "-") == 0;
+    int fd = standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
+    run->replay.file_fd = fd;
+    if (fd < 0) {
+        return error_set(error, -errno, "could not open '%s': %s", path, strerror(errno));
+    }
+    const char *slash = strrchr(path, '/');
+    snprintf(run->name, sizeof run->name, "replay:%.*s", (int)sizeof run->name - 8,
+             slash == NULL ? path : slash + 1);
+    return 0;
+}
+
+static int drive(struct run *run, struct error *error) {
+    struct identity identity;
+    int code = privilege_find_user(&identity, error);
+    run->replay.identity = &identity;
+    if (code != 0) {
+        return code;
+    }
+    char pace[48] = "as fast as it goes";
+    if (run->replay.speed > 0) {
+        snprintf(pace, sizeof pace, "at %g times its speed", run->replay.speed);
+    }
+    say_step("%s: ns%u to ns%u, %s", run->name, run->settings->from, run->settings->to,
+             run->replay.speed == 1.0 ? "with its own timing" : pace);
+    return replay_run(&run->replay, &run->result, error);
+}
+
+int lab_replay_run(const struct lab_traffic *settings, const volatile sig_atomic_t *stop, const char *title,
+                   FILE *out, struct error *error) {
+    struct run run = {.settings = settings,
+                      .title = title,
+                      .replay = {.file_fd = -1,
+                                 .path = settings->replay,
+                                 .speed = settings->speed,
+                                 .loops = settings->loops == 0 ? 1 : settings->loops,
+                                 .sender = {.netns_fd = -1},
+                                 .stop = stop,
+                                 .on_interval = show_second}};
+    run.replay.context = &run;
+    int code = open_file(&run, error);
+    code = code == 0 ? open_hosts(&run, error) : code;
+    code = code == 0 ? drive(&run, error) : code;
+    if (run.result.traffic.started_ns != 0) {
+        int handed = hand_over(&run, code == 0 ? error : NULL);
+        show(&run, out);
+        code = code == 0 ? handed : code;
+    }
+    close_all(&run);
+    replay_result_free(&run.result);
+    return code;
+}
