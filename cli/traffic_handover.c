@@ -98,17 +98,20 @@ static int send_run(int fd, const struct lab_run *run) {
     return control_send(fd, &request);
 }
 
-static int send_interval(int fd, const struct traffic_interval *interval) {
-    struct control_request request = {.kind = CONTROL_TRAFFIC_INTERVAL,
-                                      .interval = {.start_ns = interval->start_ns,
+/* An interval of 'class', or of all flows (STORE_NULL). */
+static int send_interval(int fd, const struct traffic_interval *interval, int64_t class) {
+    bool all = class == STORE_NULL;
+    struct control_request request = {.kind = all ? CONTROL_TRAFFIC_INTERVAL : CONTROL_TRAFFIC_CLASS_INTERVAL,
+                                      .interval = {.class = class,
+                                                   .start_ns = interval->start_ns,
                                                    .end_ns = interval->end_ns,
                                                    .sent_packets = interval->sent_packets,
                                                    .sent_bytes = interval->sent_bytes,
                                                    .received_packets = interval->received_packets,
                                                    .received_bytes = interval->received_bytes,
-                                                   .owd_p50_ns = STORE_NULL,
-                                                   .owd_p99_ns = STORE_NULL,
-                                                   .owd_max_ns = STORE_NULL}};
+                                                   .owd_p50_ns = interval->owd_p50_ns,
+                                                   .owd_p99_ns = interval->owd_p99_ns,
+                                                   .owd_max_ns = interval->owd_max_ns}};
     return control_send(fd, &request);
 }
 
@@ -133,23 +136,37 @@ static int send_flow(int fd, const struct traffic_flow_result *flow) {
         .jitter_ns = flow->jitter_ns,
         .pdv_p50_ns = flow->pdv_p50_ns,
         .pdv_p99_ns = flow->pdv_p99_ns,
-        .class = STORE_NULL,
+        .class = flow->class,
     };
     memcpy(request.flow.failed, flow->failed, sizeof request.flow.failed);
     return control_send(fd, &request);
 }
 
-static int send_histogram(int fd, const struct histogram *histogram) {
+static int send_histogram(int fd, const struct histogram *histogram, int64_t class) {
     int code = 0;
     for (size_t i = 0; code == 0 && histogram->bins != NULL && i < HISTOGRAM_BINS; i++) {
         if (histogram->bins[i] != 0) {
             struct control_request request = {
-                .kind = CONTROL_TRAFFIC_HISTOGRAM,
-                .histogram = {.low_ns = histogram_bin_low(i),
+                .kind = class == STORE_NULL ? CONTROL_TRAFFIC_HISTOGRAM : CONTROL_TRAFFIC_CLASS_HISTOGRAM,
+                .histogram = {.class = class,
+                              .low_ns = histogram_bin_low(i),
                               .high_ns = histogram_bin_low(i) + histogram_bin_width(i),
                               .count = histogram->bins[i]}};
             code = control_send(fd, &request);
         }
+    }
+    return code;
+}
+
+/* The same class by class; of one class alone the delays are those of all flows. */
+static int send_classes(int fd, const struct traffic_result *result) {
+    const struct traffic_classes *classes = &result->classes;
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < classes->interval_count * classes->count; i++) {
+        code = send_interval(fd, &classes->intervals[i], (int64_t)(i % classes->count));
+    }
+    for (size_t i = 0; code == 0 && i < classes->count; i++) {
+        code = send_histogram(fd, classes->count == 1 ? &result->owd : &classes->owd[i], (int64_t)i);
     }
     return code;
 }
@@ -181,12 +198,13 @@ int traffic_result_hand_over(const struct lab_run *run) {
     }
     int code = send_run(fd, run);
     for (size_t i = 0; code == 0 && i < result->interval_count; i++) {
-        code = send_interval(fd, &result->intervals[i]);
+        code = send_interval(fd, &result->intervals[i], STORE_NULL);
     }
     for (size_t i = 0; code == 0 && i < result->flow_count; i++) {
         code = send_flow(fd, &result->flows[i]);
     }
-    code = code == 0 ? send_histogram(fd, &result->owd) : code;
+    code = code == 0 ? send_histogram(fd, &result->owd, STORE_NULL) : code;
+    code = code == 0 ? send_classes(fd, result) : code;
     code = code == 0 ? send_stamps(fd, &result->stamps[0]) : code;
     code = code == 0 ? send_stamps(fd, &result->stamps[1]) : code;
     code = code == 0 ? control_end(fd) : code;

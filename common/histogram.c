@@ -19,7 +19,7 @@ void histogram_free(struct histogram *histogram) {
 
 /* Values below 2 * SUB_COUNT have a bin each; above, the octave is the position of the highest bit and the
  * bin its next HISTOGRAM_SUB_BITS bits. */
-static size_t bin_of(int64_t value) {
+size_t histogram_bin(int64_t value) {
     if (value < 0) {
         return 0;
     }
@@ -49,7 +49,7 @@ void histogram_add(struct histogram *histogram, int64_t value) {
     histogram->min = value < histogram->min ? value : histogram->min;
     histogram->max = value > histogram->max ? value : histogram->max;
     histogram->negative += value < 0;
-    histogram->bins[bin_of(value)]++;
+    histogram->bins[histogram_bin(value)]++;
 }
 
 void histogram_merge(struct histogram *into, const struct histogram *from) {

@@ -29,6 +29,9 @@ void histogram_merge(struct histogram *into, const struct histogram *from);
  * digits; 0 when the histogram is empty. */
 int64_t histogram_quantile(const struct histogram *histogram, double quantile);
 
+/* The bin in which 'value' is counted. */
+size_t histogram_bin(int64_t value);
+
 /* The lower bound and the width of bin 'bin'. */
 int64_t histogram_bin_low(size_t bin);
 int64_t histogram_bin_width(size_t bin);

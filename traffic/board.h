@@ -10,6 +10,7 @@
 #include "common/error.h"
 #include "common/histogram.h"
 #include "common/stamps.h"
+#include "traffic/profile.h"
 #include "traffic/sequence.h"
 
 enum traffic_flow_state {
@@ -78,6 +79,7 @@ struct traffic_board {
     struct traffic_sent *sent;         /* and the server the others */
     struct traffic_received *received; /* both by number of flow, 'flow_count' of them */
     uint32_t *owd_bins;                /* HISTOGRAM_BINS of them */
+    uint32_t *class_bins;              /* of several classes: likewise of each, one behind the other */
     struct stamp *stamps;              /* STAMPS_SLOTS of them */
     size_t flow_count;
     size_t size; /* of the shared memory, bytes */

@@ -53,10 +53,12 @@ static void fill(struct traffic_plan *plan, const size_t *counts, double factor,
     for (size_t g = 0; g < profile->group_count; g++) {
         for (size_t i = 0; i < counts[g]; i++) {
             struct traffic_flow *flow = &plan->flows[number];
-            *flow = (struct traffic_flow){.number = (uint32_t)number,
-                                          .protocol = profile->groups[g].protocol,
-                                          .family = profile->groups[g].family,
-                                          .gaps = profile->groups[g].gaps};
+            *flow = (struct traffic_flow){
+                .number = (uint32_t)number,
+                .protocol = profile->groups[g].protocol,
+                .family = profile->groups[g].family,
+                .class = (uint8_t)(g < TRAFFIC_CLASSES_MAX ? g : TRAFFIC_CLASSES_MAX - 1),
+                .gaps = profile->groups[g].gaps};
             plan_set_size(flow, &profile->groups[g], i, counts[g], factor, random);
             number += flows_each(&profile->groups[g]);
         }
@@ -111,6 +113,8 @@ static int make(struct traffic_plan *plan, const struct traffic_plan_settings *s
         return error_set(error, -EINVAL, "profile '%s' would have %zu flows: it may have 1 to %zu",
                          profile->name, count, TRAFFIC_MAX_FLOWS);
     }
+    plan->class_count =
+        profile->group_count < TRAFFIC_CLASSES_MAX ? profile->group_count : TRAFFIC_CLASSES_MAX;
     plan->flows = calloc(plan->count, sizeof *plan->flows);
     if (plan->flows == NULL) {
         return error_set(error, -ENOMEM, "no memory for a plan of %zu flows", plan->count);

@@ -91,6 +91,7 @@ struct traffic_flow {
     uint8_t protocol;     /* PROTOCOL_TCP or PROTOCOL_UDP */
     uint8_t family;       /* 4 or 6 */
     uint8_t reverse;      /* 1: from the server's host to the client's */
+    uint8_t class;        /* the group of the profile that it is of; see TRAFFIC_CLASSES_MAX */
     uint8_t gaps;         /* enum traffic_gaps; with bursts it is that of the pauses */
     uint16_t sport;       /* the sender binds it */
     uint16_t dport;       /* the first port of the plan plus 0 to TRAFFIC_SERVER_PORTS - 1 */
@@ -119,6 +120,8 @@ struct traffic_flow {
 #define TRAFFIC_SOURCE_PORTS (TRAFFIC_SOURCE_END - TRAFFIC_SOURCE_FIRST)
 /* Of a plan: what is counted of a flow takes about a kilobyte. */
 #define TRAFFIC_MAX_FLOWS ((size_t)100000)
+/* Classes of flows, one a group of the profile; the groups beyond are of the last class. */
+#define TRAFFIC_CLASSES_MAX 16
 /* Addresses of a host that a plan makes use of. */
 #define TRAFFIC_MAX_ADDRESSES 65536U
 
@@ -139,6 +142,7 @@ struct traffic_plan {
     uint32_t client_addresses, server_addresses; /* at least 1 */
     struct traffic_flow *flows;                  /* by number */
     size_t count;
+    size_t class_count;   /* at least 1 */
     size_t reverse_count; /* of them, those from the server's host to the client's */
 };
 

@@ -21,7 +21,9 @@ int traffic_result_open(struct traffic_result *result, const struct traffic_plan
     result->flows = calloc(plan->count, sizeof *result->flows);
     result->interval_room = interval_room(plan->duration_ns);
     result->intervals = calloc(result->interval_room, sizeof *result->intervals);
-    if (result->flows == NULL || result->intervals == NULL || histogram_init(&result->owd) != 0) {
+    result->owd_seen = calloc(HISTOGRAM_BINS, sizeof *result->owd_seen);
+    if (result->flows == NULL || result->intervals == NULL || result->owd_seen == NULL ||
+        histogram_init(&result->owd) != 0 || traffic_classes_open(&result->classes, plan) != 0) {
         return error_set(error, -ENOMEM, "no memory for the results of %zu flows", plan->count);
     }
     return 0;
@@ -31,6 +33,8 @@ void traffic_result_free(struct traffic_result *result) {
     free(result->flows);
     free(result->intervals);
     histogram_free(&result->owd);
+    free(result->owd_seen);
+    traffic_classes_free(&result->classes);
     free(result->stamps[0].items);
     free(result->stamps[1].items);
     *result = (struct traffic_result){0};
@@ -69,6 +73,41 @@ void traffic_result_snapshot(const struct traffic_board *const boards[], size_t 
                                   .received_bytes = sum->received_bytes - before.received_bytes};
 }
 
+/* The bins of both directions in 'fresh', less those that were there at the last call. */
+static void take_new_bins(struct traffic_result *result, const struct traffic_board *const boards[],
+                          size_t count, struct histogram *fresh) {
+    for (size_t bin = 0; bin < HISTOGRAM_BINS; bin++) {
+        uint32_t now = 0;
+        for (size_t side = 0; side < count; side++) {
+            now += boards[side]->owd_bins[bin];
+        }
+        uint32_t more = now - result->owd_seen[bin];
+        result->owd_seen[bin] = now;
+        if (more > 0) {
+            fresh->bins[bin] = more;
+            fresh->count += more;
+            fresh->min = fresh->min == INT64_MAX ? histogram_bin_low(bin) : fresh->min;
+            fresh->max = histogram_bin_low(bin) + histogram_bin_width(bin) - 1;
+        }
+    }
+}
+
+void traffic_result_interval_delays(struct traffic_result *result, const struct traffic_board *const boards[],
+                                    size_t count, struct traffic_interval *interval) {
+    struct histogram fresh;
+    interval->owd_p50_ns = interval->owd_p99_ns = interval->owd_max_ns = TRAFFIC_NONE;
+    if (histogram_init(&fresh) != 0) {
+        return;
+    }
+    take_new_bins(result, boards, count, &fresh);
+    if (fresh.count > 0) {
+        interval->owd_p50_ns = histogram_quantile(&fresh, 0.5);
+        interval->owd_p99_ns = histogram_quantile(&fresh, 0.99);
+        interval->owd_max_ns = fresh.max;
+    }
+    histogram_free(&fresh);
+}
+
 void traffic_result_add_interval(struct traffic_result *result, const struct traffic_interval *interval) {
     if (result->interval_count < result->interval_room) {
         result->intervals[result->interval_count++] = *interval;
@@ -80,6 +119,7 @@ void traffic_result_add_interval(struct traffic_result *result, const struct tra
     last->sent_bytes += interval->sent_bytes;
     last->received_packets += interval->received_packets;
     last->received_bytes += interval->received_bytes;
+    last->owd_p50_ns = last->owd_p99_ns = last->owd_max_ns = TRAFFIC_NONE;
 }
 
 /* The server wrote them: only what makes sense is taken. */
@@ -171,6 +211,7 @@ static void fill_flow(struct traffic_flow_result *result, const struct traffic_f
                       const struct traffic_sent *sent, const struct traffic_received *received,
                       bool tail_seen) {
     result->number = flow->number;
+    result->class = flow->class;
     bool endless = flow->packets >= TRAFFIC_ENDLESS;
     result->planned_packets = endless ? TRAFFIC_NONE : (int64_t)flow->packets;
     result->planned_bytes = endless ? TRAFFIC_NONE : (int64_t)flow->bytes;
@@ -247,5 +288,6 @@ void traffic_result_fill(struct traffic_result *result, const struct traffic_set
     for (size_t side = 0; side < (plan->reverse_count > 0 ? 2 : 1); side++) {
         add_live(result, boards[side]->live);
         add_delays(&result->owd, boards[side]);
+        traffic_classes_add_delays(&result->classes, boards[side]);
     }
 }

@@ -14,6 +14,10 @@ int traffic_result_open(struct traffic_result *result, const struct traffic_plan
 void traffic_result_snapshot(const struct traffic_board *const boards[], size_t count,
                              struct traffic_progress *progress, int64_t now_ns);
 
+/* Fills in the delays of what came since the last call, which 'interval' is of. */
+void traffic_result_interval_delays(struct traffic_result *result, const struct traffic_board *const boards[],
+                                    size_t count, struct traffic_interval *interval);
+
 /* Appends 'interval'; beyond the room that the plan's duration gives it is added to the last one. */
 void traffic_result_add_interval(struct traffic_result *result, const struct traffic_interval *interval);
 

@@ -76,6 +76,10 @@ static bool take(struct server *server, const uint8_t *data, size_t size, int64_
                                  (uint64_t)server->job->clock_offset_ns);
     traffic_delay_add(&flow->delay, delay_ns);
     histogram_add(&server->owd, delay_ns);
+    if (plan->class_count > 1) {
+        size_t bin = plan->flows[datagram.flow].class * HISTOGRAM_BINS + histogram_bin(delay_ns);
+        server->job->board->class_bins[bin]++;
+    }
     stamps_note(&server->stamps, STAMP_RECEIVED, datagram.flow, datagram.sequence, datagram.sent_ns,
                 received_ns);
     return true;

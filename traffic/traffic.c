@@ -53,12 +53,15 @@ static bool wants_stop(const struct run *run) {
 }
 
 /* Closes the present interval and tells the caller. */
-static void end_interval(struct run *run, int64_t now_ns) {
+static void end_interval(struct run *run, int64_t now_ns, bool last) {
     struct traffic_progress *progress = &run->progress;
     const struct traffic_board *boards[2] = {&run->pairs[0].board, &run->pairs[1].board};
     traffic_result_snapshot(boards, run->pair_count, progress, clock_real_ns());
     progress->elapsed_ns = now_ns - run->start_ns;
+    traffic_result_interval_delays(run->result, boards, run->pair_count, &progress->last);
     traffic_result_add_interval(run->result, &progress->last);
+    traffic_classes_note(&run->result->classes, run->settings->plan, boards, run->result->started_ns,
+                         progress->last.end_ns, last);
     if (run->settings->on_interval != NULL) {
         run->settings->on_interval(progress, run->settings->context);
     }
@@ -88,7 +91,7 @@ static void step(struct run *run) {
     }
     int64_t now_ns = clock_monotonic_ns();
     if (run->start_ns != 0 && now_ns >= run->interval_end_ns) {
-        end_interval(run, now_ns);
+        end_interval(run, now_ns, false);
         /* Whoever was kept from looking for some seconds gets one long interval. */
         while (run->interval_end_ns <= now_ns) {
             run->interval_end_ns += NS_PER_S;
@@ -288,7 +291,7 @@ static void conclude(struct run *run) {
     }
     int64_t now_ns = clock_monotonic_ns();
     if (now_ns > run->start_ns) {
-        end_interval(run, now_ns);
+        end_interval(run, now_ns, true);
     }
     run->result->ended_ns = run->progress.sum.end_ns;
     run->result->sum = run->progress.sum;

@@ -14,6 +14,7 @@
 #include "common/histogram.h"
 #include "common/privilege.h"
 #include "common/stamps.h"
+#include "traffic/classes.h"
 #include "traffic/profile.h"
 #include "traffic/sequence.h"
 
@@ -27,6 +28,9 @@ struct traffic_interval {
     int64_t sent_bytes;       /* payload, UDP and TCP */
     int64_t received_packets; /* UDP datagrams, duplicates not counted */
     int64_t received_bytes;   /* payload, UDP and TCP, duplicates not counted */
+    /* One-way delay of the datagrams that came in it, to 0.1 %; of several seconds at once, or when nothing
+     * came, TRAFFIC_NONE. */
+    int64_t owd_p50_ns, owd_p99_ns, owd_max_ns;
 };
 
 /* Where a run stands, for the live table. */
@@ -49,6 +53,7 @@ typedef void traffic_interval_fn(const struct traffic_progress *progress, void *
  */
 struct traffic_flow_result {
     uint32_t number;
+    uint8_t class;       /* the group of the profile, see TRAFFIC_CLASSES_MAX */
     struct flow_key key; /* the direction in which the payload goes */
     int64_t planned_packets, planned_bytes;
     int64_t sent_packets, sent_bytes;         /* packets: datagrams; TRAFFIC_NONE for TCP */
@@ -94,8 +99,10 @@ struct traffic_result {
      * batch of UDP_GRO); 1: each datagram had its own. */
     int64_t send_batch_max, receive_batch_max;
     int64_t loss_bins[TRAFFIC_LOSS_BINS]; /* rows of losses by length, see traffic/sequence.h */
-    struct traffic_stamps stamps[2];      /* forward, reverse */
-    bool stopped;                         /* before the plan's end, because it was asked to */
+    struct traffic_classes classes;
+    uint32_t *owd_seen;              /* the bins of 'owd' at the end of the last interval */
+    struct traffic_stamps stamps[2]; /* forward, reverse */
+    bool stopped;                    /* before the plan's end, because it was asked to */
 };
 
 /* One end of a run. */

@@ -38,6 +38,30 @@ $(sql "SELECT count(*) FROM traffic_stamp WHERE $whole")"
     cat $out/last
 }
 
+# Intervals and histograms are there of all flows and of each class, and all sum to what the flows say.
+case_classes() {
+    run "$nsmon" start --db $db
+    run "$nsmon" traffic mixed --duration 3
+    run "$nsmon" stop
+    flows=$(sql "SELECT sum(sent_packets), sum(sent_bytes), sum(received_packets), sum(received_bytes) FROM traffic_flow")
+    for table in traffic_interval traffic_class_interval; do
+        sums=$(sql "SELECT sum(sent_packets), sum(sent_bytes), sum(received_packets), sum(received_bytes) FROM $table")
+        [ "$sums" = "$flows" ] || fail "$table sums to $sums, not $flows"
+    done
+    [ "$(sql "SELECT class, sum(received_packets) FROM traffic_class_interval GROUP BY class")" = \
+        "$(sql "SELECT class, total(received_packets) + 0 FROM traffic_flow GROUP BY class" | sed 's/\.0$//')" ] ||
+        fail "the classes have not what their flows have"
+    received=$(sql "SELECT sum(received_packets) FROM traffic_flow")
+    for table in traffic_histogram traffic_class_histogram; do
+        [ "$(sql "SELECT sum(count) FROM $table")" = "$received" ] || fail "$table has not all $received datagrams"
+    done
+    [ "$(sql "SELECT count(DISTINCT class) FROM traffic_class_histogram")" -gt 1 ] || fail "there is one class only"
+    [ "$(sql "SELECT count(*) FROM traffic_interval WHERE received_packets > 0 AND NOT
+                     (0 < owd_p50_ns AND owd_p50_ns <= owd_p99_ns AND owd_p99_ns <= owd_max_ns)")" = 0 ] ||
+        fail "intervals without delays: $(sql "SELECT * FROM traffic_interval")"
+    sql "SELECT class, count(*) || ' intervals', sum(sent_packets) FROM traffic_class_interval GROUP BY class"
+}
+
 # Of a run with too many datagrams there is a sample, and the taps kept the same one as the receiver.
 case_many() {
     run "$nsmon" start --db $db

@@ -7,6 +7,7 @@
 
 struct reader {
     sqlite3 *database;
+    int64_t version;    /* of the file */
     sqlite3_stmt *flow; /* reader_flow()'s, made at its first call */
     char path[4096];
 };
@@ -19,6 +20,15 @@ int read_step(struct reader *reader, sqlite3_stmt *statement, struct error *erro
 
 /* Fills 'error' with what SQLite says about 'reader' and what to do.  Returns -EIO. */
 int read_failed(struct reader *reader, struct error *error);
+
+/* Turns the current row into a struct and calls the user's function with it. */
+typedef int read_hand_over_fn(sqlite3_stmt *row, const void *fn, void *context);
+
+/* Calls 'hand_over' with each row of 'sql', whose ?1 is 'id', and stops at the first result that is not 0,
+ * which it returns.  A user's function goes through it as a pointer to the pointer, since C allows no other.
+ */
+int read_each_row(struct reader *reader, const char *sql, int64_t id, read_hand_over_fn *hand_over,
+                  const void *fn, void *context, struct error *error);
 
 /* The column's number, or READ_NULL; 'otherwise' in the second. */
 int64_t read_number(sqlite3_stmt *statement, int column);

@@ -97,6 +97,7 @@ static int reader_begin(struct reader *reader, struct error *error) {
     int64_t version = 0;
     int64_t tables = 0;
     int rc = read_one(reader, "PRAGMA user_version", &version, error);
+    reader->version = version;
     if (rc == 0) {
         rc = read_one(reader,
                       "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN "

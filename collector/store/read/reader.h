@@ -206,3 +206,47 @@ struct read_traffic_flow {
 typedef int read_traffic_flow_fn(const struct read_traffic_flow *flow, void *context);
 int reader_each_traffic_flow(struct reader *reader, int64_t session_id, read_traffic_flow_fn *fn,
                              void *context, struct error *error);
+
+/* One run of them. */
+struct read_traffic_run {
+    int64_t id;
+    char profile[64];
+    int64_t seed;
+    int64_t started_ns, ended_ns; /* the second may be READ_NULL */
+    int64_t from, to;             /* numbers of hosts, or READ_NULL */
+};
+
+typedef int read_traffic_run_fn(const struct read_traffic_run *run, void *context);
+
+/* The runs of a session in the order in which they began; the three below are of one run. */
+int reader_each_traffic_run(struct reader *reader, int64_t session_id, read_traffic_run_fn *fn, void *context,
+                            struct error *error);
+
+/* A second of a run, or more. */
+struct read_traffic_interval {
+    int64_t start_ns, end_ns;
+    int64_t sent_packets, sent_bytes, received_packets, received_bytes;
+    int64_t owd_p50_ns, owd_p99_ns; /* or READ_NULL */
+};
+
+typedef int read_traffic_interval_fn(const struct read_traffic_interval *interval, void *context);
+int reader_each_traffic_interval(struct reader *reader, int64_t run_id, read_traffic_interval_fn *fn,
+                                 void *context, struct error *error);
+
+/* A bin of the one-way delay, from the shortest on: from 'low_ns' to below 'high_ns'. */
+struct read_traffic_bin {
+    int64_t low_ns, high_ns, count;
+};
+
+typedef int read_traffic_bin_fn(const struct read_traffic_bin *bin, void *context);
+int reader_each_traffic_bin(struct reader *reader, int64_t run_id, read_traffic_bin_fn *fn, void *context,
+                            struct error *error);
+
+/* When a datagram was where; only those that were seen everywhere. */
+struct read_traffic_stamp {
+    int64_t sent_ns, tap_out_ns, tap_in_ns, received_ns;
+};
+
+typedef int read_traffic_stamp_fn(const struct read_traffic_stamp *stamp, void *context);
+int reader_each_traffic_stamp(struct reader *reader, int64_t run_id, read_traffic_stamp_fn *fn, void *context,
+                              struct error *error);

@@ -4,13 +4,9 @@
 
 #include "collector/store/read/internal.h"
 
-/* Turns the current row into a struct and calls the user's function with it. */
-typedef int hand_over_fn(sqlite3_stmt *row, const void *fn, void *context);
-
-/* A user's function goes through hand_over_fn() as a pointer to the pointer, since C allows no other. */
-static int each_row(struct reader *reader, const char *sql, int64_t session_id, hand_over_fn *hand_over,
-                    const void *fn, void *context, struct error *error) {
-    sqlite3_stmt *row = read_prepare(reader, sql, session_id, error);
+int read_each_row(struct reader *reader, const char *sql, int64_t id, read_hand_over_fn *hand_over,
+                  const void *fn, void *context, struct error *error) {
+    sqlite3_stmt *row = read_prepare(reader, sql, id, error);
     if (row == NULL) {
         return -EIO;
     }
@@ -71,7 +67,7 @@ static int hand_over_exporter(sqlite3_stmt *row, const void *fn, void *context) 
 
 int reader_each_exporter(struct reader *reader, int64_t session_id, read_exporter_fn *fn, void *context,
                          struct error *error) {
-    return each_row(
+    return read_each_row(
         reader,
         "SELECT e.id, e.protocol, e.agent, e.domain, e.transport, e.dialect, e.dialect_evidence, "
         "e.dialect_override, e.byte_layer, e.sampling_rate, e.sampling_source, e.scaled, e.first_ns, "
@@ -101,7 +97,7 @@ static int hand_over_capture(sqlite3_stmt *row, const void *fn, void *context) {
 
 int reader_each_capture(struct reader *reader, int64_t session_id, read_capture_fn *fn, void *context,
                         struct error *error) {
-    return each_row(
+    return read_each_row(
         reader,
         "SELECT id, name, role, station, received, dropped, if_dropped, processed, overflow, malformed "
         "FROM capture WHERE session_id = ?1 ORDER BY coalesce(station, 1 << 30), id",
@@ -163,7 +159,7 @@ static int hand_over_truth(sqlite3_stmt *row, const void *fn, void *context) {
 
 int reader_each_truth(struct reader *reader, int64_t session_id, read_truth_fn *fn, void *context,
                       struct error *error) {
-    return each_row(
+    return read_each_row(
         reader,
         "SELECT capture_id, direction, flow_id, bucket_ns, packets, bytes, square_sum, first_ns, last_ns "
         "FROM truth WHERE session_id = ?1",
@@ -184,7 +180,7 @@ static int hand_over_sample(sqlite3_stmt *row, const void *fn, void *context) {
 
 int reader_each_sample(struct reader *reader, int64_t session_id, read_sample_fn *fn, void *context,
                        struct error *error) {
-    return each_row(
+    return read_each_row(
         reader,
         "SELECT exporter_id, recv_ns, flow_id, sampling_rate, frame_bytes - coalesce(stripped, 0), "
         "CASE input_kind WHEN 0 THEN input END FROM sflow_sample WHERE session_id = ?1 AND discarded = 0",
@@ -210,7 +206,7 @@ static int hand_over_record(sqlite3_stmt *row, const void *fn, void *context) {
 
 int reader_each_record(struct reader *reader, int64_t session_id, read_record_fn *fn, void *context,
                        struct error *error) {
-    return each_row(reader,
+    return read_each_row(reader,
                     "SELECT exporter_id, recv_ns, flow_id, packets, bytes, direction, start_ns, end_ns, "
                     "sampling_rate, scaled, input FROM flow_record WHERE session_id = ?1 "
                     "ORDER BY exporter_id, flow_id, coalesce(end_ns, recv_ns), id",
@@ -227,7 +223,7 @@ static int hand_over_stage(sqlite3_stmt *row, const void *fn, void *context) {
 
 int reader_each_stage(struct reader *reader, int64_t session_id, read_stage_fn *fn, void *context,
                       struct error *error) {
-    return each_row(reader,
+    return read_each_row(reader,
                     "SELECT stage, direction, packets, bytes, source FROM stage WHERE session_id = ?1 "
                     "ORDER BY direction, stage, source",
                     session_id, hand_over_stage, &fn, context, error);
@@ -278,7 +274,7 @@ static int hand_over_traffic_flow(sqlite3_stmt *row, const void *fn, void *conte
 
 int reader_each_traffic_flow(struct reader *reader, int64_t session_id, read_traffic_flow_fn *fn,
                              void *context, struct error *error) {
-    return each_row(
+    return read_each_row(
         reader,
         "SELECT r.profile, f.flow_id, f.sent_packets, f.received_packets, f.sent_bytes, "
         "f.received_bytes, f.lost, f.duplicated, f.reordered, f.owd_p50_ns, f.owd_p99_ns, f.owd_max_ns, "

@@ -1,0 +1,92 @@
+/* Runs of nsmon's own endpoints: their seconds, delays, and where the delays came from. */
+#include <errno.h>
+#include <string.h>
+
+#include "collector/store/read/internal.h"
+
+static int hand_over_run(sqlite3_stmt *row, const void *fn, void *context) {
+    struct read_traffic_run run = {
+        .id = read_number_or(row, 0, 0),
+        .seed = read_number_or(row, 2, 0),
+        .started_ns = read_number_or(row, 3, 0),
+        .ended_ns = read_number(row, 4),
+        .from = read_number(row, 5),
+        .to = read_number(row, 6),
+    };
+    read_text(row, 1, run.profile, sizeof run.profile);
+    return (*(read_traffic_run_fn *const *)fn)(&run, context);
+}
+
+int reader_each_traffic_run(struct reader *reader, int64_t session_id, read_traffic_run_fn *fn, void *context,
+                            struct error *error) {
+    return read_each_row(reader,
+                         "SELECT id, profile, seed, started_ns, ended_ns, "
+                         "CASE WHEN json_valid(settings) THEN json_extract(settings, '$.from') END, "
+                         "CASE WHEN json_valid(settings) THEN json_extract(settings, '$.to') END "
+                         "FROM traffic_run WHERE session_id = ?1 ORDER BY started_ns, id",
+                         session_id, hand_over_run, &fn, context, error);
+}
+
+static int hand_over_interval(sqlite3_stmt *row, const void *fn, void *context) {
+    const struct read_traffic_interval interval = {
+        .start_ns = read_number_or(row, 0, 0),
+        .end_ns = read_number_or(row, 1, 0),
+        .sent_packets = read_number_or(row, 2, 0),
+        .sent_bytes = read_number_or(row, 3, 0),
+        .received_packets = read_number_or(row, 4, 0),
+        .received_bytes = read_number_or(row, 5, 0),
+        .owd_p50_ns = read_number(row, 6),
+        .owd_p99_ns = read_number(row, 7),
+    };
+    return (*(read_traffic_interval_fn *const *)fn)(&interval, context);
+}
+
+int reader_each_traffic_interval(struct reader *reader, int64_t run_id, read_traffic_interval_fn *fn,
+                                 void *context, struct error *error) {
+    return read_each_row(reader,
+                         reader->version < 2
+                             ? "SELECT start_ns, end_ns, sent_packets, sent_bytes, received_packets, "
+                               "received_bytes, NULL, NULL FROM traffic_interval WHERE run_id = ?1 ORDER BY 1"
+                             : "SELECT start_ns, end_ns, sent_packets, sent_bytes, received_packets, "
+                               "received_bytes, owd_p50_ns, owd_p99_ns FROM traffic_interval "
+                               "WHERE run_id = ?1 ORDER BY 1",
+                         run_id, hand_over_interval, &fn, context, error);
+}
+
+static int hand_over_bin(sqlite3_stmt *row, const void *fn, void *context) {
+    const struct read_traffic_bin bin = {
+        .low_ns = read_number_or(row, 0, 0),
+        .high_ns = read_number_or(row, 1, 0),
+        .count = read_number_or(row, 2, 0),
+    };
+    return (*(read_traffic_bin_fn *const *)fn)(&bin, context);
+}
+
+int reader_each_traffic_bin(struct reader *reader, int64_t run_id, read_traffic_bin_fn *fn, void *context,
+                            struct error *error) {
+    return read_each_row(reader,
+                         "SELECT low_ns, high_ns, count FROM traffic_histogram WHERE run_id = ?1 ORDER BY 1",
+                         run_id, hand_over_bin, &fn, context, error);
+}
+
+static int hand_over_stamp(sqlite3_stmt *row, const void *fn, void *context) {
+    const struct read_traffic_stamp stamp = {
+        .sent_ns = read_number_or(row, 0, 0),
+        .tap_out_ns = read_number_or(row, 1, 0),
+        .tap_in_ns = read_number_or(row, 2, 0),
+        .received_ns = read_number_or(row, 3, 0),
+    };
+    return (*(read_traffic_stamp_fn *const *)fn)(&stamp, context);
+}
+
+int reader_each_traffic_stamp(struct reader *reader, int64_t run_id, read_traffic_stamp_fn *fn, void *context,
+                              struct error *error) {
+    if (reader->version < 2) {
+        return 0;
+    }
+    return read_each_row(reader,
+                         "SELECT sent_ns, tap_out_ns, tap_in_ns, received_ns FROM traffic_stamp "
+                         "WHERE run_id = ?1 AND tap_out_ns IS NOT NULL AND tap_in_ns IS NOT NULL "
+                         "AND received_ns IS NOT NULL",
+                         run_id, hand_over_stamp, &fn, context, error);
+}
