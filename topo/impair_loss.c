@@ -16,7 +16,7 @@
 
 #define NFT_TIMEOUT_NS (5 * NS_PER_S)
 /* Of what a chance is so many parts. */
-enum { CHANCE_PARTS = 1000000, ETHERNET_BYTES = 14 };
+enum { CHANCE_PARTS = 1000000000, ETHERNET_BYTES = 14 };
 
 struct rules {
     char *text;
@@ -68,9 +68,12 @@ const char *impair_loss_rules(const struct topo_impairment *impairment, const ch
             rule(&rules, "%s %s numgen inc mod %" PRIu32 " %" PRIu32 " counter name %s drop\n", add, match,
                  impairment->loss_every, impairment->loss_every - 1, counter);
         }
-        if (impairment->loss > 0.0) {
+        const long parts = lround(impairment->loss * CHANCE_PARTS);
+        if (parts >= CHANCE_PARTS) { /* nft takes no comparison that is always true */
+            rule(&rules, "%s %s counter name %s drop\n", add, match, counter);
+        } else if (impairment->loss > 0.0) {
             rule(&rules, "%s %s numgen random mod %d < %ld counter name %s drop\n", add, match, CHANCE_PARTS,
-                 lround(impairment->loss * CHANCE_PARTS), counter);
+                 parts, counter);
         }
     }
     return text;

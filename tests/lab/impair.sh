@@ -49,6 +49,18 @@ case_chance() {
     check share loss 0.1 truth
     measure quick --impair to=ns2,duplicate=20%,reorder=10%,seed=3
     check share duplicate 0.2 share reorder 0.1 truth
+    # The ends of the scale, too.
+    for loss in 100% 0.0000001%; do
+        rm -f $db
+        run "$nsmon" start --sampling 1 --db $db --impair to=ns2,loss=$loss
+        ip netns exec ns1 ping -q -c 3 -i 0.02 -W 1 10.0.0.2 >$out/ping
+        run "$nsmon" stop
+        lost=$(sqlite3 $db "SELECT sum(packets) FROM stage WHERE stage = 'tap_in_impaired_loss'")
+        case $loss:$lost:$(cat $out/ping) in
+        100%:[3-9]*' 0 received'* | 0.0*:0:*' 3 received'*) ;;
+        *) fail "of a loss of $loss the ledger has $lost and ping says $(cat $out/ping)" ;;
+        esac
+    done
 }
 
 # 20 ms are 20 ms.  Not a matter of speed: but whoever doesn't run can't be on time, so a busy machine gets three
