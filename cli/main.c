@@ -6,9 +6,9 @@
 #include "cli/command.h"
 
 static const struct command *const commands[] = {
-    &command_run,     &command_start,  &command_traffic,  &command_status, &command_stop,
-    &command_compare, &command_report, &command_attach,   &command_detach, &command_collect,
-    &command_import,  &command_flows,  &command_sessions, &command_doctor,
+    &command_run,      &command_start,  &command_traffic, &command_status,  &command_stop,   &command_compare,
+    &command_report,   &command_attach, &command_detach,  &command_collect, &command_import, &command_flows,
+    &command_sessions, &command_doctor, &command_send,    &command_recv,
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

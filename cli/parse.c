@@ -75,3 +75,43 @@ int parse_prefix(const char *text, char prefix[6], struct error *error) {
     memcpy(prefix, text, length + 1);
     return 0;
 }
+
+int parse_bytes(const char *option, const char *text, int64_t maximum, int64_t *value, struct error *error) {
+    static const struct {
+        const char *name;
+        double bytes;
+    } units[] = {{"", 1}, {"k", 1e3}, {"m", 1e6}, {"g", 1e9}};
+    char *end = NULL;
+    double number = strtod(text, &end);
+    for (size_t i = 0; end != text && i < sizeof units / sizeof *units; i++) {
+        double bytes = number * units[i].bytes;
+        if (strcasecmp(end, units[i].name) == 0 && bytes >= 1 && bytes <= (double)maximum) {
+            *value = (int64_t)bytes;
+            return 0;
+        }
+    }
+    return error_set(error, -EINVAL, "%s takes a number of bytes such as 1000, 500k or 1g, not '%s'", option,
+                     text);
+}
+
+int parse_gap(const char *option, const char *text, int64_t bytes, int64_t *gap_ns, struct error *error) {
+    uint64_t bits = 0;
+    char *end = NULL;
+    double packets = strtod(text, &end);
+    if (strcmp(text, "0") == 0) {
+        *gap_ns = 0;
+        return 0;
+    }
+    if (quantity_rate(text, &bits) == 0 && bits > 0) {
+        packets = (double)bits / 8 / (double)bytes;
+    } else if (end == text || strcasecmp(end, "pps") != 0) {
+        packets = 0;
+    }
+    /* From a packet an hour to one a nanosecond. */
+    if (!(packets >= 1.0 / 3600 && packets <= 1e9)) {
+        return error_set(error, -EINVAL, "%s takes a rate such as 10mbit, 1000pps or 0, not '%s'", option,
+                         text);
+    }
+    *gap_ns = llround((double)NS_PER_S / packets);
+    return 0;
+}

@@ -14,6 +14,14 @@ int parse_number(const char *option, const char *text, int64_t minimum, int64_t 
  * 'error' filled. */
 int parse_duration(const char *option, const char *text, int64_t *value_ns, struct error *error);
 
+/* Reads a number of bytes such as "1000", "500k", "10m" or "1g" (of 1000), 1 to 'maximum'.  Returns 0, or
+ * -EINVAL with 'error' filled. */
+int parse_bytes(const char *option, const char *text, int64_t maximum, int64_t *value, struct error *error);
+
+/* Reads a rate, "10mbit" of which a packet has 'bytes' bytes, or "1000pps", as the time from one packet to
+ * the next in nanoseconds; "0" is 0, as fast as it goes.  Returns 0, or -EINVAL with 'error' filled. */
+int parse_gap(const char *option, const char *text, int64_t bytes, int64_t *gap_ns, struct error *error);
+
 /* Reads the decimal number 'text' above 0 and up to 'maximum'.  Returns 0, or -EINVAL with 'error' filled. */
 int parse_factor(const char *option, const char *text, double maximum, double *value, struct error *error);
 

@@ -1,0 +1,368 @@
+#!/usr/bin/env bash
+# 'nsmon send' and 'nsmon recv': "remote.sh NSMON RELAY CASE".
+#
+#   most cases:            r-ns1 [tap1 10.9.0.1, fd09::1] =====veth===== [tap2 10.9.0.2, fd09::2] r-ns2
+#   duplicated, swapped:   r-ns1 [tap1] ==veth== [in1  relay  in2] ==veth== [tap2] r-ns2
+#   switch:                the lab's ns1 and ns2, and its impairments
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+isolate "$0" "$@"
+need python3
+nsmon=$1
+relay=$2
+case=$3
+schema=$here/../../docs/send-json.schema.json
+ns1=r-ns1 ns2=r-ns2 to=10.9.0.2
+
+address() {
+    ip -n "$1" addr add "10.9.0.$3/24" dev "$2" && ip -n "$1" addr add "fd09::$3/64" dev "$2" nodad &&
+        ip -n "$1" link set lo up && ip -n "$1" link set "$2" up || fail "can't set up $2"
+}
+
+# pair [RELAY]: the two hosts.
+pair() {
+    ip netns add $ns1 && ip netns add $ns2 || fail "can't make namespaces"
+    if [ "${1:-}" = "" ]; then
+        ip link add tap1 netns $ns1 type veth peer name tap2 netns $ns2 || fail "can't make the links"
+    else
+        need ethtool
+        ip link add tap1 netns $ns1 type veth peer name in1 && ip link add tap2 netns $ns2 type veth peer name in2 &&
+            ip link set in1 up && ip link set in2 up || fail "can't make the links"
+        ip netns exec $ns1 ethtool -K tap1 tx off tso off gso off >/dev/null 2>&1
+        ip netns exec $ns2 ethtool -K tap2 tx off tso off gso off >/dev/null 2>&1
+    fi
+    address $ns1 tap1 1
+    address $ns2 tap2 2
+}
+
+# wait_until WORD...: until the command says yes.
+wait_until() {
+    for _ in $(seq 300); do
+        "$@" && return 0
+        sleep 0.05
+    done
+    fail "waited in vain: $*"
+}
+
+listens() {
+    ip netns exec $ns2 ss -Hltn "sport = :7699" | grep -q .
+}
+
+# serve OPTION...: an 'nsmon recv' in the background; its words are in $out/recv.
+serve() {
+    ip netns exec $ns2 "$nsmon" recv "$@" >$out/recv 2>&1 &
+    server=$!
+    wait_until listens
+}
+
+# send OPTION...: to a file as JSON.
+send() {
+    timeout 60 ip netns exec $ns1 "$nsmon" send $to --format json -o $out/json "$@" 2>$out/last
+}
+
+check() {
+    python3 "$here/remote_check.py" "$schema" $out/json "$@" >$out/last 2>&1
+    status=$?
+    [ $status != 77 ] || skip "$(cat $out/last)"
+    [ $status = 0 ] || fail "check $*"
+}
+
+udp_sent() {
+    ip netns exec $1 awk '$1 == "Udp:" && !n { for (i = 2; i <= NF; i++) if ($i == "OutDatagrams") n = i; next }
+                          $1 == "Udp:" { print $n }' /proc/net/snmp
+}
+
+# streams ADDRESS: protocols and directions, paced.
+streams() {
+    to=$1
+    pair
+    serve
+    for way in "" --reverse --both; do
+        streams=2
+        [ "$way" != --both ] || streams=4
+        send --udp --rate 500pps --length 100 --duration 0.4 --streams 2 $way || fail "udp $way"
+        check "len(s) == $streams" "all(x['sent_packets'] == 200 and x['lost'] == 0 for x in s)" \
+            "all(x['received_bytes'] == 20000 and x['owd_us']['min'] > 0 for x in s)" \
+            "r['clock']['same']" "'error' not in r" "r['stamps']['receive_batch_max'] == 1" \
+            "{x['direction'] for x in s} == {'': {'forward'}, '--reverse': {'reverse'}}.get('$way', {'forward', 'reverse'})" \
+            "0.35 < r['seconds']" "r['sum']['sent_packets'] == 200 * $streams"
+        send --tcp --bytes 300k --streams 2 $way || fail "tcp $way"
+        check "len(s) == $streams" "all(x['sent_bytes'] == x['received_bytes'] == 300000 for x in s)" \
+            "all(x['sent_packets'] is None and x['owd_us'] is None for x in s)"
+    done
+    kill $server && wait $server || fail "the server did not end well"
+    [ "$(grep -c ' flows in ' $out/recv)" = 6 ] || fail "the server told of $(grep -c ' flows in ' $out/recv) tests"
+}
+
+case_fast() {
+    pair
+    serve
+    for way in "" --reverse; do
+        send --udp --rate 0 --length 64 --duration 0.5 $way || fail "as fast as it goes $way"
+        check "s[0]['sent_packets'] > 1000" "s[0]['received_packets'] > 0" "r['seconds'] >= 0.5"
+        send --udp --rate 0 --length 64 --packets 1001 --gso 7 $way || fail "1001 datagrams $way"
+        check "s[0]['sent_packets'] == 1001" "s[0]['duplicated'] == 0" "r['stamps']['send_batch_max'] == 7"
+    done
+    send --tcp --duration 0.5 || fail "tcp for a time"
+    check "s[0]['sent_bytes'] > 100000" "s[0]['sent_bytes'] == s[0]['received_bytes']"
+    for pid in $server $(pgrep -P $server); do
+        [ "$(ps -o uid= -p $pid | tr -d ' ')" != 0 ] || fail "a process of the server is root still"
+    done
+}
+
+case_limits() {
+    pair
+    serve --max-rate 1mbit --max-duration 2 --max-streams 3 --bind 10.9.0.2
+    for words in "--rate 2mbit" "--rate 0" "--rate 600kbit --streams 2" "--tcp" "--rate 2mbit --reverse" \
+        "--duration 3 --rate 1kbit" "--streams 4 --rate 1kbit"; do
+        # shellcheck disable=SC2086 # words
+        send $words && fail "allowed: $words"
+        grep -q "allowed here" $out/last || fail "no reason for $words"
+        check "'allowed here' in r['error']" "s == []"
+    done
+    send --total-rate 900kbit --streams 3 --duration 0.5 || fail "not allowed what is allowed"
+    check "len(s) == 3" "'error' not in r"
+    to=fd09::2
+    send && fail "it listens where it should not"
+    check "'could not connect' in r['error']"
+    refuse 2 "nsmon send --help" "$nsmon" send
+    refuse 2 "takes a rate" "$nsmon" send x --rate 10mbits
+    refuse 2 "length" "$nsmon" send x --length 31
+    refuse 2 "is for UDP" "$nsmon" send x --tcp --packets 3
+    refuse 2 "max-clients" "$nsmon" recv --max-clients 65
+    refuse 1 "could not find the host" "$nsmon" send no-such-host.invalid
+    ip netns exec $ns2 "$nsmon" recv --bind 10.9.0.2 >$out/last 2>&1 && fail "two servers on one port"
+    grep -q "in use" $out/last || fail "no reason"
+}
+
+# Exactly every tenth of the stream's datagrams is dropped.
+case_dropped() {
+    need nft
+    pair
+    serve
+    ip netns exec $ns2 nft -f - <<END || skip "the kernel lacks nftables for netdev"
+table netdev spoil {
+    counter spoilt { }
+    chain in {
+        type filter hook ingress device tap2 priority 0;
+        udp sport 12345 numgen inc mod 10 0 counter name spoilt drop
+    }
+}
+END
+    for to in 10.9.0.2 fd09::2; do
+        send --udp --rate 2000pps --length 64 --packets 1005 --source-port 12345 || fail "sending"
+        dropped=$(ip netns exec $ns2 nft list counter netdev spoil spoilt | awk '/packets/ { print $2 }')
+        check "s[0]['lost'] + ${before:-0} == $dropped" "s[0]['lost'] in (100, 101)" \
+            "s[0]['loss_bursts'] == s[0]['lost']" "s[0]['loss_longest'] == 1" "s[0]['reordered'] == 0"
+        before=$dropped
+    done
+    send --udp --rate 0 --length 64 --packets 5000 --gso 16 --source-port 12345 || fail "sending in batches"
+    check "s[0]['sent_packets'] == 5000" "s[0]['lost'] >= 0"
+}
+
+# Every tenth datagram comes twice, or after its successor.
+spoiled() {
+    pair relay
+    serve
+    "$relay" in1 in2 "$1" 12345 >$out/relay 2>$out/relay.log &
+    pid=$!
+    wait_until grep -q ready $out/relay.log
+    to=fd09::2
+    send --udp --rate 1000pps --length 64 --packets 1000 --source-port 12345 || fail "sending"
+    kill $pid && wait $pid
+    read -r seen spoilt held <$out/relay
+    [ "$seen" = 1000 ] && [ "$spoilt" -ge 99 ] || fail "the relay saw $seen and spoilt $spoilt"
+    shift
+    check "s[0]['lost'] == $held" "r['sum']['sent_packets'] == 1000" "${1//SPOILT/$spoilt}"
+}
+
+# Eight at once, each exact; a ninth is refused.
+case_clients() {
+    pair
+    serve --max-clients 8
+    for i in 1 2 3 4 5 6 7 8; do
+        timeout 60 ip netns exec $ns1 "$nsmon" send $to --udp --rate 500pps --length 64 --duration 4 --streams 3 \
+            --format json -o $out/json$i 2>$out/err$i &
+        pids[i]=$!
+    done
+    wait_until eval '[ "$(grep -c "UDP streams from it" $out/recv)" = 8 ]'
+    send --duration 1 && fail "a ninth was served"
+    check "'as many as may' in r['error']"
+    for i in 1 2 3 4 5 6 7 8; do
+        wait ${pids[i]} || fail "client $i failed: $(cat $out/err$i)"
+        mv $out/json$i $out/json
+        check "all(x['sent_packets'] == 2000 and x['lost'] == 0 for x in s)" "len(s) == 3"
+    done
+    send --duration 0.2 || fail "a place is not given back"
+}
+
+# seconds_until WORD...: how many pass until the command says yes; 30 is given up.
+seconds_until() {
+    from=$(date +%s%N)
+    for _ in $(seq 600); do
+        if "$@"; then
+            break
+        fi
+        sleep 0.05
+    done
+    echo $((($(date +%s%N) - from + 999999999) / 1000000000))
+}
+
+ended() {
+    ! kill -0 $1 2>/dev/null
+}
+
+# The control connection is cut, the streams are not: both ends stop within 10 s, say so, and keep what they know.
+case_cut() {
+    need nft
+    pair
+    serve
+    timeout 60 ip netns exec $ns1 "$nsmon" send $to --udp --rate 1000pps --length 64 --duration 40 --both \
+        --format json -o $out/json 2>$out/last &
+    client=$!
+    wait_until grep -q "both ways" $out/recv
+    sleep 2 # so that there are results to be kept
+    ip netns exec $ns2 nft -f - <<END || skip "the kernel lacks nftables"
+table inet cut {
+    chain in {
+        type filter hook input priority 0;
+        tcp dport 7699 drop
+    }
+}
+END
+    from=$(date +%s)
+    here_s=$(seconds_until ended $client)
+    there_s=$(seconds_until grep -q "PARTIAL: the control connection is cut" $out/recv)
+    both_s=$(($(date +%s) - from))
+    wait $client && fail "the sender calls that a success"
+    grep -q "control connection is cut" $out/last || fail "the sender does not say it"
+    [ "$here_s" -le 10 ] && [ "$both_s" -le 10 ] || fail "stopped after $here_s and $both_s s"
+    check "'cut' in r['error']" "r['sum']['sent_packets'] > 1500" "r['sum']['received_packets'] > 1500" \
+        "s[0]['sent_packets'] > 1500 and s[0]['received_packets'] > 500" "s[1]['received_packets'] > 1500" \
+        "s[0]['lost'] is None" "len(r['intervals']) >= 2"
+    wait_until eval '[ "$(pgrep -c -P $server)" -le 1 ]' # its keeper
+    echo "the sender stopped after $here_s s, both within $((both_s + there_s * 0)) s"
+}
+
+# Either end is killed: the other one stops at once, and keeps what it knows.
+case_killed() {
+    pair
+    serve
+    ip netns exec $ns1 "$nsmon" send $to --udp --rate 1000pps --length 64 --duration 40 --both >$out/sent 2>&1 &
+    client=$!
+    wait_until grep -q "both ways" $out/recv
+    sleep 1.2
+    kill -9 $client
+    [ "$(seconds_until grep -q "PARTIAL: the other end closed" $out/recv)" -le 10 ] || fail "the server goes on"
+    grep -A3 PARTIAL $out/recv | grep -q " datagrams sent" || fail "the server kept nothing"
+    wait $client
+    wait_until eval '[ -z "$(ip netns pids $ns1)" ]'
+    timeout 60 ip netns exec $ns1 "$nsmon" send $to --udp --rate 1000pps --length 64 --duration 40 --both \
+        --format json -o $out/json 2>$out/last &
+    client=$!
+    wait_until eval '[ "$(grep -c "both ways" $out/recv)" = 2 ]'
+    sleep 1.2
+    # The process of the test is the server's child that has children.
+    for pid in $(pgrep -P $server); do
+        [ -z "$(pgrep -P $pid)" ] || kill -9 $pid
+    done
+    [ "$(seconds_until ended $client)" -le 10 ] || fail "the sender goes on"
+    wait $client && fail "the sender calls that a success"
+    check "'error' in r" "r['sum']['sent_packets'] > 500" "s[0]['received_packets'] > 0"
+    send --duration 0.2 || fail "the server serves no more"
+    check "'error' not in r"
+}
+
+# Whoever interrupts it gets a whole result, of both ends.
+case_interrupted() {
+    pair
+    serve
+    timeout -s INT 2 ip netns exec $ns1 "$nsmon" send $to --udp --rate 500pps --duration 40 --both --format json \
+        -o $out/json 2>$out/last
+    check "r['stopped']" "'interrupted' in r['stopped_because']" "'error' not in r" \
+        "all(x['lost'] == 0 and x['received_packets'] > 100 and x['owd_us'] for x in s)"
+    timeout 60 ip netns exec $ns1 "$nsmon" send $to --tcp --duration 40 --format json -o $out/json 2>$out/last &
+    client=$!
+    wait_until grep -q "TCP streams" $out/recv
+    sleep 1
+    kill $server
+    wait $client || fail "the sender failed when the server was ended well"
+    wait $server || fail "the server failed"
+    check "r['stopped']" "'receiving host' in r['stopped_because']" "s[0]['received_bytes'] > 0"
+}
+
+# Two kernels, as far as nsmon can tell: the clock is estimated, and the truth, 0, lies within its uncertainty.
+case_clock() {
+    pair
+    echo 00000000-0000-4000-8000-000000000000 >$out/boot_id
+    ip netns exec $ns2 unshare --mount sh -c "mount --bind $out/boot_id /proc/sys/kernel/random/boot_id &&
+        exec '$nsmon' recv" >$out/recv 2>&1 &
+    wait_until listens
+    send --udp --rate 500pps --length 64 --duration 1 --both || fail "sending"
+    check "not r['clock']['same']" "0 < r['clock']['uncertainty_us'] < 1e5" "r['clock']['round_trip_us'] > 0" \
+        "abs(r['clock']['offset_us']) <= r['clock']['uncertainty_us']" \
+        "all(x['owd_us']['min'] > -r['clock']['uncertainty_us'] for x in s)"
+    run ip netns exec $ns1 "$nsmon" send $to --udp --rate 500pps --length 64 --duration 0.5
+    grep -q "to within" $out/last || fail "the uncertainty is not shown"
+}
+
+# What strangers may try: the server goes on, serves others meanwhile, and keeps its memory.
+case_hostile() {
+    pair
+    serve --max-rate 10mbit
+    before=$(ip netns exec $ns2 pgrep -c nsmon)
+    timeout 100 ip netns exec $ns1 python3 "$here/remote_hostile.py" $to all >$out/hostile 2>&1 &
+    hostile=$!
+    wait_until grep -q "knocking" $out/hostile
+    wait $hostile || fail "$(cat $out/hostile)"
+    cat $out/hostile
+    send --udp --rate 500pps --length 64 --duration 0.5 || fail "the server serves no more"
+    check "s[0]['lost'] == 0"
+    kill -0 $server || fail "the server is gone"
+    grep -q "nests too deep" $out/recv && grep -q "more than 65536 bytes" $out/recv ||
+        fail "not all was refused for its reason: $(sort $out/recv | uniq -c)"
+    wait_until eval '[ "$(ip netns exec $ns2 pgrep -c nsmon)" = '"$before"' ]'
+}
+
+# Nothing is sent over UDP to whom it was not proved that he wants it; unknown datagrams get no answer.
+case_reflector() {
+    pair
+    ip -n $ns1 addr add 10.9.0.7/24 dev tap1
+    serve
+    run ip netns exec $ns1 python3 "$here/remote_hostile.py" $to reflect
+    [ "$(udp_sent $ns2)" = 0 ] || fail "the server sent $(udp_sent $ns2) datagrams: $(cat $out/last)"
+    cat $out/last
+    send --udp --rate 500pps --length 64 --duration 0.2 --reverse || fail "a client that proves it is not served"
+    [ "$(udp_sent $ns2)" -ge 100 ] || fail "the counter does not count"
+}
+
+# Across the lab's switch, and with what the lab does to its paths on purpose.
+case_switch() {
+    run "$nsmon" start --prefix r --sampling 1 --db $out/x.db --impair to=ns2,loss-every=10
+    ns1=r-ns1 ns2=r-ns2 to=10.0.0.2
+    serve
+    send --udp --rate 1000pps --length 64 --packets 1000 || fail "sending"
+    check "s[0]['sent_packets'] == 1000" "s[0]['lost'] == 100" "s[0]['loss_longest'] == 1"
+    to=fd00:6e73:6d6f:6e::2
+    send --udp --rate 1000pps --length 64 --packets 500 --reverse || fail "sending back"
+    check "s[0]['lost'] == 0" "s[0]['received_packets'] == 500"
+    send --tcp --bytes 2m --both || fail "TCP"
+    check "all(x['received_bytes'] == 2000000 for x in s)"
+    kill $server && wait $server
+    run "$nsmon" stop --prefix r
+    run "$nsmon" start --prefix r --sampling 1 --db $out/x.db --impair to=ns2,duplicate-every=10
+    to=10.0.0.2
+    serve
+    send --udp --rate 1000pps --length 64 --packets 1000 || fail "sending"
+    check "s[0]['lost'] == 0" "s[0]['duplicated'] == 100"
+    kill $server && wait $server
+    run "$nsmon" stop --prefix r
+}
+
+case $case in
+streams4) streams 10.9.0.2 ;;
+streams6) streams fd09::2 ;;
+duplicated) spoiled duplicate "s[0]['duplicated'] == SPOILT and s[0]['reordered'] == 0" ;;
+swapped) spoiled swap "s[0]['reordered'] == SPOILT and s[0]['reorder_extent'] == 1 and s[0]['duplicated'] == 0" ;;
+*) "case_$case" ;;
+esac

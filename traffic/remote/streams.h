@@ -1,0 +1,61 @@
+/* What is asked for: streams that are alike, and the plan that both ends make of them.
+ *
+ * Only whole numbers go over the wire and only whole numbers are reckoned with, so that two machines come to
+ * the same plan. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "common/clock.h"
+#include "traffic/profile.h"
+
+#define REMOTE_STREAMS_MAX  5000
+#define REMOTE_DURATION_MAX (86400 * NS_PER_S)
+/* Of datagrams and of bytes that a stream may be asked for. */
+#define REMOTE_COUNT_MAX (INT64_C(1) << 40)
+
+enum remote_direction {
+    REMOTE_FORWARD = 1, /* from 'nsmon send' to 'nsmon recv' */
+    REMOTE_REVERSE = 2,
+    REMOTE_BOTH = 3,
+};
+
+struct remote_streams {
+    int64_t protocol;    /* PROTOCOL_UDP or PROTOCOL_TCP */
+    int64_t family;      /* 4 or 6, the control connection's */
+    int64_t direction;   /* enum remote_direction */
+    int64_t count;       /* of streams in each direction */
+    int64_t length;      /* UDP: bytes of payload of a datagram */
+    int64_t gap_ns;      /* from one datagram, or full TCP segment, to the next; 0: as fast as it goes */
+    int64_t packets;     /* UDP: so many datagrams each; 0: 'bytes' or the time says */
+    int64_t bytes;       /* so many bytes of payload each; 0: 'packets' or the time says */
+    int64_t duration_ns; /* the time, or how long it may take at most */
+    int64_t gso;         /* UDP: datagrams handed to the kernel as one, 0: as is usual (traffic/traffic.h) */
+    int64_t source_port; /* of the first stream; the others have the next ones */
+};
+
+/* Looks whether 'streams' make sense.  Returns 0, or -EINVAL with 'error' filled. */
+int remote_streams_check(const struct remote_streams *streams, struct error *error);
+
+/* Makes the plan of 'streams', to be freed with traffic_plan_free(); flows from the other end are 'reverse'.
+ * Returns 0, -EINVAL as above, or -ENOMEM, with 'error' filled. */
+int remote_streams_plan(const struct remote_streams *streams, struct traffic_plan *plan, struct error *error);
+
+/* True if the time ends the streams, not a number of packets. */
+bool remote_streams_timed(const struct remote_streams *streams);
+
+/* Bits of payload a second of one direction, INT64_MAX for as fast as it goes. */
+int64_t remote_streams_rate(const struct remote_streams *streams);
+
+/* A number that is the same at both ends if their plans are. */
+uint64_t remote_streams_digest(const struct traffic_plan *plan);
+
+/* 'streams' as an object, NULL without memory. */
+json_t *remote_streams_write(const struct remote_streams *streams);
+
+/* Reads 'streams' from an object of the other end's and checks them.  Returns 0, or -EPROTO or -EINVAL with
+ * 'error' filled. */
+int remote_streams_read(const json_t *object, struct remote_streams *streams, struct error *error);
