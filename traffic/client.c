@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/flow_key.h"
+#include "traffic/crew.h"
 
 /* Turns taken, and time, before the event loop looks at its sockets again. */
 #define TURNS_A_ROUND 256
@@ -69,7 +70,7 @@ int client_open(struct client_flow *flow, int type) {
         return -1;
     }
     struct client_port *port = &flow->client->ports[which][flow->plan->sport - TRAFFIC_SOURCE_FIRST];
-    if (type == SOCK_STREAM || !port->shared) {
+    if (type == SOCK_STREAM || port->users < 2) {
         return open_socket(flow, type, false);
     }
     if (port->fd < 0) {
@@ -141,10 +142,13 @@ uint64_t client_due(struct client_flow *flow, uint64_t done, uint64_t all, int64
     return due;
 }
 
-/* A flow of the other direction has never begun and is not ours to end. */
+static bool is_mine(const struct client *client, const struct traffic_flow *flow) {
+    return traffic_job_has(client->job, flow, flow->number);
+}
+
+/* A flow of another thread or direction is not ours to end. */
 static bool has_ended(const struct client_flow *flow) {
-    return sent_of(flow)->state > (int)TRAFFIC_FLOW_ACTIVE ||
-           flow->plan->reverse != flow->client->job->reverse;
+    return !is_mine(flow->client, flow->plan) || sent_of(flow)->state > (int)TRAFFIC_FLOW_ACTIVE;
 }
 
 /* Sets the timer to the next turn.  It is waited for by edges, and each setting is one, so it need not be
@@ -200,7 +204,7 @@ static void end_all(struct client *client) {
 
 /* True if the flows are to have more time: the server has received something since the last look. */
 static bool is_moving(struct client *client) {
-    int64_t received = traffic_board_get(&client->job->board->live->received_bytes);
+    int64_t received = traffic_board_get(&client->whole->live->received_bytes);
     bool moving =
         !client->stopping && received != client->received && client->more_ns < TRAFFIC_CLIENT_MORE_NS;
     client->received = received;
@@ -240,12 +244,15 @@ static void on_timer(evutil_socket_t fd, short what, void *context) {
 static void go(struct client *client, int64_t start_ns) {
     const struct traffic_plan *plan = client->job->plan;
     client->start_ns = start_ns;
+    if (client->left == 0) {
+        event_base_loopbreak(client->base);
+    }
     for (size_t i = 0; i < plan->count; i++) {
         if (!has_ended(&client->flows[i])) {
             traffic_pacer_push(&client->pacer, client_moment(&client->flows[i], 0), (uint32_t)i);
         }
     }
-    int64_t way_ns = TRAFFIC_CLIENT_ROUND_TRIPS * traffic_board_get(&client->job->board->live->round_trip_ns);
+    int64_t way_ns = TRAFFIC_CLIENT_ROUND_TRIPS * traffic_board_get(&client->whole->live->round_trip_ns);
     traffic_pacer_push(&client->pacer, start_ns + plan->duration_ns + GRACE_NS + way_ns, DEADLINE);
     arm(client);
 }
@@ -265,7 +272,7 @@ static void stop(struct client *client) {
             client_end(flow, TRAFFIC_FLOW_STOPPED, TRAFFIC_PROBLEM_NONE, 0);
         }
     }
-    int64_t way_ns = TRAFFIC_CLIENT_ROUND_TRIPS * traffic_board_get(&client->job->board->live->round_trip_ns);
+    int64_t way_ns = TRAFFIC_CLIENT_ROUND_TRIPS * traffic_board_get(&client->whole->live->round_trip_ns);
     traffic_pacer_push(&client->pacer, clock_monotonic_ns() + STOP_NS + way_ns, DEADLINE);
     arm(client);
 }
@@ -300,7 +307,8 @@ static int make_ports(struct client *client) {
         const struct traffic_flow *flow = &plan->flows[i];
         if (flow->protocol == PROTOCOL_UDP && flow->reverse == client->job->reverse) {
             struct client_port *port = &client->ports[flow->family == 6][flow->sport - TRAFFIC_SOURCE_FIRST];
-            port->shared = ++port->flows > 1;
+            port->users++;
+            port->flows += is_mine(client, flow);
         }
     }
     return 0;
@@ -318,7 +326,7 @@ static int make_flows(struct client *client, struct error *error) {
     for (size_t i = 0; i < plan->count; i++) {
         client->flows[i] = (struct client_flow){
             .client = client, .plan = &plan->flows[i], .fd = -1, .moment_ns = plan->flows[i].start_ns};
-        client->left += plan->flows[i].reverse == client->job->reverse;
+        client->left += is_mine(client, &plan->flows[i]);
     }
     return 0;
 }
@@ -373,16 +381,12 @@ static bool has_fast_flow(const struct traffic_job *job) {
     return false;
 }
 
-int traffic_client_main(const struct traffic_job *job, struct error *error) {
-    struct client client = {.job = job, .timer = -1};
+/* One thread of the client; 'context' is the board of all. */
+static int work(const struct traffic_job *job, void *context, struct error *error) {
+    struct client client = {.job = job, .whole = context, .timer = -1};
     int failure = make_flows(&client, error);
-    if (failure == 0 && !has_fast_flow(job)) {
-        client_pace_prefer();
-    }
-    failure = failure != 0 ? failure : traffic_endpoint_settle(job, error);
     failure = failure != 0 ? failure : make_events(&client, error);
     if (failure == 0) {
-        client_greet_server(job);
         client_pace_init(&client.pace, job->tuning.spin);
         traffic_endpoint_report(job, TRAFFIC_READY, 0);
         event_base_dispatch(client.base);
@@ -393,4 +397,17 @@ int traffic_client_main(const struct traffic_job *job, struct error *error) {
     }
     free_client(&client);
     return failure;
+}
+
+int traffic_client_main(const struct traffic_job *job, struct error *error) {
+    if (!has_fast_flow(job)) {
+        client_pace_prefer();
+    }
+    int failure = traffic_endpoint_settle(job, error);
+    if (failure != 0) {
+        return failure;
+    }
+    client_greet_server(job);
+    struct traffic_board whole = *job->board;
+    return traffic_crew_run(job, false, work, &whole, error);
 }

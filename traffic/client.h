@@ -27,8 +27,8 @@ struct client;
  * that thousands of addresses don't need thousands of sockets. */
 struct client_port {
     int fd;         /* -1: none */
-    uint32_t flows; /* that have not ended */
-    bool shared;    /* by more than one flow of the plan */
+    uint32_t users; /* flows of the plan */
+    uint32_t flows; /* those of this thread that have not ended */
 };
 
 struct client_flow {
@@ -48,6 +48,7 @@ struct client_flow {
 
 struct client {
     const struct traffic_job *job;
+    const struct traffic_board *whole; /* the board of all threads together */
     struct event_base *base;
     struct event *channel_event;
     struct event *timer_event;

@@ -32,7 +32,7 @@ static void set_options(const struct client_flow *flow) {
     int64_t rate = segment * NS_PER_S / gap * PACING_NUMERATOR / PACING_DENOMINATOR;
     uint64_t pacing = (uint64_t)(rate < PACING_MIN ? PACING_MIN : rate);
     setsockopt(flow->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    bool near = traffic_board_get(&flow->client->job->board->live->round_trip_ns) <= SHORT_WAY_NS;
+    bool near = traffic_board_get(&flow->client->whole->live->round_trip_ns) <= SHORT_WAY_NS;
     if (near && !flow->plan->fast) {
         setsockopt(flow->fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
     }

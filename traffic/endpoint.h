@@ -48,6 +48,7 @@ struct traffic_job {
     uint8_t reverse; /* which flows of the plan */
     const struct traffic_board *board;
     struct traffic_tuning tuning;
+    unsigned int thread, threads; /* of an endpoint with several, which this is, and how many; 0 of 0: one */
     const struct traffic_host *sender, *receiver; /* where the client is, and where the server is */
     uint16_t first_port;                          /* of the server; the client's plan is moved to it */
     int netns_fd;
@@ -57,6 +58,13 @@ struct traffic_job {
     const void *context;             /* what other endpoints than server and client need */
     int64_t clock_offset_ns; /* the server takes it off each delay: its host's clock less the client's */
 };
+
+/* True if the thread of 'job' is to look after the flow 'flow': by 'share', a number that says how flows are
+ * shared out. */
+static inline bool traffic_job_has(const struct traffic_job *job, const struct traffic_flow *flow,
+                                   uint32_t share) {
+    return flow->reverse == job->reverse && (job->threads < 2 || share % job->threads == job->thread);
+}
 
 /* Runs an endpoint until its end.  Returns 0, or a negative errno, with 'error' filled, if it could not
  * start. */

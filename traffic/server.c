@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/flow_key.h"
+#include "traffic/crew.h"
 #include "traffic/keeper.h"
 
 /* How many blocks of ports are tried: so many runs may go on at once. */
@@ -47,11 +48,12 @@ static int set_options(int fd, bool udp, uint8_t family) {
 
 /* Opens one socket on 'port' of 'address', or of all addresses if the plan uses several.  Returns 0 or a
  * negative errno. */
-static int open_socket(struct server *server, const struct ip_address *address, uint16_t port, bool udp) {
+static int open_socket(struct server *server, const struct ip_address *address, uint16_t port, uint8_t place,
+                       bool udp) {
     struct sockaddr_storage name;
     const struct ip_address any = {.family = address->family};
     bool several = server->job->receiver->address_count > 1;
-    socklen_t size = ip_address_to_sockaddr(several ? &any : address, port, &name);
+    socklen_t size = ip_address_to_sockaddr(several ? &any : address, (uint16_t)(port + place), &name);
     int type = (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
     int fd = socket(address->family == 6 ? AF_INET6 : AF_INET, type, 0);
     if (fd < 0) {
@@ -71,15 +73,13 @@ static int open_socket(struct server *server, const struct ip_address *address, 
     if (udp) {
         traffic_keeper_ask(server->job->keeper, fd);
     }
-    server->sockets[server->socket_count++] = (struct server_socket){.server = server, .fd = fd, .udp = udp};
+    server->sockets[server->socket_count++] =
+        (struct server_socket){.server = server, .fd = fd, .udp = udp, .place = place};
     return 0;
 }
 
 static void close_sockets(struct server *server) {
     for (size_t i = 0; i < server->socket_count; i++) {
-        if (server->sockets[i].event != NULL) {
-            event_free(server->sockets[i].event);
-        }
         close(server->sockets[i].fd);
     }
     server->socket_count = 0;
@@ -89,13 +89,13 @@ static void close_sockets(struct server *server) {
 static int open_block(struct server *server, uint16_t port, const struct ip_address **culprit) {
     for (size_t i = 0; i < (size_t)TRAFFIC_SERVER_PORTS * 2; i++) {
         const struct ip_address *address = server->job->receiver->addresses[i % 2];
-        uint16_t at = (uint16_t)(port + i / 2);
+        uint8_t place = (uint8_t)(i / 2);
         if (address == NULL) {
             continue;
         }
         *culprit = address;
-        int failure = open_socket(server, address, at, true);
-        failure = failure != 0 ? failure : open_socket(server, address, at, false);
+        int failure = open_socket(server, address, port, place, true);
+        failure = failure != 0 ? failure : open_socket(server, address, port, place, false);
         if (failure != 0) {
             close_sockets(server);
             return failure;
@@ -202,7 +202,9 @@ static void publish(struct server *server, bool last) {
     size_t slice = last || count < PUBLISH_SLICE ? count : PUBLISH_SLICE;
     struct traffic_live *live = server->job->board->live;
     for (size_t i = 0; i < slice; i++) {
-        publish_flow(server, server->published, last);
+        if (server_has(server, &server->job->plan->flows[server->published])) {
+            publish_flow(server, server->published, last);
+        }
         server->published = (server->published + 1) % count;
     }
     live->owd_count = server->owd.count;
@@ -233,7 +235,7 @@ static bool is_complete(const struct server *server) {
     for (size_t i = 0; i < server->job->plan->count; i++) {
         const struct server_flow *flow = &server->flows[i];
         bool tcp = server->job->plan->flows[i].protocol == PROTOCOL_TCP;
-        if ((tcp && flow->closed) || server->job->plan->flows[i].reverse != server->job->reverse) {
+        if ((tcp && flow->closed) || !server_has(server, &server->job->plan->flows[i])) {
             continue;
         }
         if (tcp ? board->received[i].bytes < traffic_board_get(&board->sent[i].bytes)
@@ -297,16 +299,16 @@ static int add_events(struct server *server, struct error *error) {
     return good ? 0 : error_set(error, -ENOMEM, "no memory for the events of the traffic server");
 }
 
+/* Frees what a thread has of its own. */
 static void free_server(struct server *server) {
     while (server->connections != NULL) {
         server_tcp_close(server->connections);
     }
-    close_sockets(server);
-    for (size_t i = 0; server->flows != NULL && i < server->job->plan->count; i++) {
-        traffic_sequence_free(&server->flows[i].sequence);
-        traffic_delay_free(&server->flows[i].delay);
+    for (size_t i = 0; i < server->socket_count; i++) {
+        if (server->sockets[i].event != NULL) {
+            event_free(server->sockets[i].event);
+        }
     }
-    free(server->flows);
     free(server->datagrams);
     if (server->channel_event != NULL) {
         event_free(server->channel_event);
@@ -320,29 +322,63 @@ static void free_server(struct server *server) {
     free(server);
 }
 
-int traffic_server_main(const struct traffic_job *job, struct error *error) {
+/* Gives 'server' the sockets of the ports whose flows it looks after. */
+static void take_sockets(struct server *server) {
+    const struct traffic_job *job = server->job;
+    for (size_t i = 0; i < server->house->socket_count; i++) {
+        struct server_socket socket = server->house->sockets[i];
+        if (job->threads < 2 || socket.place % job->threads == job->thread) {
+            socket.server = server;
+            server->sockets[server->socket_count++] = socket;
+        }
+    }
+}
+
+/* One thread of the server; 'context' is the house. */
+static int work(const struct traffic_job *job, void *context, struct error *error) {
+    const struct server *house = context;
     struct server *server = calloc(1, sizeof *server);
     if (server == NULL) {
         return error_set(error, -ENOMEM, "no memory for the traffic server");
     }
     server->job = job;
+    server->house = house;
+    server->flows = house->flows;
     server->owd = (struct histogram){.min = INT64_MAX, .max = INT64_MIN, .bins = job->board->owd_bins};
     server->stamps = (struct stamps){.slots = job->board->stamps};
+    take_sockets(server);
     int failure = server_udp_init(server, error);
-    failure = failure != 0 ? failure : make_flows(server, error);
-    failure = failure != 0 ? failure : open_sockets(server, error);
-    failure = failure != 0 ? failure : traffic_endpoint_settle(job, error);
     if (failure == 0 && (server->base = event_base_new()) == NULL) {
         failure = error_set(error, -ENOMEM, "no memory for the event loop of the traffic server");
     }
     failure = failure != 0 ? failure : add_events(server, error);
     if (failure == 0) {
-        traffic_endpoint_report(job, TRAFFIC_READY, server->port);
+        traffic_endpoint_report(job, TRAFFIC_READY, house->port);
         event_base_dispatch(server->base);
         publish(server, true);
         publish_drops(server);
         traffic_endpoint_report(job, TRAFFIC_DONE, 0);
     }
     free_server(server);
+    return failure;
+}
+
+int traffic_server_main(const struct traffic_job *job, struct error *error) {
+    struct server *house = calloc(1, sizeof *house);
+    if (house == NULL) {
+        return error_set(error, -ENOMEM, "no memory for the traffic server");
+    }
+    house->job = job;
+    int failure = make_flows(house, error);
+    failure = failure != 0 ? failure : open_sockets(house, error);
+    failure = failure != 0 ? failure : traffic_endpoint_settle(job, error);
+    failure = failure != 0 ? failure : traffic_crew_run(job, true, work, house, error);
+    close_sockets(house);
+    for (size_t i = 0; house->flows != NULL && i < job->plan->count; i++) {
+        traffic_sequence_free(&house->flows[i].sequence);
+        traffic_delay_free(&house->flows[i].delay);
+    }
+    free(house->flows);
+    free(house);
     return failure;
 }

@@ -35,6 +35,7 @@ struct server_socket {
     struct event *event;
     int fd;
     bool udp;
+    uint8_t place; /* of its port among those of the server, from 0 */
 };
 
 /* A TCP connection.  They stand in a list. */
@@ -53,6 +54,8 @@ struct server_connection {
 
 struct server {
     const struct traffic_job *job;
+    const struct server
+        *house; /* the server of all threads, which has opened the sockets and made the flows */
     struct event_base *base;
     struct event *channel_event;
     struct event *timer;
@@ -74,6 +77,11 @@ struct server {
     struct sockaddr_storage names[SERVER_BATCH];
     uint8_t controls[SERVER_BATCH][SERVER_CONTROL_SIZE];
 };
+
+/* True if this thread is the one that looks after the flow 'flow' of the plan: its port's. */
+static inline bool server_has(const struct server *server, const struct traffic_flow *flow) {
+    return traffic_job_has(server->job, flow, (uint32_t)flow->dport - TRAFFIC_FIRST_PORT);
+}
 
 /* Prepares the memory for recvmmsg().  Returns 0 or -ENOMEM with 'error' filled. */
 int server_udp_init(struct server *server, struct error *error);

@@ -53,7 +53,7 @@ static bool introduce(struct server_connection *connection) {
     if (!traffic_preamble_read(connection->preamble, TRAFFIC_PREAMBLE_SIZE, &preamble) ||
         preamble.run != server->job->run || preamble.flow >= plan->count ||
         plan->flows[preamble.flow].protocol != PROTOCOL_TCP ||
-        plan->flows[preamble.flow].reverse != server->job->reverse || server->flows[preamble.flow].taken) {
+        !server_has(server, &plan->flows[preamble.flow]) || server->flows[preamble.flow].taken) {
         return false;
     }
     connection->known = true;
@@ -68,9 +68,8 @@ static bool introduce(struct server_connection *connection) {
 /* Reads once: the rest of the preamble, or payload, which is dropped unseen (MSG_TRUNC).  Returns what recv()
  * does, or 0 for a connection that is to be closed because it is foreign. */
 static ssize_t read_once(struct server_connection *connection) {
-    static uint8_t scratch[READ_SIZE];
     if (connection->known) {
-        ssize_t size = recv(connection->fd, scratch, sizeof scratch, MSG_TRUNC);
+        ssize_t size = recv(connection->fd, NULL, READ_SIZE, MSG_TRUNC);
         if (size > 0) {
             count(connection, (uint64_t)size);
         }

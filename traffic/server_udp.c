@@ -55,7 +55,7 @@ static bool take(struct server *server, const uint8_t *data, size_t size, int64_
     struct traffic_datagram datagram;
     if (!traffic_datagram_read(data, size, &datagram) || datagram.run != server->job->run ||
         datagram.flow >= plan->count || plan->flows[datagram.flow].protocol != PROTOCOL_UDP ||
-        plan->flows[datagram.flow].reverse != server->job->reverse ||
+        !server_has(server, &plan->flows[datagram.flow]) ||
         datagram.sequence >= plan->flows[datagram.flow].packets) {
         return false;
     }

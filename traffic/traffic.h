@@ -117,6 +117,9 @@ struct traffic_host {
 
 /* How the endpoints go about it.  0 is what is usual. */
 struct traffic_tuning {
+    /* Of each endpoint: 1 to TRAFFIC_SERVER_PORTS, for a server's share the ports; 0 is 1.  Flows are shared
+     * out over them. */
+    unsigned int threads;
     /* Datagrams that a fast flow, or a burst without gaps, hands to the kernel as one (UDP_SEGMENT): 1 to
      * TRAFFIC_GSO_MAX; 1 is one by one; 0: as many as TRAFFIC_GSO_BYTES take. */
     unsigned int gso;

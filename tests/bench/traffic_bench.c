@@ -3,8 +3,7 @@
  *
  * traffic_bench CLIENT_NETNS SERVER_NETNS CLIENT4 SERVER4 udp|tcp [NAME=VALUE...]
  * A namespace is a path, or "-" for this one.  Names: pps (0: as fast as it goes), length (bytes), seconds,
- * streams, gso (datagrams of a super-frame), spin
- * (percent, -1 none), burst (packets of a burst). */
+ * streams, gso (datagrams of a super-frame), spin (percent, -1 none), threads, burst (packets of a burst). */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
@@ -107,7 +106,9 @@ int main(int argc, char *argv[]) {
     }
     struct traffic_settings settings = {
         .plan = &plan,
-        .tuning = {.gso = (unsigned int)value_of(words, "gso", 0), .spin = (int)value_of(words, "spin", 0)},
+        .tuning = {.gso = (unsigned int)value_of(words, "gso", 0),
+                   .spin = (int)value_of(words, "spin", 0),
+                   .threads = (unsigned int)value_of(words, "threads", 0)},
         .client = {.netns_fd = open_netns(argv[1]), .addresses = {&client}, .address_count = 1},
         .server = {.netns_fd = open_netns(argv[2]), .addresses = {&server}, .address_count = 1},
         .identity = geteuid() == 0 ? &identity : NULL,

@@ -218,6 +218,40 @@ static void pacing_and_not_tuning_says_what_may_be_a_burst(void **state) {
     traffic_result_free(&result);
 }
 
+/* Flows of both protocols, fast, paced and in bursts, over several threads: the sums over the threads are
+ * those over the flows, and the delays of all are in the histogram. */
+static void several_threads_count_as_exactly_as_one(void **state) {
+    (void)state;
+    for (unsigned int kind = 0; kind < 4; kind++) {
+        struct traffic_group group = fast;
+        group.fast = kind % 2 == 1;
+        group.protocol = kind < 2 ? PROTOCOL_UDP : PROTOCOL_TCP;
+        group.count = group.fast ? 7 : 101;
+        group.packets_min = 50;
+        group.packets_max = 200;
+        group.payload_max = 1000;
+        struct traffic_result result;
+        run_group(&group, 600 * NS_PER_MS, (struct traffic_tuning){.threads = 3}, &result);
+        check_sums(&result);
+        assert_int_equal(result.failed_flows, 0);
+        assert_int_equal(result.foreign, 0);
+        assert_true(result.greetings_received > 0);
+        int64_t bytes = 0, planned = 0;
+        for (size_t i = 0; i < result.flow_count; i++) {
+            bytes += result.flows[i].received_bytes;
+            planned += result.flows[i].planned_packets;
+        }
+        assert_int_equal(result.sum.received_bytes, bytes);
+        assert_true(result.lost > 0 || kind > 1 || result.sum.received_packets == planned);
+        uint64_t bins = 0;
+        for (size_t i = 0; i < HISTOGRAM_BINS; i++) {
+            bins += result.owd.bins[i];
+        }
+        assert_int_equal(bins, result.sum.received_packets);
+        traffic_result_free(&result);
+    }
+}
+
 static void lead_is_bounded_by_the_share_that_may_be_spun_away(void **state) {
     (void)state;
     struct client_pace pace;
@@ -284,6 +318,7 @@ int main(void) {
         cmocka_unit_test(without_gso_each_datagram_has_its_own_send_time),
         cmocka_unit_test(datagrams_of_which_one_is_a_batch_go_one_by_one),
         cmocka_unit_test(endless_flows_of_both_protocols_end_with_the_run),
+        cmocka_unit_test(several_threads_count_as_exactly_as_one),
         cmocka_unit_test(lead_is_bounded_by_the_share_that_may_be_spun_away),
         cmocka_unit_test(lead_follows_how_late_sleeps_end),
         cmocka_unit_test(wait_is_never_too_short_and_long_ones_are_left_to_the_loop),
