@@ -25,6 +25,7 @@ static int build(struct report *report, struct reader *reader, const char *const
     rc = report_read_truth(report, reader, error);
     rc = rc == 0 ? report_gather(report, reader, error) : rc;
     rc = rc == 0 ? report_make_ledger(report, reader, error) : rc;
+    rc = rc == 0 ? report_add_runs(report, reader, error) : rc;
     if (rc != 0) {
         return rc;
     }

@@ -95,6 +95,9 @@ void report_add_loss(struct report_ledger *ledger, const char *direction, const 
 /* endpoints.c: what nsmon's own endpoints counted, and whether it agrees with what was done on purpose. */
 int report_add_endpoints(struct report *report, struct reader *reader, struct error *error);
 
+/* runs.c: what each run of them measured over time, and where its delay came from. */
+int report_add_runs(struct report *report, struct reader *reader, struct error *error);
+
 /* doubt.c: true if 'source', which is not sampled, differs by no more frames than the truth may lack or have
  * too many. */
 bool report_doubt_explains_counts(const struct report *report, const struct report_source *source);

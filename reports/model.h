@@ -249,6 +249,54 @@ struct report_traffic {
     char profile[64];
 };
 
+/* Runs that are told of singly, the seconds, or longer bins, of one, and the points of a distribution. */
+#define REPORT_RUNS_MAX   16
+#define REPORT_RUN_BINS   240
+#define REPORT_CDF_POINTS 35
+
+struct report_run_bin {
+    double sent_bytes, received_bytes; /* payload */
+    double length_ns;                  /* of the intervals in it */
+    bool has_delay;
+    double p50_ns, p99_ns; /* one-way delay; of a bin of several intervals those of the worst */
+};
+
+/* The share 'share' of the datagrams had a delay of at most 'ns'. */
+struct report_cdf_point {
+    double share, ns;
+};
+
+enum report_delay_place {
+    REPORT_DELAY_ALL,      /* from sending to receiving */
+    REPORT_DELAY_SENDER,   /* to the sender's tap */
+    REPORT_DELAY_SWITCH,   /* from tap to tap */
+    REPORT_DELAY_RECEIVER, /* to the receiving socket */
+    REPORT_DELAY_PARTS,
+};
+
+struct report_delay_part {
+    double p50_ns, p99_ns;
+};
+
+/* A run of nsmon's own endpoints. */
+struct report_run {
+    struct read_traffic_run run;
+    int64_t width_ns; /* of a bin */
+    struct report_run_bin bins[REPORT_RUN_BINS];
+    size_t bin_count;
+    uint64_t datagrams; /* whose delay is known */
+    struct report_cdf_point cdf[REPORT_CDF_POINTS];
+    size_t cdf_count;
+    uint64_t stamps; /* datagrams of which it is known where they were when; 0: the parts are not */
+    struct report_delay_part parts[REPORT_DELAY_PARTS];
+};
+
+struct report_runs {
+    struct report_run runs[REPORT_RUNS_MAX];
+    size_t count;
+    size_t left_out; /* for which there was no room */
+};
+
 /* Two sources beside each other, flows that both can see. */
 struct report_pair {
     size_t a, b; /* sources */
@@ -291,6 +339,7 @@ struct report {
     struct read_collector_health collector;
     bool has_collector;
     struct report_traffic traffic;
+    struct report_runs runs;
     struct report_ledger ledger;
     struct report_series series;
     struct report_pair pairs[REPORT_SOURCES_MAX];

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "reports/render_runs.h"
 #include "reports/format.h"
 #include "reports/html.h"
 #include "reports/render.h"
@@ -375,6 +376,22 @@ static void put_charts(const struct report *report, const struct report_style *s
                    "collector got them.",
                    "chart-rate", "");
         put_series(report, out);
+        end_pair(out);
+    }
+    if (report->runs.count > 0) {
+        begin_pair(
+            out, "Rate at the endpoints",
+            "Payload that nsmon's own endpoints sent (dashed) and received, UDP and TCP, a run a colour.",
+            "chart-endpoints", "");
+        render_runs_html_rate(report, out);
+        end_pair(out);
+        begin_pair(
+            out, "One-way delay",
+            "The share of each run's datagrams that was at least so slow: to the right is slow, down is "
+            "rare. In the table: where the time went, as both taps saw the datagrams. Over veth a datagram "
+            "has one stamp for tap and socket: the receiver host has 0.",
+            "chart-delay", "");
+        render_runs_html_delay(report, out);
         end_pair(out);
     }
     if (report->has_truth && report->source_count > 0) {

@@ -8,6 +8,7 @@
 
 #include "reports/render.h"
 #include "reports/render_json.h"
+#include "reports/render_runs.h"
 
 /* Counts are integers when they are whole; what is not known is null.  JSON has no NaN and no infinity. */
 static json_t *number(double value) {
@@ -437,6 +438,7 @@ json_t *report_json(const struct report *report, size_t flow_limit) {
     json_object_set_new(root, "captures", captures_json(report));
     json_object_set_new(root, "exporters", exporters_json(report));
     json_object_set_new(root, "traffic", traffic_json(&report->traffic));
+    json_object_set_new(root, "runs", render_runs_json(report));
     json_object_set_new(root, "series", series_json(report));
     json_object_set_new(root, "notes", notes_json(&report->notes));
     json_t *flows = json_array();

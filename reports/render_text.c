@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "reports/render_runs.h"
 #include "reports/format.h"
 #include "reports/render.h"
 #include "reports/source_table.h"
@@ -392,6 +393,19 @@ static void put_exporters(const struct page *page) {
     }
 }
 
+static void put_runs(const struct page *page) {
+    for (size_t i = 0; i < page->report->runs.count; i++) {
+        char line[RENDER_RUN_LINE];
+        if (render_run_line(&page->report->runs.runs[i], line)[0] != '\0') {
+            fputs("  - ", page->out);
+            put_wrapped(page, line, 4, 4);
+        }
+    }
+    if (page->report->runs.left_out > 0) {
+        fprintf(page->out, "  - and %zu more runs, in the database\n", page->report->runs.left_out);
+    }
+}
+
 static void put_captures(const struct page *page) {
     const struct report *report = page->report;
     if (report->capture_count > 0) {
@@ -417,6 +431,7 @@ static void put_captures(const struct page *page) {
                  (unsigned long long)traffic->udp_reordered);
         fputs("  - ", page->out);
         put_wrapped(page, line, 4, 4);
+        put_runs(page);
     }
 }
 

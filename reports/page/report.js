@@ -124,6 +124,40 @@
           y: { beginAtZero: true, title: { display: true, text: "Mbit/s" } } } }) };
   }
 
+  const dashes = [[], [6, 3]];
+
+  /* Of several runs the beginnings are at their distances. */
+  function drawEndpoints() {
+    const first = Math.min(...model.runs.map((run) => run.started_ns));
+    const sets = [];
+    model.runs.forEach((run, i) => {
+      const width = run.seconds.width_ns / 1e9;
+      const begin = (run.started_ns - first) / 1e9;
+      const points = (values) => values.map((bps, j) => ({ x: begin + (j + 0.5) * width, y: bps === null ? null : bps / 1e6 }));
+      const line = (label, values, dash) => ({ type: "line", label, data: points(values), borderColor: sourceColor(i % 6), backgroundColor: sourceColor(i % 6),
+        borderWidth: 2, borderDash: dash, pointRadius: values.length < 3 ? 3 : 0, pointHitRadius: 6, pointStyle: "line", stepped: "middle", fill: false });
+      sets.push(line(run.title + " sent", run.seconds.sent_bps, dashes[1]), line(run.title + " received", run.seconds.received_bps, dashes[0]));
+    });
+    return { type: "scatter", data: { datasets: sets }, options: options({
+      plugins: { legend: { labels: { usePointStyle: true, boxWidth: 8, boxHeight: 8 } },
+        tooltip: { callbacks: { label: (item) => item.dataset.label + ": " + item.parsed.y.toFixed(3) + " Mbit/s" } } },
+      scales: { x: { type: "linear", min: 0, title: { display: true, text: "seconds" } }, y: { beginAtZero: true, title: { display: true, text: "Mbit/s" } } } }) };
+  }
+
+  /* The complement of the distribution, so that the slow ones, which matter, have room. */
+  function drawDelay() {
+    const slow = (share) => Math.max(1 - share, 1e-4);
+    const sets = model.runs.filter((run) => run.owd_cdf.length > 0).map((run, i) => Object.assign(
+      lineSet(run.title, run.owd_cdf.map(([share, ns]) => ({ x: Math.max(ns, 1) / 1e3, y: slow(share) })), sourceColor(i % 6), []),
+      { borderWidth: 2, pointHitRadius: 6 }));
+    return { type: "scatter", data: { datasets: sets }, options: options({
+      plugins: { legend: { labels: { usePointStyle: true, boxWidth: 8, boxHeight: 8 } },
+        tooltip: { callbacks: { label: (item) => item.dataset.label + ": " + (100 * item.parsed.y).toPrecision(3) + " % slower than " + item.parsed.x.toFixed(1) + " us" } } },
+      scales: { x: { type: "logarithmic", title: { display: true, text: "one-way delay, us" }, ticks: { callback: power, maxRotation: 0 } },
+        y: { type: "logarithmic", min: 1e-4, max: 1, title: { display: true, text: "share of the datagrams that is slower" },
+          ticks: { callback: (value) => { const log = Math.log10(value); return Math.abs(log - Math.round(log)) < 1e-9 ? +(100 * value).toPrecision(3) + " %" : ""; } } } } }) };
+  }
+
   function drawError() {
     const top = largest();
     const limit = 200;
@@ -163,7 +197,7 @@
         scales: { x: { beginAtZero: true, title: { display: true, text: "frames" } } } }) };
   }
 
-  const drawings = { "chart-flows": drawScatter, "chart-rate": drawRate, "chart-error": drawError, "chart-ledger": drawLedger };
+  const drawings = { "chart-flows": drawScatter, "chart-rate": drawRate, "chart-endpoints": drawEndpoints, "chart-delay": drawDelay, "chart-error": drawError, "chart-ledger": drawLedger };
 
   /* True if something stands on the canvas. */
   function inked(canvas) {

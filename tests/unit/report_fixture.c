@@ -47,7 +47,7 @@ sqlite3 *fixture_open(const char *path) {
         abort();
     }
     fixture_sql(database, "%s", schema);
-    fixture_sql(database, "PRAGMA user_version = 1");
+    fixture_sql(database, "PRAGMA user_version = 2");
     return database;
 }
 
@@ -235,6 +235,27 @@ static struct fixture_flow main_flow(const struct making *making, int number) {
     return flow;
 }
 
+/* Four seconds of the endpoints: a delay of 100 us, of every 20th datagram 5 ms, of which all but 20 us were
+ * spent in the switch. */
+static void insert_delays(struct making *making) {
+    fixture_sql(
+        making->database,
+        "INSERT INTO traffic_interval SELECT %lld, %lld + column1 * %lld, %lld + (column1 + 1) * %lld, 1000, "
+        "125000, 1000, 125000, iif(column1 = 2, NULL, 100000), iif(column1 = 2, NULL, 5000000), 5000000 "
+        "FROM (VALUES (0), (1), (2), (3))",
+        making->session, making->start_ns, SECOND, making->start_ns, SECOND);
+    fixture_sql(
+        making->database,
+        "INSERT INTO traffic_histogram VALUES (%lld, 100000, 100001, 3800), (%lld, 5000000, 5000001, 200)",
+        making->session, making->session);
+    fixture_sql(making->database,
+                "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 199) "
+                "INSERT INTO traffic_stamp SELECT %lld, 0, i, %lld + i * 1000, %lld + i * 1000 + 15000, "
+                "iif(i = 7, NULL, %lld + i * 1000 + iif(i %% 20 = 0, 4995000, 95000)), "
+                "%lld + i * 1000 + iif(i %% 20 = 0, 5000000, 100000) FROM n",
+                making->session, making->start_ns, making->start_ns, making->start_ns, making->start_ns);
+}
+
 static void insert_stages(struct making *making) {
     static const char *const ways[] = {"ns1>ns2", "ns2>ns1"};
     for (int way = 0; way < 2; way++) {
@@ -256,6 +277,7 @@ static void insert_stages(struct making *making) {
         "FROM flow f JOIN truth t ON t.flow_id = f.id WHERE t.session_id = %lld AND t.direction = 0 "
         "GROUP BY f.id",
         making->session, making->session);
+    insert_delays(making);
 }
 
 void fixture_session(sqlite3 *database, long long id, const struct fixture_settings *settings) {

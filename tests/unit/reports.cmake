@@ -2,7 +2,7 @@ nsmon_unit_test(stats SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_stats.c ROOMS 
 nsmon_unit_test(sizes SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_sizes.c ROOMS stats)
 nsmon_unit_test(reader SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_reader.c ${CMAKE_SOURCE_DIR}/tests/unit/report_fixture.c
                 ROOMS read)
-foreach(TEST reports ledger formats ingress verdict tampering)
+foreach(TEST reports ledger formats ingress verdict tampering runs)
   nsmon_unit_test(${TEST}
     SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_${TEST}.c ${CMAKE_SOURCE_DIR}/tests/unit/report_testing.c
             ${CMAKE_SOURCE_DIR}/tests/unit/report_fixture.c

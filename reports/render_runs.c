@@ -1,0 +1,169 @@
+#include "reports/render_runs.h"
+
+#include <string.h>
+
+#include "reports/format.h"
+#include "reports/html.h"
+#include "reports/internal.h"
+
+static const char *const part_names[REPORT_DELAY_PARTS] = {
+    [REPORT_DELAY_ALL] = "one_way",
+    [REPORT_DELAY_SENDER] = "sender",
+    [REPORT_DELAY_SWITCH] = "switch",
+    [REPORT_DELAY_RECEIVER] = "receiver",
+};
+
+/* "quick ns1>ns2". */
+static void name_of(const struct report_run *run, char text[128]) {
+    int size = snprintf(text, 128, "%s", run->run.profile);
+    if (run->run.from != READ_NULL && run->run.to != READ_NULL && size > 0 && size < 128) {
+        snprintf(text + size, 128 - (size_t)size, " ns%lld>ns%lld", (long long)run->run.from,
+                 (long long)run->run.to);
+    }
+}
+
+/* "12.3" microseconds, or "12" where that says enough. */
+static const char *microseconds(double ns, char text[FORMAT_SIZE]) {
+    return format_real(ns / 1e3, fabs(ns) < 99950 ? 1 : 0, text);
+}
+
+/* The delay that the share 'share' of 'run' does not exceed, NAN when it has none. */
+static double cdf_at(const struct report_run *run, double share) {
+    for (size_t i = 0; i < run->cdf_count; i++) {
+        if (run->cdf[i].share >= share) {
+            return run->cdf[i].ns;
+        }
+    }
+    return NAN;
+}
+
+const char *render_run_line(const struct report_run *run, char text[RENDER_RUN_LINE]) {
+    char name[128], cells[8][FORMAT_SIZE];
+    name_of(run, name);
+    text[0] = '\0';
+    if (run->stamps > 0) {
+        for (size_t i = 0; i < REPORT_DELAY_PARTS; i++) {
+            microseconds(run->parts[i].p50_ns, cells[2 * i]);
+            microseconds(run->parts[i].p99_ns, cells[2 * i + 1]);
+        }
+        snprintf(
+            text, RENDER_RUN_LINE,
+            "%s: delay p50/p99 in us: sender host %s/%s, switch %s/%s, receiver host %s/%s; one way %s/%s "
+            "(%llu of %llu datagrams)",
+            name, cells[2], cells[3], cells[4], cells[5], cells[6], cells[7], cells[0], cells[1],
+            (unsigned long long)run->stamps, (unsigned long long)run->datagrams);
+    } else if (run->datagrams > 0) {
+        snprintf(text, RENDER_RUN_LINE, "%s: one-way delay p50/p99 %s/%s us", name,
+                 microseconds(cdf_at(run, 0.5), cells[0]), microseconds(cdf_at(run, 0.99), cells[1]));
+    }
+    return text;
+}
+
+/* ---- JSON ---- */
+
+static json_t *rounded(double value) {
+    return isfinite(value) ? json_real(floor(value + 0.5)) : json_null();
+}
+
+static json_t *seconds_json(const struct report_run *run) {
+    json_t *sent = json_array(), *received = json_array(), *p50 = json_array(), *p99 = json_array();
+    for (size_t i = 0; i < run->bin_count; i++) {
+        const struct report_run_bin *bin = &run->bins[i];
+        double to_bps = bin->length_ns > 0 ? 8e9 / bin->length_ns : NAN;
+        json_array_append_new(sent, rounded(bin->sent_bytes * to_bps));
+        json_array_append_new(received, rounded(bin->received_bytes * to_bps));
+        json_array_append_new(p50, bin->has_delay ? rounded(bin->p50_ns) : json_null());
+        json_array_append_new(p99, bin->has_delay ? rounded(bin->p99_ns) : json_null());
+    }
+    return json_pack("{s:I, s:o, s:o, s:o, s:o}", "width_ns", (json_int_t)run->width_ns, "sent_bps", sent,
+                     "received_bps", received, "owd_p50_ns", p50, "owd_p99_ns", p99);
+}
+
+static json_t *split_json(const struct report_run *run) {
+    if (run->stamps == 0) {
+        return json_null();
+    }
+    json_t *split = json_pack("{s:I}", "datagrams", (json_int_t)run->stamps);
+    for (size_t i = 0; i < REPORT_DELAY_PARTS; i++) {
+        json_object_set_new(split, part_names[i],
+                            json_pack("{s:o, s:o}", "p50_ns", rounded(run->parts[i].p50_ns), "p99_ns",
+                                      rounded(run->parts[i].p99_ns)));
+    }
+    return split;
+}
+
+static json_t *host_json(int64_t number) {
+    return number == READ_NULL ? json_null() : json_integer(number);
+}
+
+json_t *render_runs_json(const struct report *report) {
+    json_t *runs = json_array();
+    for (size_t i = 0; i < report->runs.count; i++) {
+        const struct report_run *run = &report->runs.runs[i];
+        json_t *cdf = json_array();
+        for (size_t j = 0; j < run->cdf_count; j++) {
+            json_array_append_new(cdf, json_pack("[f, o]", run->cdf[j].share, rounded(run->cdf[j].ns)));
+        }
+        json_t *profile = json_string(run->run.profile);
+        char name[128];
+        name_of(run, name);
+        json_t *title = json_string(name);
+        json_array_append_new(
+            runs, json_pack("{s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "id",
+                            (json_int_t)run->run.id, "title", title == NULL ? json_null() : title, "profile",
+                            profile == NULL ? json_null() : profile, "from", host_json(run->run.from), "to",
+                            host_json(run->run.to), "started_ns", (json_int_t)run->run.started_ns,
+                            "datagrams", (json_int_t)report_signed(run->datagrams), "seconds",
+                            seconds_json(run), "owd_cdf", cdf, "delay_split", split_json(run)));
+    }
+    return runs;
+}
+
+/* ---- the page ---- */
+
+void render_runs_html_rate(const struct report *report, FILE *out) {
+    fputs("<table class=\"long\"><thead><tr><th>run</th><th>from, s</th><th>sent, Mbit/s</th>"
+          "<th>received, Mbit/s</th></tr></thead><tbody>\n",
+          out);
+    for (size_t i = 0; i < report->runs.count; i++) {
+        const struct report_run *run = &report->runs.runs[i];
+        for (size_t j = 0; j < run->bin_count; j++) {
+            const struct report_run_bin *bin = &run->bins[j];
+            double to_mbps = bin->length_ns > 0 ? 8e3 / bin->length_ns : 0;
+            char name[128];
+            name_of(run, name);
+            fputs("<tr>", out);
+            html_cell(out, "name", name);
+            fprintf(out, "<td>%.0f</td><td>%.3f</td><td>%.3f</td></tr>\n",
+                    (double)run->width_ns / 1e9 * (double)j, bin->sent_bytes * to_mbps,
+                    bin->received_bytes * to_mbps);
+        }
+    }
+    fputs("</tbody></table>", out);
+}
+
+void render_runs_html_delay(const struct report *report, FILE *out) {
+    static const char *const heads[REPORT_DELAY_PARTS] = {"one way", "sender host", "switch",
+                                                          "receiver host"};
+    fputs(
+        "<table><thead><tr><th>run</th><th>where</th><th>p50, us</th><th>p99, us</th></tr></thead><tbody>\n",
+        out);
+    for (size_t i = 0; i < report->runs.count; i++) {
+        const struct report_run *run = &report->runs.runs[i];
+        char name[128], text[FORMAT_SIZE];
+        name_of(run, name);
+        for (size_t part = 0; part < REPORT_DELAY_PARTS && run->datagrams > 0; part++) {
+            bool split = run->stamps > 0;
+            if (!split && part != REPORT_DELAY_ALL) {
+                continue;
+            }
+            fputs("<tr>", out);
+            html_cell(out, "name", part == 0 ? name : "");
+            html_cell(out, "name", heads[part]);
+            html_cell(out, NULL, microseconds(split ? run->parts[part].p50_ns : cdf_at(run, 0.5), text));
+            html_cell(out, NULL, microseconds(split ? run->parts[part].p99_ns : cdf_at(run, 0.99), text));
+            fputs("</tr>\n", out);
+        }
+    }
+    fputs("</tbody></table>", out);
+}

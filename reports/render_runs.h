@@ -1,0 +1,19 @@
+/* How the runs of nsmon's own endpoints are shown, in each format. */
+#pragma once
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "reports/model.h"
+
+/* Writes one line about the delay of 'run' to 'text': where its datagrams spent their time, or only how much
+ * it was; "" when it sent none.  Returns 'text'. */
+#define RENDER_RUN_LINE 400
+const char *render_run_line(const struct report_run *run, char text[RENDER_RUN_LINE]);
+
+/* The runs as the "runs" of the JSON report. */
+json_t *render_runs_json(const struct report *report);
+
+/* The rows of the page's tables of seconds and of delays. */
+void render_runs_html_rate(const struct report *report, FILE *out);
+void render_runs_html_delay(const struct report *report, FILE *out);

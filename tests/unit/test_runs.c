@@ -1,0 +1,81 @@
+/* What the report tells of runs of nsmon's endpoints: over time, how slow, and where. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "report_testing.h"
+#include "reports/compare.h"
+#include "reports/render_runs.h"
+
+static struct report *make(void) {
+    return testing_compare(&(struct fixture_settings){.label = "runs", .rate = 64});
+}
+
+static void rate_and_delay_are_told_second_by_second(void **state) {
+    (void)state;
+    struct report *report = make();
+    assert_int_equal(report->runs.count, 1);
+    const struct report_run *run = &report->runs.runs[0];
+    assert_int_equal(run->bin_count, 4);
+    assert_int_equal(run->width_ns, 1000000000);
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(run->bins[i].sent_bytes == 125000 && run->bins[i].received_bytes == 125000);
+        assert_true(run->bins[i].length_ns == 1e9);
+        assert_int_equal(run->bins[i].has_delay, i != 2);
+    }
+    assert_true(run->bins[0].p99_ns == 5e6);
+    testing_release(report);
+}
+
+static void the_distribution_rises_where_the_delays_are(void **state) {
+    (void)state;
+    struct report *report = make();
+    const struct report_run *run = &report->runs.runs[0];
+    assert_int_equal(run->datagrams, 4000);
+    assert_int_equal(run->cdf_count, REPORT_CDF_POINTS);
+    for (size_t i = 0; i < run->cdf_count; i++) {
+        assert_true(run->cdf[i].ns == (run->cdf[i].share <= 0.95 ? 100000 : 5000000));
+        assert_true(i == 0 || run->cdf[i].share > run->cdf[i - 1].share);
+    }
+    testing_release(report);
+}
+
+static void the_parts_are_of_datagrams_that_were_seen_everywhere(void **state) {
+    (void)state;
+    struct report *report = make();
+    const struct report_run *run = &report->runs.runs[0];
+    assert_int_equal(run->stamps, 199);
+    assert_true(run->parts[REPORT_DELAY_SENDER].p50_ns == 15000);
+    assert_true(run->parts[REPORT_DELAY_SWITCH].p50_ns == 80000);
+    assert_true(run->parts[REPORT_DELAY_SWITCH].p99_ns == 4980000);
+    assert_true(run->parts[REPORT_DELAY_RECEIVER].p99_ns == 5000);
+    assert_true(run->parts[REPORT_DELAY_ALL].p50_ns == 100000);
+    char line[RENDER_RUN_LINE];
+    assert_string_equal(render_run_line(run, line),
+                        "mixed: delay p50/p99 in us: sender host 15.0/15.0, switch 80.0/4980, receiver host "
+                        "5.0/5.0; one way 100/5000 (199 of 4000 datagrams)");
+    json_t *json = render_runs_json(report);
+    const json_t *split = json_object_get(json_array_get(json, 0), "delay_split");
+    assert_true(json_real_value(json_object_get(json_object_get(split, "switch"), "p99_ns")) == 4980000);
+    json_decref(json);
+    testing_release(report);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rate_and_delay_are_told_second_by_second),
+        cmocka_unit_test(the_distribution_rises_where_the_delays_are),
+        cmocka_unit_test(the_parts_are_of_datagrams_that_were_seen_everywhere),
+    };
+    return cmocka_run_group_tests(tests, testing_make_folder, testing_remove_folder);
+}
