@@ -29,8 +29,15 @@ void remote_show_second(const struct traffic_progress *progress, void *context) 
 static void show_result(const struct traffic_result *result, FILE *out) {
     char text[2048];
     char line[TRAFFIC_LINE_SIZE * 2];
-    bool heading = false;
+    bool heading = false, unknown = false;
     fputs(traffic_text_summary(result, text, sizeof text), out);
+    for (size_t i = 0; i < result->flow_count; i++) {
+        unknown = unknown ||
+                  (result->flows[i].key.protocol == PROTOCOL_UDP && result->flows[i].lost == TRAFFIC_NONE);
+    }
+    if (unknown) {
+        fprintf(out, "what was lost is not known: an end broke off\n");
+    }
     for (size_t i = 0; i < result->flow_count; i++) {
         if (result->flow_count > STREAMS_SHOWN && result->flows[i].failed[0] == '\0') {
             continue;

@@ -2,7 +2,8 @@
  *
  * FOLDER/datagram gets one file a UDP payload, for fuzz_sflow5 and fuzz_netflow5; FOLDER/sequence one a
  * capture, for fuzz_ipfix and fuzz_collector (see fuzz.h); FOLDER/packet the sampled headers' frames, for
- * fuzz_packet; FOLDER/filter a few filters, for fuzz_filter; FOLDER/scenario what is in scenario/library. */
+ * fuzz_packet; FOLDER/filter a few filters, for fuzz_filter; FOLDER/scenario what is in scenario/library;
+ * FOLDER/message what the ends of a test say to each other, for fuzz_remote. */
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,8 +99,32 @@ static void write_scenarios(const char *folder) {
     globfree(&found);
 }
 
+static void write_messages(const char *folder) {
+    static const char *const messages[] = {
+        "{\"type\":\"hello\",\"protocol\":1,\"nonce\":\"0123456789abcdef\",\"capabilities\":[\"udp\",\"tcp\"]"
+        "}",
+        "{\"type\":\"test\",\"streams\":{\"protocol\":17,\"family\":4,\"direction\":3,\"count\":2,\"length\":"
+        "64,"
+        "\"gap_ns\":1000,\"packets\":0,\"bytes\":0,\"duration_ns\":1000000000,\"gso\":0,\"source_port\":"
+        "12000},"
+        "\"clock_offset_ns\":-5,\"digest\":\"0000000000000000\"}",
+        "{\"type\":\"ping\",\"asked_ns\":1700000000000000000}",
+        "{\"type\":\"sent\",\"reverse\":0,\"rows\":[[0,10,640,0,2,0,0],[1,9,576,0,3,6,111]]}",
+        "{\"type\":\"received\",\"reverse\":0,\"rows\":[[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]]}",
+        "{\"type\":\"delays\",\"reverse\":0,\"bins\":[[0,1],[28000,5]],\"count\":6,\"negative\":1,\"min\":-9,"
+        "\"max\":9,\"sum\":1e3}",
+        "{\"type\":\"error\",\"text\":\"\\u001b[2J \\\" [[[[\"}",
+    };
+    for (unsigned int i = 0; i < sizeof messages / sizeof *messages; i++) {
+        FILE *file = create(folder, "message", i);
+        fputs(messages[i], file);
+        fclose(file);
+    }
+}
+
 int main(int argc, char **argv) {
-    static const char *const kinds[] = {"", "/datagram", "/sequence", "/packet", "/filter", "/scenario"};
+    static const char *const kinds[] = {"",        "/datagram", "/sequence", "/packet",
+                                        "/filter", "/scenario", "/message"};
     if (argc < 3) {
         fprintf(stderr, "Usage: seeds FOLDER CAPTURE...\n");
         return 2;
@@ -111,6 +136,7 @@ int main(int argc, char **argv) {
     }
     write_filters(argv[1]);
     write_scenarios(argv[1]);
+    write_messages(argv[1]);
     struct writing writing = {.folder = argv[1]};
     for (int i = 2; i < argc; i++) {
         writing.sequence = create(argv[1], "sequence", (unsigned int)i);

@@ -7,6 +7,17 @@ static json_t *integer(int64_t value) {
     return value == TRAFFIC_NONE ? json_null() : json_integer(value);
 }
 
+/* Words that hold who knows what: JSON is UTF-8, and so has to be what is put there. */
+static json_t *words(const char *text) {
+    char plain[1024];
+    size_t length = 0;
+    for (; text[length] != '\0' && length + 1 < sizeof plain; length++) {
+        plain[length] = text[length] >= ' ' && text[length] < 0x7f ? text[length] : '?';
+    }
+    plain[length] = '\0';
+    return json_string(plain);
+}
+
 /* Nanoseconds as microseconds. */
 static json_t *microseconds(int64_t ns) {
     return ns == TRAFFIC_NONE ? json_null() : json_real((double)ns / 1e3);
@@ -56,7 +67,7 @@ static json_t *stream(const struct traffic_flow_result *flow, bool reverse) {
         {"owd_us", delays(flow)},
         {"jitter_us", microseconds(flow->jitter_ns)},
         {"pdv_us", variation(flow)},
-        {"failed", flow->failed[0] == '\0' ? json_null() : json_string(flow->failed)},
+        {"failed", flow->failed[0] == '\0' ? json_null() : words(flow->failed)},
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         json_object_set_new(json, values[i].name, values[i].value);
@@ -101,22 +112,25 @@ static json_t *loss_bursts(const struct traffic_result *result) {
 static void add_result(json_t *json, const struct remote_outcome *outcome) {
     const struct traffic_result *result = &outcome->result;
     json_t *streams = json_array(), *intervals = json_array();
+    int64_t lost = result->lost;
     size_t forward = outcome->streams.direction == REMOTE_REVERSE ? 0 : (size_t)outcome->streams.count;
     for (size_t i = 0; i < result->flow_count; i++) {
-        json_array_append_new(streams, stream(&result->flows[i], i >= forward));
+        const struct traffic_flow_result *flow = &result->flows[i];
+        json_array_append_new(streams, stream(flow, i >= forward));
+        lost = flow->key.protocol == PROTOCOL_UDP && flow->lost == TRAFFIC_NONE ? TRAFFIC_NONE : lost;
     }
     for (size_t i = 0; i < result->interval_count; i++) {
         json_array_append_new(intervals, interval(&result->intervals[i], result->started_ns));
     }
     json_object_set_new(json, "streams", streams);
-    json_object_set_new(
-        json, "sum",
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sent_packets",
-                  (json_int_t)result->sum.sent_packets, "sent_bytes", (json_int_t)result->sum.sent_bytes,
-                  "received_packets", (json_int_t)result->sum.received_packets, "received_bytes",
-                  (json_int_t)result->sum.received_bytes, "lost", (json_int_t)result->lost, "duplicated",
-                  (json_int_t)result->duplicated, "reordered", (json_int_t)result->reordered, "socket_drops",
-                  (json_int_t)result->socket_drops));
+    json_object_set_new(json, "sum",
+                        json_pack("{s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I}", "sent_packets",
+                                  (json_int_t)result->sum.sent_packets, "sent_bytes",
+                                  (json_int_t)result->sum.sent_bytes, "received_packets",
+                                  (json_int_t)result->sum.received_packets, "received_bytes",
+                                  (json_int_t)result->sum.received_bytes, "lost", integer(lost), "duplicated",
+                                  (json_int_t)result->duplicated, "reordered", (json_int_t)result->reordered,
+                                  "socket_drops", (json_int_t)result->socket_drops));
     json_object_set_new(json, "intervals", intervals);
     json_object_set_new(json, "cpu",
                         json_pack("{s:f, s:f}", "send_seconds", (double)result->client_cpu_ns / 1e9,
@@ -146,10 +160,10 @@ json_t *remote_report_json(const struct remote_outcome *outcome, const char *err
         json_object_set_new(json, "streams", json_array());
     }
     if (outcome->why[0] != '\0') {
-        json_object_set_new(json, "stopped_because", json_string(outcome->why));
+        json_object_set_new(json, "stopped_because", words(outcome->why));
     }
     if (error[0] != '\0') {
-        json_object_set_new(json, "error", json_string(error));
+        json_object_set_new(json, "error", words(error));
     }
     return json;
 }

@@ -171,6 +171,27 @@ static int begin(struct remote_session *session, struct remote_outcome *outcome)
     return remote_session_send(session, json_pack("{s:s}", "type", "go"));
 }
 
+static void shift(int64_t *delay_ns, int64_t by_ns) {
+    *delay_ns = *delay_ns == TRAFFIC_NONE ? TRAFFIC_NONE : (int64_t)((uint64_t)*delay_ns + (uint64_t)by_ns);
+}
+
+/* Delays were corrected, while they were counted, by the offset that was read before.  In the middle of the
+ * run it was another one, if the clocks drift: what is left of that is put right. */
+static void follow_drift(const struct remote_session *session, struct remote_outcome *outcome) {
+    int64_t middle_ns = outcome->result.started_ns + (session->sent_end_ns - session->start_ns) / 2;
+    int64_t offset_ns = remote_clocks_offset(&session->clocks, middle_ns);
+    int64_t by_ns = session->clocks.after.count == 0 ? 0 : session->clock_offset_ns - offset_ns;
+    for (size_t i = 0; i < outcome->result.flow_count && by_ns != 0; i++) {
+        struct traffic_flow_result *flow = &outcome->result.flows[i];
+        int64_t *const delays[] = {&flow->owd_min_ns, &flow->owd_p50_ns,  &flow->owd_p90_ns,
+                                   &flow->owd_p99_ns, &flow->owd_p999_ns, &flow->owd_max_ns};
+        for (size_t d = 0; d < sizeof delays / sizeof *delays; d++) {
+            shift(delays[d], session->plan.flows[i].reverse == 0 ? by_ns : -by_ns);
+        }
+    }
+    outcome->clock_offset_ns = session->clock_offset_ns - by_ns;
+}
+
 int remote_send(const struct remote_send *send, struct remote_outcome *outcome, struct error *error) {
     *outcome = (struct remote_outcome){.streams = send->streams};
     int fd = connect_to(send, error);
@@ -195,6 +216,9 @@ int remote_send(const struct remote_send *send, struct remote_outcome *outcome, 
     outcome->streams = session.streams;
     outcome->clocks = session.clocks;
     outcome->clock_offset_ns = session.clock_offset_ns;
+    if (outcome->ran) {
+        follow_drift(&session, outcome);
+    }
     outcome->seconds_ns = session.start_ns == 0 ? 0 : session.sent_end_ns - session.start_ns;
     snprintf(outcome->why, sizeof outcome->why, "%s", session.why);
     int code = session.failure;

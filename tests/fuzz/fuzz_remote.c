@@ -1,0 +1,76 @@
+/* The control connection's messages: whatever a line says is refused, or is a message of which each reader
+ * takes what has its range. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "traffic/remote/counts.h"
+#include "traffic/remote/message.h"
+#include "traffic/remote/streams.h"
+
+static void read_streams(const json_t *message) {
+    struct remote_streams streams;
+    struct traffic_plan plan;
+    const json_t *object = json_object_get(message, "streams");
+    if (remote_streams_read(object == NULL ? message : object, &streams, NULL) != 0) {
+        return;
+    }
+    if (remote_streams_rate(&streams) < 0 || remote_streams_plan(&streams, &plan, NULL) != 0 ||
+        plan.count > 2 * REMOTE_STREAMS_MAX) {
+        abort();
+    }
+    remote_streams_digest(&plan);
+    traffic_plan_free(&plan);
+}
+
+static void read_counts(const json_t *message) {
+    static struct traffic_board board;
+    static struct traffic_plan plan;
+    if (board.flow_count == 0) {
+        const struct remote_streams streams = {.protocol = 17,
+                                               .family = 4,
+                                               .direction = REMOTE_BOTH,
+                                               .count = 4,
+                                               .length = 64,
+                                               .gap_ns = 1000,
+                                               .duration_ns = 1000000000,
+                                               .source_port = TRAFFIC_SOURCE_FIRST};
+        if (remote_streams_plan(&streams, &plan, NULL) != 0 ||
+            traffic_board_open(&board, plan.count, NULL) != 0) {
+            abort();
+        }
+    }
+    for (uint8_t reverse = 0; reverse < 2; reverse++) {
+        remote_counts_take_sent(message, &plan, reverse, &board, NULL);
+        remote_counts_take_received(message, &plan, reverse, &board, NULL);
+        remote_counts_take_live(message, reverse != 0, &board, NULL);
+    }
+    remote_counts_take_delays(message, &board, NULL);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct error error = {""};
+    /* A copy that ends where its memory ends. */
+    char *line = malloc(size == 0 ? 1 : size);
+    if (line == NULL) {
+        return 0;
+    }
+    if (size > 0) {
+        memcpy(line, data, size);
+    }
+    json_t *message = remote_message_parse(line, size, &error);
+    free(line);
+    if ((message == NULL) != (error.text[0] != '\0')) {
+        abort();
+    }
+    if (message != NULL) {
+        char text[32];
+        uint64_t number;
+        remote_take_text(message, "text", text, sizeof text);
+        remote_take_hex(message, "run", &number, NULL);
+        read_streams(message);
+        read_counts(message);
+    }
+    json_decref(message);
+    return 0;
+}
