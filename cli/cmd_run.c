@@ -16,6 +16,7 @@
 
 static const char help[] =
     "Usage: sudo nsmon run [SCENARIO|FILE|PROFILE] [OPTION...]\n"
+    "       sudo nsmon run --replay FILE [OPTION...]\n"
     "       nsmon run --list | --print SCENARIO | --check FILE\n\n"
     "Builds the lab, drives traffic through it, flushes the exporters, takes the lab down and\n"
     "prints how far each exporter was from the truth.  What the lab and the traffic are like\n"
@@ -28,6 +29,8 @@ static const char help[] =
     "  --check FILE                  look whether it is in order, and run nothing\n"
     "  --repetitions N               run it N times, sessions LABEL-1, LABEL-2 ..., and show\n"
     "                                how far the figures scatter (default: the scenario's)\n"
+    "  --replay FILE                 the traffic is this capture, with its timing\n"
+    "  --speed X                     X times as fast; 0: as fast as it goes (default 1)\n"
     "  --duration SECONDS            of the traffic (default: the scenario's)\n"
     "  --scale X                     X times the packets\n"
     "  --seed N                      the same seed makes the same flows (default: a new one)\n"
@@ -38,12 +41,15 @@ static const char help[] =
     "  -h, --help                    this text\n";
 
 #define SCENARIO_DEFAULT "mixed"
+#define SPEED_MAX        1000.0
 
 enum {
     OPTION_LIST = LAB_OPTION_END,
     OPTION_PRINT,
     OPTION_CHECK,
     OPTION_REPETITIONS,
+    OPTION_REPLAY,
+    OPTION_SPEED,
     OPTION_DURATION,
     OPTION_SCALE,
     OPTION_SEED
@@ -52,7 +58,10 @@ enum {
 struct run_settings {
     struct lab_settings lab;
     struct read_options read;
-    const char *name; /* of what is to be run */
+    const char *name;   /* of what is to be run ... */
+    const char *replay; /* ... or a capture file in its place; NULL: none */
+    double speed;       /* of replays; the scenario's without 'has_speed' */
+    bool has_speed;
     struct scenario *scenario;
     bool list, check, verbose;
     const char *print;
@@ -69,6 +78,8 @@ static const struct option options[] = {LAB_LONG_OPTIONS,
                                         {"print", required_argument, NULL, OPTION_PRINT},
                                         {"check", required_argument, NULL, OPTION_CHECK},
                                         {"repetitions", required_argument, NULL, OPTION_REPETITIONS},
+                                        {"replay", required_argument, NULL, OPTION_REPLAY},
+                                        {"speed", required_argument, NULL, OPTION_SPEED},
                                         {"duration", required_argument, NULL, OPTION_DURATION},
                                         {"scale", required_argument, NULL, OPTION_SCALE},
                                         {"seed", required_argument, NULL, OPTION_SEED},
@@ -97,6 +108,12 @@ static int take(int option, const char *argument, struct run_settings *settings,
         code = parse_number("--repetitions", argument, 1, SCENARIO_REPETITIONS_MAX, &number, error);
         settings->repetitions = (unsigned)number;
         return code;
+    case OPTION_REPLAY:
+        settings->replay = argument;
+        return 0;
+    case OPTION_SPEED:
+        settings->has_speed = true;
+        return parse_speed("--speed", argument, SPEED_MAX, &settings->speed, error);
     case OPTION_DURATION:
         return parse_duration("--duration", argument, &settings->duration_ns, error);
     case OPTION_SCALE:
@@ -113,6 +130,20 @@ static int take(int option, const char *argument, struct run_settings *settings,
         code = lab_option_take(option, argument, &settings->lab, error);
         return code > 0 ? read_option_take(option, argument, &settings->read, error) : code;
     }
+}
+
+static int check_replay(const struct run_settings *settings, struct error *error) {
+    if (settings->replay != NULL && settings->name != NULL) {
+        return error_set(error, -EINVAL, "--replay FILE takes the place of a scenario: '%s' is one too many",
+                         settings->name);
+    }
+    if (settings->replay != NULL &&
+        (settings->duration_ns != 0 || settings->scale > 0 || settings->has_seed)) {
+        return error_set(
+            error, -EINVAL,
+            "--replay plays what is in the file: --duration, --scale and --seed don't go with it");
+    }
+    return 0;
 }
 
 static int parse(int argc, char *argv[], struct run_settings *settings, struct error *error) {
@@ -134,12 +165,13 @@ static int parse(int argc, char *argv[], struct run_settings *settings, struct e
     if (optind < argc && !settings->check) {
         settings->name = argv[optind++];
     }
-    return optind < argc ? say_extra_argument(argv[optind], error) : 0;
+    return optind < argc ? say_extra_argument(argv[optind], error) : check_replay(settings, error);
 }
 
 /* Options may have made the lab smaller than the scenario's traffic needs. */
 static int check_fit(const struct run_settings *settings, struct error *error) {
     unsigned hosts = settings->lab.hosts != 0 ? settings->lab.hosts : 2;
+    bool replays = false;
     for (size_t i = 0; i < settings->scenario->run_count; i++) {
         const struct scenario_run *run = &settings->scenario->runs[i];
         if (run->from > hosts || run->to > hosts) {
@@ -147,6 +179,10 @@ static int check_fit(const struct run_settings *settings, struct error *error) {
                              "--hosts %u is too few: the scenario has traffic from ns%u to ns%u", hosts,
                              run->from, run->to);
         }
+        replays = replays || run->replay != NULL;
+    }
+    if (settings->has_speed && !replays) {
+        return error_set(error, -EINVAL, "--speed is of replays, and there is none in this scenario");
     }
     if (settings->repetitions > 1 && settings->read.format == REPORT_HTML) {
         return error_set(error, -EINVAL,
@@ -163,7 +199,11 @@ static int prepare(int argc, char *argv[], struct run_settings *settings, struct
     if (code != 0 || settings->list || settings->print != NULL) {
         return code;
     }
-    code = run_scenario_find(settings->name, &settings->scenario, error);
+    if (settings->name == NULL && settings->replay == NULL) {
+        settings->name = SCENARIO_DEFAULT;
+    }
+    code = settings->replay != NULL ? run_scenario_of_replay(settings->replay, &settings->scenario, error)
+                                    : run_scenario_find(settings->name, &settings->scenario, error);
     if (code != 0) {
         settings->misread = code == -EINVAL || code == -EFBIG;
         return code;
@@ -195,6 +235,9 @@ static size_t plan_runs(const struct run_settings *settings, unsigned number,
         runs[i] = (struct lab_traffic){
             .profile = run->profile,
             .shape = run->shape.group_count > 0 ? &run->shape : NULL,
+            .replay = run->replay_path,
+            .speed = settings->has_speed ? settings->speed : run->speed,
+            .loops = run->loops,
             .from = run->from,
             .to = run->to,
             .start_ns = (int64_t)((double)run->start_ns * stretch),
@@ -300,7 +343,7 @@ static int execute(struct run_settings *settings, struct error *error) {
 }
 
 static int run(int argc, char *argv[]) {
-    struct run_settings settings = {.lab = lab_settings_default(), .name = SCENARIO_DEFAULT};
+    struct run_settings settings = {.lab = lab_settings_default()};
     struct error error = {0};
     read_options_init(&settings.read);
     int code = prepare(argc, argv, &settings, &error);

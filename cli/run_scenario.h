@@ -11,6 +11,10 @@
  * is wrong; or another negative errno. */
 int run_scenario_find(const char *name, struct scenario **scenario, struct error *error);
 
+/* Makes '*scenario', to be freed, of nothing but a replay of the capture file 'path'.  Returns as
+ * run_scenario_find(). */
+int run_scenario_of_replay(const char *path, struct scenario **scenario, struct error *error);
+
 /* Prints the scenarios that come with nsmon, a line each. */
 void run_scenario_list(void);
 

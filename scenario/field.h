@@ -66,6 +66,16 @@ const char *scenario_expected(const struct scenario_field *field, char text[SCEN
 int scenario_take(struct scenario_reading *reading, const struct scenario_section *section,
                   const struct config_node *node, void *target, struct error *error);
 
+/* Refuses at the run 'node' what does not go with a replay, or not without.  Returns 0 or -EINVAL with
+ * 'error' filled. */
+int scenario_check_replay(const struct scenario *scenario, const struct config_node *node,
+                          struct error *error);
+
+/* Finds the files that are to be played, which scenario_free_replays() forgets, and looks whether their hosts
+ * do nothing else.  Returns 0 or a negative errno with 'error' filled. */
+int scenario_settle_replays(struct scenario *scenario, struct error *error);
+void scenario_free_replays(struct scenario *scenario);
+
 /* Looks at the whole, once every field has been taken: does one fit the other?  Returns 0, or a negative
  * errno with 'error' filled. */
 int scenario_settle(struct scenario_reading *reading, struct error *error);

@@ -70,6 +70,7 @@ int scenario_parse(const char *path, const void *bytes, size_t size, struct scen
 
 void scenario_free(struct scenario *scenario) {
     if (scenario != NULL) {
+        scenario_free_replays(scenario);
         topo_openflow_free(&scenario->lab.openflow);
         config_free(&scenario->file);
         free(scenario);

@@ -26,6 +26,10 @@ struct scenario_run {
     int64_t start_ns, duration_ns;
     double scale;
     size_t flows;
+    const char *replay; /* a capture file that is played instead, as it is written; NULL: none */
+    char *replay_path;  /* where it is */
+    double speed;       /* of a replay: times its own; 0: as fast as it goes */
+    unsigned loops;     /* and how often; 0: once */
 };
 
 struct scenario {

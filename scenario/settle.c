@@ -204,6 +204,7 @@ int scenario_settle(struct scenario_reading *reading, struct error *error) {
     int code = check_name(scenario, error);
     code = code == 0 ? check_impairments(scenario, error) : code;
     code = code == 0 ? settle_runs(scenario, error) : code;
+    code = code == 0 ? scenario_settle_replays(scenario, error) : code;
     code = code == 0 ? check_rules(scenario, error) : code;
     return code == 0 ? check_exporters(scenario, error) : code;
 }

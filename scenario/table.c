@@ -222,13 +222,16 @@ static const struct scenario_field run_fields[] = {
     {"groups", SCENARIO_LIST, FROM(1, SCENARIO_GROUPS_MAX), .section = &group_section, .item = next_group},
     {"flows", SCENARIO_WHOLE, AT(struct scenario_run, flows), FROM(1, FLOWS_MAX)},
     {"scale", SCENARIO_NUMBER, AT(struct scenario_run, scale), FROM(0.001, 1000)},
+    {"replay", SCENARIO_TEXT, AT(struct scenario_run, replay), FROM(1, 1000), .words = "a file's name"},
+    {"speed", SCENARIO_NUMBER, AT(struct scenario_run, speed), FROM(0, 1000)},
+    {"loop", SCENARIO_WHOLE, AT(struct scenario_run, loops), FROM(1, 1000000)},
 };
 
 static void *next_run(struct scenario_reading *reading, const struct config_node *node, struct error *error) {
     struct scenario *scenario = reading->scenario;
     (void)node;
     (void)error; /* the list has no more items than there is room */
-    scenario->runs[scenario->run_count] = (struct scenario_run){.from = 1, .to = 2};
+    scenario->runs[scenario->run_count] = (struct scenario_run){.from = 1, .to = 2, .speed = 1};
     return &scenario->runs[scenario->run_count++];
 }
 
@@ -255,6 +258,10 @@ static int finish_run(struct scenario_reading *reading, const struct config_node
     const struct scenario_run *run = target;
     const struct config_node *profile = config_get(node, "profile");
     const struct config_node *groups = config_get(node, "groups");
+    int code = scenario_check_replay(reading->scenario, node, error);
+    if (code != 0 || run->replay != NULL) {
+        return code;
+    }
     if (profile == NULL && (groups == NULL || groups->count == 0)) {
         return config_error(
             file, node, error,

@@ -184,4 +184,46 @@ case_broken() {
     [ "$(sql "SELECT sum(packets) > 80 FROM v_truth WHERE capture = 'tap1' AND direction = 'out'")" = 1 ] || fail "no truth"
 }
 
+# In scenarios, beside the file; a second replay and traffic of other hosts go on at the same time.
+case_scenario() {
+    mkdir $out/folder
+    make_file mixed $out/folder/mixed.pcapng
+    make_file cooked $out/folder/cooked.pcap
+    cat >$out/folder/mine.yaml <<'YAML'
+name: mine
+lab: {hosts: 4, sampling: 1}
+traffic:
+  - {replay: mixed.pcapng, speed: 4, loop: 2}
+  - {replay: cooked.pcap, start: 100ms, speed: 0}
+  - {profile: quick, duration: 2s, from: ns3, to: ns4}
+YAML
+    snapshot before
+    run "$nsmon" run $out/folder/mine.yaml --db $db --format json -o $out/report.json
+    same "a scenario of replays"
+    # What goes to groups comes out three times, so it is what went in that the exporters' own figures are held against.
+    python3 - $out/report.json <<'PY' >$out/last 2>&1 || fail "four hosts at sampling 1"
+import json
+import sys
+report = json.load(open(sys.argv[1], encoding="utf-8"))
+assert report["verdict"]["ok"], report["verdict"]["text"]
+wrong = [flow for flow in report["flows"] for said in flow["sources"].values()
+         if said and (said["packets"], said["bytes"]) != (flow["truth"]["packets"], flow["truth"]["bytes"])]
+assert len(report["flows"]) > 60 and not wrong, (len(report["flows"]), wrong)
+PY
+    [ "$(sql "SELECT group_concat(profile, ' ') FROM (SELECT profile FROM traffic_run ORDER BY profile)")" = \
+        "quick replay:cooked.pcap replay:mixed.pcapng" ] || fail "not these runs: $(sql "SELECT * FROM traffic_run")"
+    [ "$(sql "SELECT sum(received_packets) > 100 FROM traffic_flow")" = 1 ] || fail "ns3 and ns4 did not get through"
+    rm -f $db
+    run "$nsmon" run --replay $out/folder/mixed.pcapng --speed 0 --sampling 1 --db $db
+    [ "$(sql "SELECT sum(sent_packets) FROM traffic_interval")" = 87 ] || fail "run --replay did not play it"
+    same_as_file $out/folder/mixed.pcapng 1
+    refuse 2 "expected a capture file: No such file" "$nsmon" run --replay $out/none.pcap
+    printf 'traffic:\n  - {replay: mixed.pcapng}\n  - {profile: quick}\n' >$out/folder/both.yaml
+    refuse 2 "both.yaml:2:14: found a replay from ns1, of which there is other traffic" "$nsmon" run --check $out/folder/both.yaml
+    printf 'traffic: [{profile: quick, speed: 2}]\n' >$out/folder/speed.yaml
+    refuse 2 "found 'speed' without 'replay'" "$nsmon" run --check $out/folder/speed.yaml
+    printf 'traffic: [{replay: mixed.pcapng, scale: 2}]\n' >$out/folder/scale.yaml
+    refuse 2 "found 'scale' beside 'replay'" "$nsmon" run --check $out/folder/scale.yaml
+}
+
 case_$case

@@ -315,6 +315,7 @@ int replay_sender_main(const struct traffic_job *job, struct error *error) {
     }
     traffic_endpoint_report(job, TRAFFIC_READY, 0);
     if (wait_for_go(sender)) {
+        wait_until(sender, sender->start_ns);
         board->code = play(sender, &why);
         memcpy(board->text, why.text, sizeof board->text);
     }
