@@ -106,9 +106,11 @@ static int wait_until(pid_t pid, int64_t deadline_ns, int *status) {
     }
 }
 
-/* Where the last line of 'text' that is not empty begins, and its 'length'. */
-static const char *last_line(const char *text, size_t *length) {
-    size_t end = strlen(text);
+/* The line of 'text' that says why, and its 'length': the first with "Error:" (nft and tc write what it is
+ * about below it), else the last that is not empty. */
+static const char *telling_line(const char *text, size_t *length) {
+    const char *mark = strstr(text, "Error:");
+    size_t end = mark != NULL ? (size_t)(mark - text) + strcspn(mark, "\n") : strlen(text);
     while (end > 0 && (text[end - 1] == '\n' || text[end - 1] == ' ')) {
         end--;
     }
@@ -123,7 +125,7 @@ static const char *last_line(const char *text, size_t *length) {
 static int explain(const char *const argv[], int result, int status, const char *errors,
                    struct error *error) {
     size_t length;
-    const char *why = last_line(errors, &length);
+    const char *why = telling_line(errors, &length);
     if (result == -ETIMEDOUT) {
         return error_set(error, result, "'%s %s' did not end in time and was killed", argv[0],
                          argv[1] != NULL ? argv[1] : "");

@@ -14,8 +14,8 @@
  * is the network namespace to run it in, or -1 for this one.
  *
  * Returns 0 if it exits with 0; -ENOENT if there is no such program, -ETIMEDOUT if it ran longer than
- * 'timeout_ns' (it is killed), -EIO if it exits otherwise; 'error' then says what ran and the last line that
- * it wrote to standard error. */
+ * 'timeout_ns' (it is killed), -EIO if it exits otherwise; 'error' then says what ran and the first line with
+ * "Error:", else the last line, that it wrote to standard error. */
 int process_run(const char *const argv[], const char *const environment[], int netns_fd, int64_t timeout_ns,
                 char *output, size_t output_size, struct error *error);
 

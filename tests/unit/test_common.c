@@ -133,6 +133,10 @@ static void process_gives_output_and_says_why_it_failed(void **state) {
     const char *const failing[] = {"ls", "/nonexistent/file", NULL};
     assert_int_equal(process_run(failing, NULL, -1, NS_PER_S * 5, NULL, 0, &error), -EIO);
     assert_non_null(strstr(error.text, "/nonexistent/file"));
+    const char *const pointing[] = {
+        "sh", "-c", "printf 'first\\nx:1:5: Error: no such rule\\nadd rule\\n    ^^^^\\n' >&2; exit 1", NULL};
+    assert_int_equal(process_run(pointing, NULL, -1, NS_PER_S * 5, NULL, 0, &error), -EIO);
+    assert_string_equal(error.text, "'sh' failed with status 1: x:1:5: Error: no such rule");
 }
 
 static void timespec_of_a_negative_time_is_normal(void **state) {
