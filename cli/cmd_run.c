@@ -13,6 +13,7 @@
 #include "cli/run_repeats.h"
 #include "cli/run_scenario.h"
 #include "cli/say.h"
+#include "common/log.h"
 
 static const char help[] =
     "Usage: sudo nsmon run [SCENARIO|FILE|PROFILE] [OPTION...]\n"
@@ -346,6 +347,7 @@ static int run(int argc, char *argv[]) {
     struct run_settings settings = {.lab = lab_settings_default()};
     struct error error = {0};
     read_options_init(&settings.read);
+    log_set_sink(LOG_LEVEL_WARNING, say_warning, NULL);
     int code = prepare(argc, argv, &settings, &error);
     int status = EXIT_DONE;
     if (code == 0) {

@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/lab_options.h"
 #include "cli/say.h"
+#include "common/log.h"
 
 static const char help[] =
     "Usage: sudo nsmon start [OPTION...]\n\n"
@@ -86,6 +87,7 @@ static int show_recipe(const struct lab_settings *settings) {
 static int run(int argc, char *argv[]) {
     struct start_wish wish = {.settings = lab_settings_default()};
     struct error error = {0};
+    log_set_sink(LOG_LEVEL_WARNING, say_warning, NULL);
     int code = parse(argc, argv, &wish, &error);
     int status = code > 0       ? EXIT_DONE
                  : code < 0     ? say_usage("start", &error)

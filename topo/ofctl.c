@@ -14,7 +14,7 @@
 
 #define OFCTL_TIMEOUT_NS (6 * NS_PER_S)
 
-enum { ERRORS_SIZE = 16 * 1024, TARGET_SIZE = LAB_PATH_SIZE + TOPO_NAME_SIZE };
+enum { ERRORS_SIZE = 16 * 1024, ANSWER_SIZE = 128 * 1024, TARGET_SIZE = LAB_PATH_SIZE + TOPO_NAME_SIZE };
 
 void ofctl_name_target(const struct topo *topo, char *target, size_t size) {
     if (topo->sw.private_ovs) {
@@ -96,9 +96,72 @@ static int find_ignored(const struct topo_openflow *openflow, size_t *index, str
             *index = i;
             return error_set(error, -EINVAL,
                              "rule '%s': Open vSwitch would leave out a part of the match, which then is "
-                             "'%s'; a field needs its protocol before it, 'udp,tp_dst=53'",
-                             openflow->rules[i], match);
+                             "%s%s%s; a field needs its protocol before it, 'udp,tp_dst=53'",
+                             openflow->rules[i], match[0] != '\0' ? "'" : "every frame", match,
+                             match[0] != '\0' ? "'" : "");
         }
+    }
+    return 0;
+}
+
+/* --- two rules for the same frames --- */
+
+/* True if 'word' of a flow as ovs-ofctl prints it says how the flow is kept, not which frames it takes
+ * (Open vSwitch, lib/ofp-flow.c, ofputil_flow_mod_format()). */
+static bool is_keeping(const char *word) {
+    static const char *const begins[] = {"cookie:",      "idle:",         "hard:",         "importance:",
+                                         "out_port:",    "out_group:",    "send_flow_rem", "check_overlap",
+                                         "reset_counts", "no_packet_cou", "no_byte_counts"};
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++) {
+        if (strncmp(word, begins[i], strlen(begins[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Finds the next flow in 'text', "...: ADD table:2 priority=10,udp cookie:0x5 actions=drop", and leaves of it
+ * at 'match' the table, the priority and the match alone, in place.  Returns where to look on, or NULL when
+ * there is no more. */
+static char *next_match(char *text, char **match) {
+    static const char mark[] = "): ADD ";
+    char *at = strstr(text, mark);
+    if (at == NULL) {
+        return NULL;
+    }
+    *match = at += sizeof mark - 1;
+    char *end = at + strcspn(at, "\n");
+    char *rest = end + (*end == '\n');
+    *end = '\0';
+    char *to = at;
+    for (char *word = strsep(&at, " "); word != NULL && strncmp(word, "actions=", 8) != 0;
+         word = strsep(&at, " ")) {
+        size_t length = is_keeping(word) ? 0 : strlen(word);
+        memmove(to, word, length);
+        to += length;
+        *to = length > 0 ? ' ' : *to;
+        to += length > 0;
+    }
+    *to = '\0';
+    return rest;
+}
+
+/* Looks for two rules with one match and priority in what ovs-ofctl understood of them, 'text', which is
+ * written over: the number of a flow there is the number of its rule. */
+static int find_double(const struct topo_openflow *openflow, char *text, size_t *index, struct error *error) {
+    char *matches[TOPO_RULES_MAX];
+    size_t count = 0;
+    while (count < openflow->rule_count && (text = next_match(text, &matches[count])) != NULL) {
+        for (size_t i = 0; i < count; i++) {
+            if (strcmp(matches[i], matches[count]) == 0) {
+                *index = count;
+                return error_set(error, -EINVAL,
+                                 "rule '%s' has the same match and priority as '%s': the switch would keep "
+                                 "the later alone; give one of them another priority",
+                                 openflow->rules[count], openflow->rules[i]);
+            }
+        }
+        count++;
     }
     return 0;
 }
@@ -106,17 +169,25 @@ static int find_ignored(const struct topo_openflow *openflow, size_t *index, str
 int ofctl_parse(const struct topo_openflow *openflow, size_t *index, struct error *error) {
     char path[64];
     char errors[ERRORS_SIZE];
+    char *answer = malloc(ANSWER_SIZE);
+    if (answer == NULL) {
+        return error_set(error, -ENOMEM, "no memory for the OpenFlow rules");
+    }
     int fd = write_rules(openflow, path, error);
     if (fd < 0) {
+        free(answer);
         return fd;
     }
-    int code = run((const char *const[]){"parse-flows", path, NULL},
-                   &(struct process_output){.errors = errors, .errors_size = sizeof errors}, error);
+    const struct process_output output = {
+        .text = answer, .text_size = ANSWER_SIZE, .errors = errors, .errors_size = sizeof errors};
+    int code = run((const char *const[]){"parse-flows", path, NULL}, &output, error);
     if (code == -EIO && explain_line(errors, path, openflow, index, error)) {
         code = -EINVAL;
     } else if (code == 0 && strstr(errors, "normalization changed") != NULL) {
         code = find_ignored(openflow, index, error);
     }
+    code = code == 0 ? find_double(openflow, answer, index, error) : code;
+    free(answer);
     close(fd);
     return code;
 }

@@ -11,7 +11,8 @@
 void ofctl_name_target(const struct topo *topo, char *target, size_t size);
 
 /* Has ovs-ofctl read the rules of 'openflow', without a switch.  Returns 0; -EINVAL with 'error' and '*index'
- * of the wrong rule; or another negative errno with 'error' filled. */
+ * of the wrong rule, also when it has the match and the priority of an earlier one, which a switch would
+ * replace by it without a word (OpenFlow 1.5.1, 6.4); or another negative errno with 'error' filled. */
 int ofctl_parse(const struct topo_openflow *openflow, size_t *index, struct error *error);
 
 /* Puts the meters of 'openflow' and then its rules, all of them or none, into the bridge of 'topo', above

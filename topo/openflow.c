@@ -2,11 +2,17 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/log.h"
 #include "topo/ofctl.h"
+
+/* What probabilities are parts of, and by how much a rate may be off before it is worth a word. */
+enum { PROBABILITY_ONE = 65535 };
+#define BIAS_TOLERATED 0.01
 
 static int wrong(struct topo_openflow_place *where, bool meter, size_t index) {
     *where = (struct topo_openflow_place){.meter = meter, .index = index};
@@ -41,7 +47,7 @@ static const char *read_sample(const char *at, struct topo_sample *sample) {
         at += strcspn(at, ",)");
         at += *at == ',';
     }
-    sample->rate = sample->probability > 0 ? 65535 / sample->probability : 0;
+    sample->rate = sample->probability > 0 ? PROBABILITY_ONE / sample->probability : 0;
     return at;
 }
 
@@ -98,6 +104,29 @@ int topo_openflow_samples(const struct topo_openflow *openflow, struct topo_samp
     return 0;
 }
 
+/* How much too little the switch counts by 'sample', as a share: it multiplies by a rate cut to a whole
+ * number. */
+static double bias(const struct topo_sample *sample) {
+    return 1.0 - (double)sample->rate * sample->probability / PROBABILITY_ONE;
+}
+
+/* Says of each domain that the switch will count too little, and which probabilities it counts right. */
+static void warn_of_bias(const struct topo_sample *samples, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const struct topo_sample *sample = &samples[i];
+        double share = bias(sample);
+        if (sample->rate > 0 && fabs(share) > BIAS_TOLERATED) {
+            log_warning("obs_domain_id %u is sampled with probability %u of %d, 1 in %.2f, but Open "
+                        "vSwitch multiplies by %u: its IPFIX will say %.1f %% too little; probability %u "
+                        "(1 in %u) or %u (1 in %u) is counted right",
+                        sample->domain, sample->probability, PROBABILITY_ONE,
+                        (double)PROBABILITY_ONE / sample->probability, sample->rate, 100.0 * share,
+                        PROBABILITY_ONE / (sample->rate + 1), sample->rate + 1,
+                        PROBABILITY_ONE / sample->rate, sample->rate);
+        }
+    }
+}
+
 /* --- looking without a switch --- */
 
 static const char port_name[] = "ovs-tap";
@@ -138,6 +167,10 @@ void topo_openflow_resolve(const char *rule, char resolved[TOPO_RULE_SIZE]) {
 static int check_rule_text(const char *rule, struct error *error) {
     static const char *const commands[] = {"add", "modify", "modify_strict", "delete", "delete_strict"};
     size_t word = strcspn(rule, " \t");
+    size_t blanks = strspn(rule, " \t");
+    if (rule[blanks] == '#' || rule[blanks] == '\0') {
+        return error_set(error, -EINVAL, "'%.80s': a rule is a flow, not a comment or nothing", rule);
+    }
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (strlen(commands[i]) == word && strncmp(commands[i], rule, word) == 0) {
             return error_set(error, -EINVAL, "'%s': a rule is a flow, not the command %s", rule, commands[i]);
@@ -236,6 +269,9 @@ int topo_openflow_check(struct topo_openflow *openflow, struct topo_openflow_pla
     }
     code = code == 0 ? check_meters_of_rules(openflow, where, error) : code;
     code = code == 0 ? topo_openflow_samples(openflow, samples, &count, where, error) : code;
+    if (code == 0) {
+        warn_of_bias(samples, count);
+    }
     openflow->set_count = 0;
     for (size_t i = 0; code == 0 && i < count; i++) {
         openflow->sets[openflow->set_count++] = samples[i].set;

@@ -32,7 +32,8 @@ int topo_openflow_samples(const struct topo_openflow *openflow, struct topo_samp
                           size_t *count, struct topo_openflow_place *where, struct error *error);
 
 /* Looks at the rules and meters of 'openflow' as far as that needs no switch, by `ovs-ofctl parse-flows`, and
- * fills in its sets.  Needs no root.
+ * fills in its sets.  Needs no root.  Warns in the log of a sample action that the switch will scale wrong by
+ * more than 1 %.
  *
  * Returns 0, or with 'error' filled -EINVAL when something is wrong with the rule or meter '*where', or
  * another negative errno: -ENOENT without ovs-ofctl. */

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "common/log.h"
 #include "topo/ofstats.h"
 #include "topo/openflow.h"
 
@@ -62,7 +63,13 @@ static void what_is_wrong_is_told_with_file_and_line(void **state) {
     } cases[] = {
         {"\nudp,foo=1,actions=drop\n", ":2:", "unknown keyword foo"},
         {"udp,actions=drop\ntcp", ":2:", "must specify an action"},
-        {"udp,actions=drop\ntcp,actions=drop\ntp_dst=53,actions=drop\n", ":3:", "leave out a part"},
+        {"udp,actions=drop\ntcp,actions=drop\ntp_dst=53,actions=drop\n", ":3:", "which then is every frame"},
+        {"udp,actions=drop\npriority=9,ip,tp_dst=53,actions=drop", ":2:", "which then is 'ip'"},
+        {"priority=10,udp,actions=drop\ntcp,actions=drop\n"
+         "udp,cookie=0x7,priority=10,idle_timeout=9,table=0,actions=NORMAL",
+         ":3:", "same match and priority as 'priority=10,udp,actions=drop'"},
+        {"actions=drop\nactions=NORMAL", ":2:", "same match and priority as 'actions=drop'"},
+        {"ip,nw_dst=10.0.0.1/24,actions=drop\nip,nw_dst=10.0.0.9/24,actions=NORMAL", ":2:", "same match"},
         {"priority=99999,actions=drop", ":1:", "invalid priority"},
         {"delete udp", ":1:", "not the command delete"},
         {"udp,actions=sample(probability=1,collector_set_id=1),NORMAL", ":1:", "obs_domain_id"},
@@ -91,6 +98,75 @@ static void what_is_wrong_is_told_with_file_and_line(void **state) {
         }
         assert_null(openflow.text);
     }
+}
+
+static void rules_for_other_frames_or_with_other_priorities_live_together(void **state) {
+    (void)state;
+    struct topo_openflow openflow;
+    struct error error = {.text = ""};
+    if (!has_ofctl()) {
+        skip();
+    }
+    int code = parse("udp,actions=drop\npriority=2,udp,actions=drop\ntable=1,udp,actions=drop\nactions=drop\n"
+                     "cookie=1,tcp,actions=drop\ncookie=1,udp,tp_dst=1,actions=drop\nicmp,actions=drop",
+                     &openflow, &error);
+    assert_string_equal(error.text, "");
+    assert_int_equal(code, 0);
+    topo_openflow_free(&openflow);
+}
+
+static void a_comment_is_no_rule(void **state) {
+    (void)state;
+    static const char *const texts[] = {"# x", "  # x", "  "};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct topo_openflow openflow = {.rules = {"udp,actions=drop", texts[i]}, .rule_count = 2};
+        struct topo_openflow_place where = {.index = 0};
+        struct error error = {.text = ""};
+        assert_int_equal(topo_openflow_check(&openflow, &where, &error), -EINVAL);
+        assert_int_equal(where.index, 1);
+        assert_non_null(strstr(error.text, "not a comment"));
+    }
+}
+
+static char warned[600];
+
+static void keep_warning(enum log_level level, const char *message, void *context) {
+    (void)level;
+    (void)context;
+    snprintf(warned, sizeof warned, "%s", message);
+}
+
+static void a_probability_that_the_switch_scales_wrong_is_warned_of(void **state) {
+    (void)state;
+    static const struct {
+        unsigned probability;
+        const char *says;
+    } cases[] = {{40000, "1 in 1.64, but Open vSwitch multiplies by 1: its IPFIX will say 39.0 % too little; "
+                         "probability 32767 (1 in 2) or 65535 (1 in 1)"},
+                 {32768, "will say 50.0 % too little"},
+                 {32767, ""},
+                 {1023, ""},
+                 {655, ""},
+                 {1, ""}};
+    if (!has_ofctl()) {
+        skip();
+    }
+    log_set_sink(LOG_LEVEL_WARNING, keep_warning, NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct topo_openflow openflow;
+        struct error error = {.text = ""};
+        char rule[120];
+        snprintf(rule, sizeof rule,
+                 "actions=sample(probability=%u,collector_set_id=1,obs_domain_id=9),NORMAL",
+                 cases[i].probability);
+        warned[0] = '\0';
+        assert_int_equal(parse(rule, &openflow, &error), 0);
+        topo_openflow_free(&openflow);
+        if (strstr(warned, cases[i].says) == NULL || (cases[i].says[0] == '\0' && warned[0] != '\0')) {
+            fail_msg("probability %u: '%s'", cases[i].probability, warned);
+        }
+    }
+    log_set_sink(LOG_LEVEL_WARNING, NULL, NULL);
 }
 
 static void a_file_that_is_none_is_refused(void **state) {
@@ -279,6 +355,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_of_rules_and_meters_is_read),
         cmocka_unit_test(what_is_wrong_is_told_with_file_and_line),
+        cmocka_unit_test(rules_for_other_frames_or_with_other_priorities_live_together),
+        cmocka_unit_test(a_comment_is_no_rule),
+        cmocka_unit_test(a_probability_that_the_switch_scales_wrong_is_warned_of),
         cmocka_unit_test(a_file_that_is_none_is_refused),
         cmocka_unit_test(the_rate_of_a_sample_action_is_the_whole_number_that_the_switch_takes),
         cmocka_unit_test(ports_are_called_alike_in_every_lab),
