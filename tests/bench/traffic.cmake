@@ -7,3 +7,7 @@ target_link_libraries(pace_bare PRIVATE nsmon_common)
 pkg_check_modules(PCAP REQUIRED IMPORTED_TARGET libpcap)
 add_executable(departures ${CMAKE_SOURCE_DIR}/tests/bench/departures.c)
 target_link_libraries(departures PRIVATE PkgConfig::PCAP m)
+if(NOT NSMON_SANITIZE AND NOT NSMON_COVERAGE) # which would be measured, too; more rounds by hand
+  add_test(NAME bench.traffic COMMAND sh ${CMAKE_SOURCE_DIR}/tests/bench/traffic.sh ${CMAKE_CURRENT_BINARY_DIR} 1 1)
+  set_tests_properties(bench.traffic PROPERTIES SKIP_RETURN_CODE 77 LABELS bench TIMEOUT 1800 RUN_SERIAL ON)
+endif()
