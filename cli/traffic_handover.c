@@ -30,6 +30,9 @@ static void add_shape(json_t *json, const struct traffic_group *group) {
     if (group->pps > 0) {
         json_object_set_new(json, "pps", json_real(group->pps));
     }
+    if (group->congestion != NULL) {
+        json_object_set_new(json, "congestion", json_string(group->congestion));
+    }
     if (group->both_ways != 0) {
         json_object_set_new(json, "both_ways", json_true());
     }
@@ -39,6 +42,11 @@ static void add_shape(json_t *json, const struct traffic_group *group) {
     } numbers[] = {{"burst_packets", group->burst_packets},
                    {"burst_gap_ns", group->burst_gap_ns},
                    {"burst_period_ns", group->burst_period_ns},
+                   {"dscp", group->dscp},
+                   {"ttl", group->ttl},
+                   {"flow_label", group->flow_label},
+                   {"mss", group->mss},
+                   {"nagle", group->nagle},
                    {"sources", group->sources},
                    {"destinations", group->destinations}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {

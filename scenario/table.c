@@ -159,6 +159,13 @@ static const struct scenario_field group_fields[] = {
     {"pps", SCENARIO_NUMBER, AT(struct traffic_group, pps), FROM(0.01, 1000000)},
     {"burst", SCENARIO_SECTION, .section = &burst_section},
     {"sources", SCENARIO_WHOLE, AT(struct traffic_group, sources), FROM(1, TOPO_ADDRESSES_MAX)},
+    {"dscp", SCENARIO_WHOLE, AT(struct traffic_group, dscp), FROM(0, 63)},
+    {"ttl", SCENARIO_WHOLE, AT(struct traffic_group, ttl), FROM(1, 255)},
+    {"flow-label", SCENARIO_WHOLE, AT(struct traffic_group, flow_label), FROM(1, 1048575)},
+    {"congestion", SCENARIO_TEXT, AT(struct traffic_group, congestion), FROM(1, 15),
+     .words = "a congestion control of the kernel's"},
+    {"mss", SCENARIO_WHOLE, AT(struct traffic_group, mss), FROM(88, 8948)},
+    {"nagle", SCENARIO_FLAG, AT(struct traffic_group, nagle)},
     {"destinations", SCENARIO_WHOLE, AT(struct traffic_group, destinations), FROM(1, TOPO_ADDRESSES_MAX)},
 };
 
@@ -197,6 +204,17 @@ static int finish_group(struct scenario_reading *reading, const struct config_no
     if (group->protocol == PROTOCOL_TCP && payload != NULL) {
         return config_error(file, payload, error,
                             "found a payload with protocol tcp, expected it with udp alone");
+    }
+    const char *of_tcp[] = {"congestion", "mss", "nagle"};
+    for (size_t i = 0; i < COUNT(of_tcp) && group->protocol == PROTOCOL_UDP; i++) {
+        if (config_get(node, of_tcp[i]) != NULL) {
+            return config_error(file, config_get(node, of_tcp[i]), error,
+                                "found '%s' with protocol udp, expected it with tcp alone", of_tcp[i]);
+        }
+    }
+    if (group->flow_label != 0 && group->family == 4) {
+        return config_error(file, config_get(node, "flow-label"), error,
+                            "found a flow label with ip 4, expected it with 6 alone");
     }
     if (group->packets_max == 0 && group->pps == 0) {
         return config_error(file, node, error,

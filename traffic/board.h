@@ -27,6 +27,7 @@ enum traffic_problem {
     TRAFFIC_PROBLEM_ADDRESS, /* there is no address of the flow's family */
     TRAFFIC_PROBLEM_SOCKET,
     TRAFFIC_PROBLEM_BIND,
+    TRAFFIC_PROBLEM_OPTION, /* a socket option that its group asks for */
     TRAFFIC_PROBLEM_CONNECT,
     TRAFFIC_PROBLEM_SEND,
     TRAFFIC_PROBLEM_CLOSE, /* the server did not confirm the end of a TCP flow */

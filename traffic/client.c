@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/flow_key.h"
+#include "traffic/client_header.h"
 #include "traffic/crew.h"
 
 /* Turns taken, and time, before the event loop looks at its sockets again. */
@@ -35,7 +36,11 @@ socklen_t client_peer(const struct client_flow *flow, struct sockaddr_storage *n
     const struct traffic_job *job = flow->client->job;
     uint16_t port = (uint16_t)(job->first_port + flow->plan->dport - TRAFFIC_FIRST_PORT);
     const struct ip_address *addresses = job->receiver->addresses[flow->plan->family == 6];
-    return ip_address_to_sockaddr(&addresses[flow->plan->destination], port, name);
+    socklen_t size = ip_address_to_sockaddr(&addresses[flow->plan->destination], port, name);
+    if (flow->plan->family == 6) {
+        ((struct sockaddr_in6 *)name)->sin6_flowinfo = client_header_flowinfo(flow->plan);
+    }
+    return size;
 }
 
 /* Opens a socket of 'flow' that is bound to its source port and, unless others use it too, to its address. */
@@ -70,17 +75,21 @@ int client_open(struct client_flow *flow, int type) {
         return -1;
     }
     struct client_port *port = &flow->client->ports[which][flow->plan->sport - TRAFFIC_SOURCE_FIRST];
-    if (type == SOCK_STREAM || port->users < 2) {
-        return open_socket(flow, type, false);
+    bool shared = type != SOCK_STREAM && port->users > 1;
+    if ((!shared || port->fd < 0) && open_socket(flow, type, shared) != 0) {
+        return -1;
     }
-    if (port->fd < 0) {
-        if (open_socket(flow, type, true) != 0) {
-            return -1;
-        }
-        port->fd = flow->fd;
+    if (shared) {
+        port->fd = port->fd < 0 ? flow->fd : port->fd;
+        flow->fd = port->fd;
+        flow->port = port;
     }
-    flow->fd = port->fd;
-    flow->port = port;
+    const struct ip_address *peer = &job->receiver->addresses[which][flow->plan->destination];
+    int code = client_header_set(flow->plan, flow->fd, shared, peer);
+    if (code != 0) {
+        client_end(flow, TRAFFIC_FLOW_FAILED, TRAFFIC_PROBLEM_OPTION, -code);
+        return -1;
+    }
     return 0;
 }
 

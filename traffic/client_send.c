@@ -10,10 +10,11 @@
 #include "common/clock.h"
 #include "traffic/wire.h"
 
-/* Room for the source address of a datagram, and for the size of those that are sent as one. */
+/* Room for the source address of a datagram, its DSCP and TTL, and the size of those that are sent as one. */
 union control {
     struct cmsghdr head; /* for its alignment */
-    uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t))];
+    uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)) +
+                  CMSG_SPACE(sizeof(uint16_t))];
 };
 
 /* What all datagrams of one call have in common. */
@@ -47,6 +48,20 @@ static void add_source(struct way *way, const struct ip_address *address) {
     }
 }
 
+/* Adds what the flow's group says of the header. */
+static void add_header(struct way *way, const struct traffic_flow *flow) {
+    bool six = flow->family == 6;
+    int level = six ? IPPROTO_IPV6 : IPPROTO_IP;
+    int class = flow->group == NULL ? 0 : flow->group->dscp << 2;
+    int ttl = flow->group == NULL ? 0 : flow->group->ttl;
+    if (class != 0) {
+        add_control(way, level, six ? IPV6_TCLASS : IP_TOS, &class, sizeof class);
+    }
+    if (ttl != 0) {
+        add_control(way, level, six ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof ttl);
+    }
+}
+
 /* Where the datagrams of 'flow' go to, and come from, unless its socket knows. */
 static void set_way(struct way *way, const struct client_flow *flow) {
     way->header = (struct msghdr){0};
@@ -54,6 +69,7 @@ static void set_way(struct way *way, const struct client_flow *flow) {
         way->header.msg_namelen = client_peer(flow, &way->name);
         way->header.msg_name = &way->name;
         add_source(way, client_source(flow));
+        add_header(way, flow->plan);
     }
 }
 

@@ -31,6 +31,7 @@ static void set_options(const struct client_flow *flow) {
     int64_t gap = flow->plan->gap_ns < 1 ? 1 : flow->plan->gap_ns;
     int64_t rate = segment * NS_PER_S / gap * PACING_NUMERATOR / PACING_DENOMINATOR;
     uint64_t pacing = (uint64_t)(rate < PACING_MIN ? PACING_MIN : rate);
+    one = flow->plan->group == NULL || flow->plan->group->nagle == 0;
     setsockopt(flow->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     bool near = traffic_board_get(&flow->client->whole->live->round_trip_ns) <= SHORT_WAY_NS;
     if (near && !flow->plan->fast) {

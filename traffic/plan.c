@@ -55,6 +55,7 @@ static void fill(struct traffic_plan *plan, const size_t *counts, double factor,
             struct traffic_flow *flow = &plan->flows[number];
             *flow = (struct traffic_flow){
                 .number = (uint32_t)number,
+                .group = &profile->groups[g],
                 .protocol = profile->groups[g].protocol,
                 .family = profile->groups[g].family,
                 .class = (uint8_t)(g < TRAFFIC_CLASSES_MAX ? g : TRAFFIC_CLASSES_MAX - 1),

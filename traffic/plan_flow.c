@@ -20,8 +20,10 @@
 /* The smallest flows keep their size in a short run, so that they stay flows. */
 #define SMALLEST_PACKETS 4.0
 /* Of a datagram: the largest that IPv4 takes. */
-#define PAYLOAD_MAX 65507
-#define PPS_MAX     1e8
+#define PAYLOAD_MAX    65507
+#define PPS_MAX        1e8
+#define DSCP_MAX       63
+#define FLOW_LABEL_MAX 0xfffffU
 
 /* The value number 'i' of 'count' values from 'low' to 'high' evenly on a log scale. */
 static double log_spaced(double low, double high, size_t i, size_t count) {
@@ -59,6 +61,10 @@ int plan_check_group(const struct traffic_profile *profile, size_t number, struc
          "the gap in a burst must be 0 to 1 s, and from burst to burst up to an hour"},
         {group->burst_packets > 0 && group->burst_period_ns > 0 && group->pps > 0,
          "a period of bursts and a rate contradict each other"},
+        {group->dscp > DSCP_MAX || group->flow_label > FLOW_LABEL_MAX, "unknown DSCP or flow label"},
+        {group->flow_label != 0 && group->family != 6, "only IPv6 has flow labels"},
+        {!tcp && (group->congestion != NULL || group->mss != 0 || group->nagle != 0),
+         "congestion control, MSS and Nagle's algorithm are TCP's"},
         {group->both_ways != 0 && tcp, "only UDP goes both ways"},
     };
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {

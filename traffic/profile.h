@@ -60,6 +60,15 @@ struct traffic_group {
     /* 1: as fast as it goes, from the run's beginning on; 'arrivals', 'gaps', 'pps' and bursts say nothing
      * then.  Both 'packets' 0: to the run's end. */
     uint8_t fast;
+    /* Of the IP header: the differentiated services code point (RFC 2474), time to live or hop limit, and
+     * flow label (IPv6); 0 is the host's own. */
+    uint8_t dscp, ttl;
+    uint32_t flow_label;
+    /* Of TCP: congestion control, as the kernel calls it, or NULL; the largest segment, or 0; and 1 to let
+     * small pieces wait for each other (RFC 896), which else they don't. */
+    const char *congestion;
+    uint16_t mss;
+    uint8_t nagle;
 };
 
 /* What a TCP segment carries at an MTU of 1500 with timestamps: the most, and for an IP version of 'family'.
@@ -105,7 +114,8 @@ struct traffic_flow {
     int64_t gap_ns;         /* between two datagrams, or full segments; the mean of random gaps */
     uint32_t burst_packets; /* 0: no bursts; else 'gap_ns' is within a burst */
     int64_t pause_ns;       /* from the last packet of a burst to the first of the next one, or the mean */
-    uint8_t fast;           /* 1: without gaps, as fast as it goes, until 'length_ns' is over at the latest */
+    const struct traffic_group *group; /* that it is of, for what a socket is to be told; NULL: nothing */
+    uint8_t fast; /* 1: without gaps, as fast as it goes, until 'length_ns' is over at the latest */
 };
 
 /* The 'packets' of a fast flow that only time ends; its 'bytes' are as many. */

@@ -62,6 +62,36 @@ case_classes() {
     sql "SELECT class, count(*) || ' intervals', sum(sent_packets) FROM traffic_class_interval GROUP BY class"
 }
 
+# What a group says of headers stands in every frame of its flows, on sockets of their own and on shared ones.
+case_headers() {
+    need tcpdump
+    cat >$out/headers.yaml <<'YAML'
+duration: 1s
+seed: 1
+lab: {addresses: 16}
+traffic:
+  - groups:
+      - {protocol: udp, ip: 4, count: 60, packets: 10, payload: 100, dscp: 46, ttl: 9}
+      - {protocol: udp, ip: 6, count: 60, packets: 10, payload: 101, dscp: 10, ttl: 8, flow-label: 74565}
+      - {protocol: tcp, ip: 4, count: 1, packets: 10, dscp: 12, mss: 600, congestion: reno, nagle: true}
+      - {protocol: tcp, ip: 6, count: 1, packets: 10, flow-label: 214375}
+YAML
+    run "$nsmon" run $out/headers.yaml --pcap-dir $out/pcap --db $db
+    [ "$(sql "SELECT count(*) FROM traffic_flow WHERE failed IS NULL")" = 122 ] || fail "flows failed: $(sql "SELECT failed FROM traffic_flow")"
+    [ "$(sql "SELECT count(*) - count(DISTINCT sport) FROM traffic_flow t JOIN flow f ON f.id = t.flow_id
+                     WHERE proto = 'udp' AND src_text LIKE '10.%'")" -gt 3 ] || fail "the flows don't share a socket"
+    # frames FILTER PATTERN: how many headers match
+    frames() {
+        tcpdump -r $out/pcap/tap1.pcap -n -v "$1" 2>/dev/null | grep -c -e "$2"
+    }
+    [ "$(frames 'udp and ip and src net 10.0.0.0/8 and greater 142' 'tos 0xb8, ttl 9,')" = 600 ] || fail "DSCP and TTL of UDP over IPv4"
+    [ "$(frames 'ip6 and udp and greater 163' 'class 0x28, flowlabel 0x12345, hlim 8,')" = 600 ] || fail "header of UDP over IPv6"
+    [ "$(frames 'tcp and ip' 'tos 0x30')" -ge 10 ] || fail "DSCP of TCP"
+    tcpdump -r $out/pcap/tap1.pcap -n -v 'ip and tcp[tcpflags] == tcp-syn' 2>/dev/null | grep -q 'mss 600' || fail "MSS of TCP"
+    [ "$(frames 'ip6 proto 6' 'flowlabel 0x34567')" -ge 10 ] || fail "flow label of TCP"
+    echo "headers are as asked for"
+}
+
 # Of a run with too many datagrams there is a sample, and the taps kept the same one as the receiver.
 case_many() {
     run "$nsmon" start --db $db
