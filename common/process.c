@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <linux/close_range.h>
@@ -195,4 +196,13 @@ int process_run_all(const char *const argv[], const char *const environment[], i
         return 0;
     }
     return explain(argv, code, status, output->errors, error);
+}
+
+/* The folder belongs to the process's user.  Its files would not do: they are root's, too, when the process
+ * has forbidden that it be dumped, which anybody may (proc(5), PR_SET_DUMPABLE). */
+bool process_is_roots(pid_t pid) {
+    char path[32];
+    struct stat status;
+    snprintf(path, sizeof path, "/proc/%d", (int)pid);
+    return stat(path, &status) == 0 && status.st_uid == 0;
 }

@@ -1,6 +1,7 @@
 /* Runs other programs: an argument vector, a timeout, never a shell. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -30,3 +31,7 @@ struct process_output {
 /* As process_run(), with all that it wrote to standard error as well, also when it fails. */
 int process_run_all(const char *const argv[], const char *const environment[], int netns_fd,
                     int64_t timeout_ns, const struct process_output *output, struct error *error);
+
+/* True if the process 'pid' runs as root; false if there is none.  By this, not by its name, a process is
+ * known for one of ours: anybody may call his own what he likes. */
+bool process_is_roots(pid_t pid);

@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/process.h"
 #include "daemon/run_dir.h"
 #include "topo/attach/attach.h"
 #include "topo/sweep.h"
@@ -132,14 +132,12 @@ static pid_t supervisor_of(const char *tag) {
     long pid = dash != NULL ? strtol(dash + 1, &end, 16) : 0;
     char path[64];
     char name[32] = "";
-    struct stat status;
     if (pid <= 1 || *end != '\0') {
         return 0;
     }
     snprintf(path, sizeof path, "/proc/%ld/comm", pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool good =
-        fd >= 0 && fstat(fd, &status) == 0 && status.st_uid == 0 && read(fd, name, sizeof name - 1) > 0;
+    bool good = fd >= 0 && process_is_roots((pid_t)pid) && read(fd, name, sizeof name - 1) > 0;
     if (fd >= 0) {
         close(fd);
     }

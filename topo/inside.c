@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/process.h"
 
 #define HELPER_PREFIX  "nsmon-"
 #define END_TIMEOUT_MS 1000
@@ -35,20 +36,12 @@ static size_t read_file(int pid, const char *file, char *text, size_t size) {
     return (size_t)length;
 }
 
-/* True if 'pid' runs as root: anybody may call a process what he likes. */
-static bool is_roots(int pid) {
-    char path[64];
-    struct stat status;
-    snprintf(path, sizeof path, "/proc/%d", pid);
-    return stat(path, &status) == 0 && status.st_uid == 0;
-}
-
 /* True if 'pid', called 'name', is a daemon of a private switch; then its run directory goes to 'run_dir'. */
 static bool is_switch(int pid, const char *name, char run_dir[LAB_RUN_DIR_SIZE]) {
     static const char option[] = "--pidfile=";
     char arguments[4096];
     char tail[64];
-    if ((strcmp(name, "ovs-vswitchd") != 0 && strcmp(name, "ovsdb-server") != 0) || !is_roots(pid)) {
+    if ((strcmp(name, "ovs-vswitchd") != 0 && strcmp(name, "ovsdb-server") != 0) || !process_is_roots(pid)) {
         return false;
     }
     snprintf(tail, sizeof tail, "/ovs/%s.pid", name);

@@ -1,6 +1,5 @@
 #include "topo/vswitch.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -108,19 +107,17 @@ int vswitch_start(struct topo *topo, struct error *error) {
 }
 
 /* True if the process 'pid' is root's, is called 'daemon' and has 'argument' among its arguments. */
-static bool process_is(const char *pid, const char *daemon, const char *argument) {
+static bool process_is(pid_t pid, const char *daemon, const char *argument) {
     char path[64];
     char arguments[4096];
-    snprintf(path, sizeof path, "/proc/%.20s/cmdline", pid);
+    snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         return false;
     }
-    struct stat status;
-    bool roots = fstat(fd, &status) == 0 && status.st_uid == 0; /* anybody may call a process what he likes */
     ssize_t size = read(fd, arguments, sizeof arguments - 1);
     close(fd);
-    if (!roots || size <= 0) {
+    if (!process_is_roots(pid) || size <= 0) {
         return false;
     }
     arguments[size] = '\0';
@@ -139,8 +136,9 @@ pid_t vswitch_pid(const char *run_dir, const char *daemon) {
     DIR *proc = opendir("/proc");
     struct dirent *entry = NULL;
     while (proc != NULL && pid == 0 && (entry = readdir(proc)) != NULL) {
-        if (isdigit((unsigned char)entry->d_name[0]) && process_is(entry->d_name, daemon, argument)) {
-            pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        pid_t candidate = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (candidate > 0 && process_is(candidate, daemon, argument)) {
+            pid = candidate;
         }
     }
     if (proc != NULL) {

@@ -176,6 +176,47 @@ case_process() {
     done
 }
 
+# Becomes, as nobody, a process called $1 with the arguments after it, which may not be dumped: then its files in /proc
+# are root's.
+imitate() {
+    name=$1
+    shift
+    (exec -a "$name" setpriv --reuid=65534 --regid=65534 --clear-groups bash -c 'exec -a "$0" python3 -c "
+import ctypes, signal, sys
+libc = ctypes.CDLL(None)
+libc.prctl(15, sys.argv[1].encode()[:15])  # PR_SET_NAME
+libc.prctl(4, 0)  # PR_SET_DUMPABLE
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.sigtimedwait([], 300)" "$0" "$@"' "$name" "$@") &
+    for _ in $(seq 100); do
+        [ "$(stat -c %U /proc/$!/cmdline)" = root ] && [ "$(cat /proc/$!/comm)" = "$name" ] && return
+        sleep 0.05
+    done
+    fail "can't imitate $name"
+}
+
+# Somebody who is not root can't pass his processes off as a lab's.
+case_imitated() {
+    need python3
+    ip netns add other # so that the mount at /run/netns is there already: it carries no tag
+    ip netns del other
+    snapshot before
+    PATH=/usr/bin:/bin imitate ovs-vswitchd --pidfile=/run/nsmon/default/ovs/ovs-vswitchd.pid
+    imitated_switch=$!
+    PATH=/usr/bin:/bin imitate nsmon-super
+    imitated_super=$!
+    ip netns add imitated
+    ip -n imitated link set lo alias "nsmon:abc-$(printf %x $imitated_super)"
+    run "$nsmon" start --db $db
+    grep -q "can't reach" $out/last && fail "the switch is looked for in another's process"
+    run "$nsmon" stop
+    run timeout 20 "$nsmon" stop --all
+    kill -0 $imitated_switch $imitated_super || fail "others' processes were ended"
+    kill -9 $imitated_switch $imitated_super
+    wait $imitated_switch $imitated_super 2>/dev/null
+    same "imitated"
+}
+
 case_usage() {
     snapshot before
     refuse 2 "leave out --prefix" "$nsmon" stop --all --prefix x
