@@ -14,6 +14,7 @@
 
 #include "collector/listen/listen.h"
 #include "collector/store/store.h"
+#include "common/clock.h"
 #include "daemon/control.h"
 #include "daemon/database.h"
 #include "daemon/remains.h"
@@ -21,6 +22,9 @@
 
 /* A lab that says nothing for so long while it starts or stops is stuck. */
 enum { SILENCE_S = 60 };
+
+/* A supervisor that has closed its socket has so long to let go of its lock. */
+#define ENDING_NS (2 * NS_PER_S)
 
 struct lab_settings lab_settings_default(void) {
     return (struct lab_settings){
@@ -344,6 +348,24 @@ static int stop_remains(const struct run_dir *dir, const char *prefix, lab_progr
     return code;
 }
 
+/* The supervisor was ending when it was asked to: because its worker had died, after a stop that failed, or
+ * for somebody else who stopped it and was told how it went. */
+static int stop_ended(const struct run_dir *dir, const char *prefix, lab_progress_fn *progress, void *context,
+                      struct error *error) {
+    int64_t deadline_ns = clock_monotonic_ns() + ENDING_NS;
+    int code;
+    do {
+        clock_sleep_ns(10 * NS_PER_MS); /* it holds its lock to the last */
+        if (access(dir->path, F_OK) != 0) {
+            return 0;
+        }
+        code = stop_remains(dir, prefix, progress, context, error);
+    } while (code == -EBUSY && clock_monotonic_ns() < deadline_ns);
+    return code != -ENOENT
+               ? code
+               : error_set(error, code, "the session had just ended on its own, because its worker had died");
+}
+
 int lab_stop(const char *prefix, lab_progress_fn *progress, void *context, struct error *error) {
     struct run_dir dir = run_dir_of(prefix);
     int code = need_root("stop", error);
@@ -359,10 +381,7 @@ int lab_stop(const char *prefix, lab_progress_fn *progress, void *context, struc
     send(fd, SUPERVISOR_STOP, sizeof SUPERVISOR_STOP, MSG_NOSIGNAL);
     code = follow(fd, progress, context, NULL, error);
     close(fd);
-    if (code == -EPIPE && !is_recorded(&dir)) {
-        return 0; /* somebody else stopped it at the same time, and was told how it went */
-    }
-    return code;
+    return code == -EPIPE ? stop_ended(&dir, prefix, progress, context, error) : code;
 }
 
 int lab_detach(const char *prefix, lab_progress_fn *progress, void *context, struct error *error) {
