@@ -342,6 +342,12 @@ static void note_limits(struct report *report, size_t number) {
             "test of the sampling.",
             (unsigned long long)source->extra_flows, (unsigned long long)source->extra_packets);
     }
+    if (report->has_truth && report->rules.rewrites && source->extra_flows > 0) {
+        report_note(
+            &source->notes,
+            "OpenFlow rules rewrite addresses or ports: what it reports under the new ones is missing "
+            "under the old ones.");
+    }
     if (source->outside_window > 0) {
         report_note(&source->notes, "%llu rows lie outside the measurement window and are not compared.",
                     (unsigned long long)source->outside_window);

@@ -36,6 +36,24 @@ bool report_doubt_explains_counts(const struct report *report, const struct repo
            source->under_packets <= report->truth_may_exceed;
 }
 
+bool report_rewriting_explains_counts(const struct report *report, const struct report_source *source) {
+    size_t number = (size_t)(source - report->sources);
+    if (!report->rules.rewrites || source->over_packets == 0 || source->byte_faults > 0 ||
+        source->over_packets != source->under_packets || source->packets != source->truth_packets ||
+        source->bytes != source->truth_bytes) {
+        return false;
+    }
+    for (size_t i = 0; i < report->flows.count; i++) {
+        const struct report_flow *flow = &report->flows.flows[i];
+        const struct report_estimate *estimate = &flow->estimates[number];
+        bool more = estimate->visible && estimate->packets > flow->packets;
+        if (more && estimate->packets > report_add(flow->packets, flow->in_packets)) {
+            return false; /* nothing like it came out */
+        }
+    }
+    return true;
+}
+
 /* A flow of the truth, and by how many standard deviations its estimate is away. */
 struct away {
     const struct report_flow *flow;

@@ -107,7 +107,7 @@ static void add_received(struct report *report, const struct endpoints *ends, co
     if (ends->udp_came) {
         report_add_stage(&report->ledger, "received", direction, report_signed(ends->received_packets),
                          report_signed(ends->received_bytes), udp_source);
-        if (report->capture_count > 0) {
+        if (report->capture_count > 0 && !report->rules.rewrites) {
             /* A datagram that came twice passed the tap twice and is received once. */
             report_add_loss(&report->ledger, direction, "tap_in", "received",
                             report_signed(ends->tap_in) -

@@ -107,6 +107,7 @@ int report_find_entries(struct report *report, struct reader *reader, struct err
     report->one_tap = alone && stations == 1 && strcmp(report->session.kind, "attach") != 0;
     report->partial = report->partial || (alone && !report->one_tap);
     report->has_delivery = report->entry_count > 1 && !report->partial;
+    report->flow_delivery = report->has_delivery && !report->rules.rewrites;
     name_directions(report);
     return 0;
 }

@@ -206,11 +206,26 @@ static bool has_duplicates(const struct report *report) {
     return found;
 }
 
+/* In which flows frames came out again is not known: they came out as others. */
+static void say_rewritten(const struct report *report, char *text, size_t size) {
+    char cells[2][FORMAT_SIZE];
+    snprintf(
+        text, size,
+        "%s packets came out of %s, all flows together; of which flow is not known, since a rule rewrites "
+        "addresses or ports",
+        format_count(report->delivered_packets + report->copied_packets, cells[0]),
+        format_count(report->truth_packets, cells[1]));
+}
+
 bool format_delivery(const struct report *report, char *text, size_t size) {
     char cells[3][FORMAT_SIZE];
     char copied[FORMAT_SIZE + 32] = "";
     if (!report->has_truth || !report->has_delivery) {
         return false;
+    }
+    if (!report->flow_delivery) {
+        say_rewritten(report, text, size);
+        return true;
     }
     if (report->copied_packets > 0) {
         snprintf(copied, sizeof copied, "; %s copies%s", format_count(report->copied_packets, cells[2]),

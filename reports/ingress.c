@@ -5,11 +5,13 @@
 #include "reports/format.h"
 #include "reports/internal.h"
 
-/* True if the switch, or what stands behind it and before a tap, dropped or added frames on purpose: then
- * what came out of it, though it be as many, need not be what went in. */
+/* True if the switch, or what stands behind it and before a tap, dropped, added or rewrote frames on purpose:
+ * then what came out of it, though it be as many, need not be what went in. */
 static bool is_shaped(const struct report *report) {
     static const char *const marks[] = {"rule_drop", "meter_drop", "impaired_loss", "impaired_duplicate"};
-    bool shaped = report_is_running(report) && report->setup.rule_count + report->setup.impairment_count > 0;
+    bool shaped = report->rules.rewrites;
+    shaped = shaped ||
+             (report_is_running(report) && report->setup.rule_count + report->setup.impairment_count > 0);
     for (size_t i = 0; i < report->ledger.stage_count; i++) {
         const struct report_stage *row = &report->ledger.stages[i];
         bool between =

@@ -102,6 +102,10 @@ int report_add_runs(struct report *report, struct reader *reader, struct error *
  * too many. */
 bool report_doubt_explains_counts(const struct report *report, const struct report_source *source);
 
+/* doubt.c: true if OpenFlow rules rewrite frames and 'source', which is not sampled, only says of them what
+ * they came out as: it lacks as many of the flows that came in as it has of flows that went out. */
+bool report_rewriting_explains_counts(const struct report *report, const struct report_source *source);
+
 /* doubt.c: true if the sampled source 'number' would be within theory, were the frames that the truth may
  * lack or have too many in the flows where it is furthest away. */
 bool report_doubt_explains_samples(const struct report *report, size_t number);

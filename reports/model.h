@@ -314,9 +314,10 @@ struct report {
                          * into it delivered there */
     bool partial;       /* frames came in where nobody captured: they are not compared */
     int64_t out_unseen; /* frames that went out by ports that were not captured */
-    bool has_delivery;  /* every port was captured: it is known what came out again */
+    bool has_delivery;  /* every port was captured: it is known what came out again ... */
+    bool flow_delivery; /* ... and of which flow, since no rule makes another flow of it */
     uint64_t delivered_packets, undelivered_packets,
-        copied_packets;        /* of the truth, see report_delivered() */
+        copied_packets;        /* of the truth, see report_delivered(); or all flows together */
     bool truth_complete;       /* no capture dropped a frame and every flow had room */
     bool truth_uncertain;      /* frames were lost where nobody knows of which flow, see the ledger's notes */
     uint64_t truth_may_lack;   /* how many frames it may not have ... */

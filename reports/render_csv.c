@@ -53,7 +53,7 @@ static void put_key(FILE *out, const struct flow_key *key) {
 }
 
 static void put_delivery(const struct report *report, const struct report_flow *flow, FILE *out) {
-    if (report->has_truth && report->has_delivery) {
+    if (report->has_truth && report->flow_delivery) {
         put_count(out, report_delivered(flow));
         put_count(out, report_copied(flow));
     } else {

@@ -256,10 +256,10 @@ static void put_flows(const struct report *report, size_t top, FILE *out) {
             put_true_figure("truth", "packets", flow->packets, out);
             put_true_figure("", "bytes", flow->bytes, out);
         }
-        if (report->has_truth && report->has_delivery && report_delivered(flow) != flow->packets) {
+        if (report->has_truth && report->flow_delivery && report_delivered(flow) != flow->packets) {
             put_true_figure("", "delivered", report_delivered(flow), out);
         }
-        if (report->has_truth && report->has_delivery && report_copied(flow) > 0) {
+        if (report->has_truth && report->flow_delivery && report_copied(flow) > 0) {
             put_true_figure("", "copies", report_copied(flow), out);
         }
         for (size_t s = 0; s < report->source_count; s++) {

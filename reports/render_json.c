@@ -282,7 +282,7 @@ static json_t *estimate_json(const struct report *report, const struct report_es
 }
 
 static json_t *flow_truth_json(const struct report *report, const struct report_flow *flow) {
-    bool known_out = report->has_delivery;
+    bool known_out = report->flow_delivery;
     return json_pack("{s:o, s:o, s:o, s:o}", "packets", count(flow->packets), "bytes", count(flow->bytes),
                      "delivered", known_out ? count(report_delivered(flow)) : json_null(), "copied",
                      known_out ? count(report_copied(flow)) : json_null());

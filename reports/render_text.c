@@ -261,7 +261,7 @@ static void put_estimate(const struct page *page, const struct report_flow *flow
 /* How many of the flow's packets came out of the switch again, unless each did, once. */
 static void put_flow_delivery(const struct page *page, const struct report_flow *flow) {
     char cell[FORMAT_SIZE];
-    bool known = page->report->has_delivery;
+    bool known = page->report->flow_delivery;
     if (known && report_delivered(flow) != flow->packets) {
         fprintf(page->out, ", delivered %s", format_count(report_delivered(flow), cell));
     }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Words that stand for a protocol, ovs-fields(7). */
 static const struct {
@@ -155,12 +156,50 @@ static bool read_rule(struct report_rule *rule, const char *text) {
     return exact;
 }
 
+/* True if 'field', the target of a set_field, load or move, is of the flow key: addresses, ports, ICMP. */
+static bool is_of_key(const char *field) {
+    static const char *const names[] = {
+        "nw_src", "nw_dst",  "ip_src",  "ip_dst",  "ipv4_src", "ipv4_dst", "ipv6_src", "ipv6_dst", "tp_src",
+        "tp_dst", "tcp_src", "tcp_dst", "udp_src", "udp_dst",  "sctp_src", "sctp_dst", "icmp"};
+    bool tunnel = strncasecmp(field, "tun_", 4) == 0 || strcasestr(field, "NX_TUN_") != NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !tunnel; i++) {
+        const char *at = strcasestr(field, names[i]);
+        if (at != NULL && (at == field || at[-1] == '_')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* True if 'actions' change a frame's flow key, ovs-actions(7). */
+static bool rewrites_key(const char *actions) {
+    static const char *const words[] = {"mod_nw_src", "mod_nw_dst", "mod_tp_src", "mod_tp_dst",
+                                        "nat(",       "nat)",       "nat,"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strstr(actions, words[i]) != NULL) {
+            return true;
+        }
+    }
+    for (const char *at = strstr(actions, "->"); at != NULL; at = strstr(at + 2, "->")) {
+        char field[64];
+        size_t length = strcspn(at + 2, ",)[ ");
+        snprintf(field, sizeof field, "%.*s", (int)(length < sizeof field ? length : sizeof field - 1),
+                 at + 2);
+        if (is_of_key(field)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void report_rules_read(struct report_rules *rules, const json_t *array) {
     size_t i;
     const json_t *item;
     *rules = (struct report_rules){.count = 0};
     json_array_foreach(array, i, item) {
         const char *text = json_string_value(item);
+        const char *actions = text != NULL ? strstr(text, "actions=") : NULL;
+        rules->rewrites = rules->rewrites || (actions != NULL && rewrites_key(actions));
         if (text == NULL || rules->count == REPORT_RULES_MAX ||
             !read_rule(&rules->rules[rules->count], text)) {
             rules->inexact = true;

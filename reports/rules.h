@@ -24,7 +24,8 @@ struct report_rule {
 };
 
 struct report_rules {
-    bool inexact; /* some rule looks at what is not in a flow key, or leads to others */
+    bool inexact;  /* some rule looks at what is not in a flow key, or leads to others */
+    bool rewrites; /* some rule changes what is in a flow key: frames come out as another flow */
     size_t count;
     struct report_rule rules[REPORT_RULES_MAX];
 };

@@ -116,8 +116,25 @@ static int take_truth(const struct read_truth *truth, void *context) {
     return 0;
 }
 
+/* Where frames come out as another flow only the balance of all is known. */
+static void sum_all_delivery(struct report *report) {
+    uint64_t in = 0;
+    uint64_t out = 0;
+    for (size_t i = 0; i < report->flows.count; i++) {
+        in = report_add(in, report->flows.flows[i].packets);
+        out = report_add(out, report->flows.flows[i].arrived_packets);
+    }
+    report->delivered_packets = out < in ? out : in;
+    report->undelivered_packets = in - report->delivered_packets;
+    report->copied_packets = out - report->delivered_packets;
+}
+
 /* What of the truth came out of the switch again. */
 static void sum_delivery(struct report *report) {
+    if (report->has_delivery && !report->flow_delivery) {
+        sum_all_delivery(report);
+        return;
+    }
     for (size_t i = 0; i < report->flows.count && report->has_delivery; i++) {
         const struct report_flow *flow = &report->flows.flows[i];
         uint64_t delivered = report_delivered(flow);

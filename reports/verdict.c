@@ -173,7 +173,14 @@ static void judge_unsampled(const struct report *report, struct report_source *s
     char where[200];
     char cause[280];
     describe_difference(source, where, sizeof where);
-    if (report_doubt_explains_counts(report, source)) {
+    if (report_rewriting_explains_counts(report, source)) {
+        source->ok = REPORT_UNKNOWN;
+        snprintf(cause, sizeof cause,
+                 "an OpenFlow rule rewrites addresses or ports, and it reports what frames came out as: %llu "
+                 "packets too few of flows that came in are %llu of flows that went out, so no exporter is "
+                 "to blame",
+                 (unsigned long long)source->under_packets, (unsigned long long)source->over_packets);
+    } else if (report_doubt_explains_counts(report, source)) {
         source->ok = REPORT_UNKNOWN;
         snprintf(cause, sizeof cause,
                  "no more than the truth itself is uncertain (see the ledger), so no exporter is to blame");

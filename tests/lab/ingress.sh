@@ -41,4 +41,24 @@ case_three() {
     grep -q "copies by flooding" $out/last || fail "the report does not tell of copies"
 }
 
+# A rule makes other flows of frames: they were delivered, and NetFlow, which says what they came out as, is right.
+case_rewrite() {
+    echo "priority=10,udp,tp_dst=7007,actions=mod_nw_dst:10.0.0.9,NORMAL" >$out/rules
+    run "$nsmon" start --sampling 1 --rules $out/rules --db $db
+    ip netns exec ns1 ping -q -c 1 10.0.0.2 >$out/last 2>&1 || fail "ns1 does not reach ns2"
+    ip netns exec ns1 python3 -c '
+import socket, time
+sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sender.bind(("10.0.0.1", 40000))
+for number in range(300):
+    sender.sendto(bytes(100), ("10.0.0.2", 7007))
+    time.sleep(0.001)'
+    run "$nsmon" stop
+    run "$nsmon" report --db $db
+    tr -s " \n" " " <$out/last >$out/flat
+    grep -q "delivered .* all flows together" $out/flat || fail "what was delivered is told of single flows"
+    grep -q "NetFlow v5 differs in 1 of .* truth lacks (+0 packets" $out/flat || fail "NetFlow has another difference"
+    grep -q "rewrites addresses or ports, and it reports" $out/flat || fail "the rule is not said to be the cause"
+}
+
 case_"$case"

@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "report_testing.h"
+#include "reports/format.h"
 #include "reports/internal.h"
 #include "reports/render_json.h"
 
@@ -166,6 +167,59 @@ static void as_many_as_were_taken_in_prove_nothing_where_a_rule_dropped(void **s
     testing_release(report);
 }
 
+/* ---- rules that rewrite ---- */
+
+/* ns1 sent 100 frames of flow 1, which a rule made flow 2 of, and of flow 2 10 of its own; NetFlow has 'said'
+ * of flow 2. */
+static struct report *rewritten(int said) {
+    sqlite3 *database = begin("lab", "{\"hosts\":2,\"openflow\":{\"rules\":[\"udp,tp_src=1,actions="
+                                     "mod_tp_src:2,NORMAL\"],\"meters\":[],\"sets\":[]}}");
+    add_capture(database, 1, "tap1", "station");
+    add_capture(database, 2, "tap2", "station");
+    add_flow(database, 1);
+    add_flow(database, 2);
+    add_frames(database, 1, 0, 1, 100);
+    add_frames(database, 1, 0, 2, 10);
+    add_frames(database, 2, 1, 2, 110);
+    add_record(database, 2, said, 1);
+    add_stage(database, "switch_in", "ns1>ns2", 110, "port rx less packet-socket drops");
+    add_stage(database, "switch_out", "ns1>ns2", 110, "port tx");
+    return end(database);
+}
+
+static void frames_that_a_rule_rewrote_are_not_called_undelivered(void **state) {
+    (void)state;
+    struct report *report = rewritten(110);
+    char text[200];
+    assert_int_equal(report->truth_packets, 110);
+    assert_int_equal(report->delivered_packets, 110);
+    assert_int_equal(report->undelivered_packets, 0);
+    assert_int_equal(report->copied_packets, 0);
+    assert_true(report->has_delivery);
+    assert_false(report->flow_delivery);
+    assert_true(format_delivery(report, text, sizeof text));
+    testing_says(text, "110 packets came out of 110, all flows together; of which flow is not known");
+    json_t *json = report_json(report, 10);
+    json_t *flow = json_array_get(json_object_get(json, "flows"), 0);
+    assert_non_null(flow);
+    assert_true(json_is_null(json_object_get(json_object_get(flow, "truth"), "delivered")));
+    json_decref(json);
+    testing_release(report);
+}
+
+static void a_lack_and_an_extra_of_one_size_are_laid_to_the_rule_that_rewrites(void **state) {
+    (void)state;
+    struct report *report = rewritten(110);
+    assert_int_equal(report->sources[0].ok, REPORT_UNKNOWN);
+    testing_says(report->sources[0].finding,
+                 "an OpenFlow rule rewrites addresses or ports, and it reports what frames came out as: 100 "
+                 "packets too few");
+    testing_release(report);
+    report = rewritten(105);
+    assert_int_equal(report->sources[0].ok, REPORT_NO);
+    testing_release(report);
+}
+
 /* ---- three hosts ---- */
 
 /* ns1 sent 100 frames of flow 1 to ns2, of which the first 4 were flooded to ns3 too. */
@@ -307,6 +361,8 @@ int main(void) {
         cmocka_unit_test(loss_before_the_switch_leaves_what_was_delivered),
         cmocka_unit_test(loss_before_the_switch_beside_a_rule_is_undecided),
         cmocka_unit_test(as_many_as_were_taken_in_prove_nothing_where_a_rule_dropped),
+        cmocka_unit_test(frames_that_a_rule_rewrote_are_not_called_undelivered),
+        cmocka_unit_test(a_lack_and_an_extra_of_one_size_are_laid_to_the_rule_that_rewrites),
         cmocka_unit_test(a_flooded_frame_was_taken_in_once_and_copied),
         cmocka_unit_test(three_hosts_and_a_loss_before_the_switch_are_undecided),
         cmocka_unit_test(ports_that_were_captured_are_stations_enough),

@@ -128,6 +128,51 @@ static void what_is_not_in_a_key_is_no_certainty(void **state) {
     }
 }
 
+static bool rewrites(const char *rule) {
+    struct report_rules rules;
+    json_t *array = json_pack("[s]", rule);
+    report_rules_read(&rules, array);
+    json_decref(array);
+    return rules.rewrites;
+}
+
+static void a_rule_that_changes_a_flows_key_rewrites_it(void **state) {
+    (void)state;
+    static const char *const yes[] = {
+        "udp,tp_dst=7007,actions=mod_nw_dst:10.0.0.9,NORMAL",
+        "udp,actions=mod_tp_src:9,NORMAL",
+        "udp,actions=set_field:10.0.0.9->nw_dst,NORMAL",
+        "udp6,actions=set_field:fd00::9->ipv6_src,NORMAL",
+        "tcp,actions=set_field:80->tcp_dst,output:2",
+        "ip,actions=load:0x0a000009->NXM_OF_IP_DST[],NORMAL",
+        "ip,actions=move:NXM_OF_IP_SRC[]->NXM_OF_IP_DST[0..31],NORMAL",
+        "ip,actions=set_field:10.0.0.9->OXM_OF_IPV4_DST,NORMAL",
+        "ip,actions=ct(commit,nat(src=10.0.0.9))",
+        "ip,actions=ct(table=1,nat)",
+    };
+    static const char *const no[] = {
+        "udp,nw_dst=10.0.0.9,actions=drop",
+        "udp,actions=mod_dl_dst:02:00:00:00:00:01,NORMAL",
+        "ip,actions=mod_nw_tos:4,dec_ttl,NORMAL",
+        "ip,actions=set_field:4->nw_tos,NORMAL",
+        "ip,actions=set_field:02:00:00:00:00:01->eth_dst,NORMAL",
+        "ip,actions=set_field:10.0.0.9->tun_dst,NORMAL",
+        "ip,actions=move:NXM_OF_IP_SRC[]->NXM_NX_REG0[],NORMAL",
+        "ip,actions=set_field:fd00::9->tun_ipv6_dst,NORMAL",
+        "arp,actions=load:1->NXM_OF_ARP_OP[],NORMAL",
+    };
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
+        if (!rewrites(yes[i])) {
+            fail_msg("%s", yes[i]);
+        }
+    }
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++) {
+        if (rewrites(no[i])) {
+            fail_msg("%s", no[i]);
+        }
+    }
+}
+
 static void no_rules_sample_nothing(void **state) {
     (void)state;
     const struct flow_key dns = key(4, PROTOCOL_UDP, 5555, 53);
@@ -154,6 +199,7 @@ int main(void) {
         cmocka_unit_test(a_match_is_held_against_a_key),
         cmocka_unit_test(the_highest_priority_decides),
         cmocka_unit_test(what_is_not_in_a_key_is_no_certainty),
+        cmocka_unit_test(a_rule_that_changes_a_flows_key_rewrites_it),
         cmocka_unit_test(no_rules_sample_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
