@@ -35,6 +35,7 @@ static const char help[] =
     "      --bytes N        send so many bytes of payload a stream, such as 500k, 10m or 1g\n"
     "      --packets N      UDP: send so many datagrams a stream\n"
     "      --streams N      so many streams in each direction (default 1)\n"
+    "      --threads N      of each sender and receiver, 1 to 4; streams are shared out (default 1)\n"
     "      --gso N|off      UDP as fast as it goes: hand N datagrams to the kernel as one, 2 to 64\n"
     "                       (default: as many as suit the length)\n"
     "      --reverse        from HOST to here\n"
@@ -59,6 +60,7 @@ enum {
     OPTION_PACKETS,
     OPTION_STREAMS,
     OPTION_GSO,
+    OPTION_THREADS,
     OPTION_REVERSE,
     OPTION_BOTH,
     OPTION_PORT,
@@ -75,6 +77,7 @@ static const struct option options[] = {{"udp", no_argument, NULL, OPTION_UDP},
                                         {"bytes", required_argument, NULL, OPTION_BYTES},
                                         {"packets", required_argument, NULL, OPTION_PACKETS},
                                         {"streams", required_argument, NULL, OPTION_STREAMS},
+                                        {"threads", required_argument, NULL, OPTION_THREADS},
                                         {"gso", required_argument, NULL, OPTION_GSO},
                                         {"reverse", no_argument, NULL, OPTION_REVERSE},
                                         {"both", no_argument, NULL, OPTION_BOTH},
@@ -129,6 +132,8 @@ static int take_streams(int option, const char *argument, struct remote_streams 
     case OPTION_SOURCE_PORT:
         return parse_number("--source-port", argument, TRAFFIC_SOURCE_FIRST, TRAFFIC_SOURCE_END - 1,
                             &streams->source_port, error);
+    case OPTION_THREADS:
+        return parse_number("--threads", argument, 1, TRAFFIC_SERVER_PORTS, &streams->threads, error);
     case OPTION_GSO:
         streams->gso = 1;
         return strcmp(argument, "off") == 0

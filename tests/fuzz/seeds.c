@@ -105,7 +105,8 @@ static void write_messages(const char *folder) {
         "}",
         "{\"type\":\"test\",\"streams\":{\"protocol\":17,\"family\":4,\"direction\":3,\"count\":2,\"length\":"
         "64,"
-        "\"gap_ns\":1000,\"packets\":0,\"bytes\":0,\"duration_ns\":1000000000,\"gso\":0,\"source_port\":"
+        "\"gap_ns\":1000,\"packets\":0,\"bytes\":0,\"duration_ns\":1000000000,\"gso\":0,\"threads\":0,"
+        "\"source_port\":"
         "12000},"
         "\"clock_offset_ns\":-5,\"digest\":\"0000000000000000\"}",
         "{\"type\":\"ping\",\"asked_ns\":1700000000000000000}",

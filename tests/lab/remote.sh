@@ -103,6 +103,8 @@ case_fast() {
         send --udp --rate 0 --length 64 --packets 1001 --gso 7 $way || fail "1001 datagrams $way"
         check "s[0]['sent_packets'] == 1001" "s[0]['duplicated'] == 0" "r['stamps']['send_batch_max'] == 7"
     done
+    send --udp --rate 500pps --packets 200 --streams 8 --threads 4 --both || fail "several threads"
+    check "len(s) == 16" "all(x['sent_packets'] == 200 and x['lost'] == 0 for x in s)"
     send --tcp --duration 0.5 || fail "tcp for a time"
     check "s[0]['sent_bytes'] > 100000" "s[0]['sent_bytes'] == s[0]['received_bytes']"
     for pid in $server $(pgrep -P $server); do

@@ -32,6 +32,7 @@ static const struct {
     {"bytes", offsetof(struct remote_streams, bytes), 0, REMOTE_COUNT_MAX},
     {"duration_ns", offsetof(struct remote_streams, duration_ns), NS_PER_S / 10, REMOTE_DURATION_MAX},
     {"gso", offsetof(struct remote_streams, gso), 0, TRAFFIC_GSO_MAX},
+    {"threads", offsetof(struct remote_streams, threads), 0, TRAFFIC_SERVER_PORTS},
     {"source_port", offsetof(struct remote_streams, source_port), TRAFFIC_SOURCE_FIRST,
      TRAFFIC_SOURCE_END - 1},
 };

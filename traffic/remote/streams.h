@@ -34,6 +34,7 @@ struct remote_streams {
     int64_t bytes;       /* so many bytes of payload each; 0: 'packets' or the time says */
     int64_t duration_ns; /* the time, or how long it may take at most */
     int64_t gso;         /* UDP: datagrams handed to the kernel as one, 0: as is usual (traffic/traffic.h) */
+    int64_t threads;     /* of each sender and receiver, 0: one */
     int64_t source_port; /* of the first stream; the others have the next ones */
 };
 
