@@ -13,6 +13,8 @@
 #define IPV4_DESTINATION 16
 #define IPV6_DESTINATION 24
 
+static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
 /* The group that the IP packet at 'packet' goes to as an Ethernet address (RFC 1112, 6.4; RFC 2464, 7). False
  * if it goes to a single host. */
 static bool find_group(struct cursor packet, uint16_t ethertype, uint8_t group[6]) {
@@ -20,17 +22,17 @@ static bool find_group(struct cursor packet, uint16_t ethertype, uint8_t group[6
     if (ethertype == ETHERTYPE_IPV4) {
         cursor_skip(&packet, IPV4_DESTINATION);
         cursor_copy(&packet, to, 4);
-        if (packet.failed || to[0] < 224 || (to[0] > 239 && memcmp(to, "\xff\xff\xff\xff", 4) != 0)) {
+        if (packet.failed || to[0] < 224 || (to[0] > 239 && memcmp(to, everybody, 4) != 0)) {
             return false;
         }
         const uint8_t multicast[6] = {0x01, 0x00, 0x5e, to[1] & 0x7f, to[2], to[3]};
-        memcpy(group, to[0] == 255 ? (const uint8_t *)"\xff\xff\xff\xff\xff\xff" : multicast, 6);
+        memcpy(group, to[0] == 255 ? everybody : multicast, 6);
         return true;
     }
     if (ethertype == ETHERTYPE_IPV6) {
         cursor_skip(&packet, IPV6_DESTINATION);
         cursor_copy(&packet, to, 16);
-        memcpy(group, "\x33\x33", 2);
+        group[0] = group[1] = 0x33;
         memcpy(group + 2, to + 12, 4);
         return !packet.failed && to[0] == 0xff;
     }
