@@ -18,14 +18,22 @@ static void add_shape(json_t *json, const struct traffic_group *group) {
         [TRAFFIC_ARRIVALS_POISSON] = "poisson",
         [TRAFFIC_ARRIVALS_TOGETHER] = "together",
     };
+    static const char *const gaps[] = {
+        [TRAFFIC_GAPS_EXPONENTIAL] = "exponential", [TRAFFIC_GAPS_UNIFORM] = "uniform",
+        [TRAFFIC_GAPS_NORMAL] = "normal",           [TRAFFIC_GAPS_PARETO] = "pareto",
+        [TRAFFIC_GAPS_LOGNORMAL] = "lognormal",
+    };
     if (group->sizes == TRAFFIC_SIZES_PARETO) {
         json_object_set_new(json, "pareto", json_real(group->alpha));
     }
     if (group->arrivals != TRAFFIC_ARRIVALS_FIT) {
         json_object_set_new(json, "arrivals", json_string(arrivals[group->arrivals]));
     }
-    if (group->gaps == TRAFFIC_GAPS_EXPONENTIAL) {
-        json_object_set_new(json, "gaps", json_string("exponential"));
+    if (group->gaps != TRAFFIC_GAPS_CONSTANT) {
+        json_object_set_new(json, "gaps", json_string(gaps[group->gaps]));
+    }
+    if (group->gap_shape > 0) {
+        json_object_set_new(json, "gap_shape", json_real(group->gap_shape));
     }
     if (group->pps > 0) {
         json_object_set_new(json, "pps", json_real(group->pps));

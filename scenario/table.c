@@ -155,7 +155,9 @@ static const struct scenario_field group_fields[] = {
     {"sizes", SCENARIO_CHOICE, AT(struct traffic_group, sizes), .words = "log pareto"},
     {"alpha", SCENARIO_NUMBER, AT(struct traffic_group, alpha), FROM(0.1, 10)},
     {"arrivals", SCENARIO_CHOICE, AT(struct traffic_group, arrivals), .words = "fit even poisson together"},
-    {"gaps", SCENARIO_CHOICE, AT(struct traffic_group, gaps), .words = "constant exponential"},
+    {"gaps", SCENARIO_CHOICE, AT(struct traffic_group, gaps),
+     .words = "constant exponential uniform normal pareto lognormal"},
+    {"gap-shape", SCENARIO_NUMBER, AT(struct traffic_group, gap_shape), FROM(0.01, 10)},
     {"pps", SCENARIO_NUMBER, AT(struct traffic_group, pps), FROM(0.01, 1000000)},
     {"burst", SCENARIO_SECTION, .section = &burst_section},
     {"sources", SCENARIO_WHOLE, AT(struct traffic_group, sources), FROM(1, TOPO_ADDRESSES_MAX)},
@@ -211,6 +213,11 @@ static int finish_group(struct scenario_reading *reading, const struct config_no
             return config_error(file, config_get(node, of_tcp[i]), error,
                                 "found '%s' with protocol udp, expected it with tcp alone", of_tcp[i]);
         }
+    }
+    if (group->gaps == TRAFFIC_GAPS_NORMAL && group->gap_shape > 0.5) {
+        return config_error(
+            file, config_get(node, "gap-shape"), error,
+            "found a gap-shape above 0.5, expected less of normal gaps, or they would be below 0");
     }
     if (group->flow_label != 0 && group->family == 4) {
         return config_error(file, config_get(node, "flow-label"), error,

@@ -1,3 +1,4 @@
+#include "traffic/distribution.h"
 #include "traffic/plan.h"
 
 #include <errno.h>
@@ -59,7 +60,9 @@ static void fill(struct traffic_plan *plan, const size_t *counts, double factor,
                 .protocol = profile->groups[g].protocol,
                 .family = profile->groups[g].family,
                 .class = (uint8_t)(g < TRAFFIC_CLASSES_MAX ? g : TRAFFIC_CLASSES_MAX - 1),
-                .gaps = profile->groups[g].gaps};
+                .gaps = profile->groups[g].gaps,
+                .random_gaps =
+                    traffic_distribution_make(profile->groups[g].gaps, profile->groups[g].gap_shape)};
             plan_set_size(flow, &profile->groups[g], i, counts[g], factor, random);
             number += flows_each(&profile->groups[g]);
         }
@@ -169,8 +172,8 @@ int64_t traffic_plan_gap(const struct traffic_plan *plan, const struct traffic_f
     if (flow->gaps == TRAFFIC_GAPS_CONSTANT) {
         return mean_ns;
     }
-    double share = traffic_random_share(traffic_random_at(plan->seed, ROW_GAPS(flow), packet));
-    return (int64_t)((double)mean_ns * traffic_random_exponential(share));
+    uint64_t number = traffic_random_at(plan->seed, ROW_GAPS(flow), packet);
+    return (int64_t)((double)mean_ns * traffic_distribution_draw(&flow->random_gaps, number));
 }
 
 void traffic_plan_free(struct traffic_plan *plan) {

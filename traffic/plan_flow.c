@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/flow_key.h"
+#include "traffic/distribution.h"
 #include "traffic/plan.h"
 #include "traffic/random.h"
 #include "traffic/wire.h"
@@ -51,10 +52,13 @@ int plan_check_group(const struct traffic_profile *profile, size_t number, struc
          "the sizes of flows must be a range from 1 packet on"},
         {endless && !has_rate(group) && group->fast == 0, "it needs a size or a rate"},
         {group->sizes > TRAFFIC_SIZES_PARETO || group->arrivals > TRAFFIC_ARRIVALS_TOGETHER ||
-             group->gaps > TRAFFIC_GAPS_EXPONENTIAL,
+             group->gaps > TRAFFIC_GAPS_LOGNORMAL,
          "unknown kind of sizes, arrivals or gaps"},
         {group->sizes == TRAFFIC_SIZES_PARETO && !(group->alpha > 0 && group->alpha <= 100),
          "the alpha of Pareto sizes must be above 0 and at most 100"},
+        {!(group->gap_shape >= 0 && group->gap_shape <= 10) ||
+             (group->gaps == TRAFFIC_GAPS_NORMAL && group->gap_shape > 0.5),
+         "the shape of gaps must be 0 to 10, of normal ones at most 0.5"},
         {!(group->pps >= 0 && group->pps <= PPS_MAX), "the rate must be 0 to 100000000 packets/s"},
         {group->burst_gap_ns < 0 || group->burst_period_ns < 0 || group->burst_gap_ns > NS_PER_S ||
              group->burst_period_ns > 3600 * NS_PER_S,
@@ -107,12 +111,12 @@ struct rhythm {
     double fixed_ns; /* from the first to the last packet of a burst */
     double gap_ns;   /* within a burst */
     double each_ns;  /* from burst to burst, the mean; 0: the flow's length is to say so */
-    double spread;   /* SPREAD if the pauses between bursts are random, else 0 */
+    double spread;   /* SPREAD times the deviation of random pauses between bursts, or 0 */
 };
 
 static struct rhythm rhythm_of(const struct traffic_group *group, double scale) {
     struct rhythm rhythm = {.packets = group->burst_packets > 0 ? group->burst_packets : 1,
-                            .spread = group->gaps == TRAFFIC_GAPS_EXPONENTIAL ? SPREAD : 0};
+                            .spread = SPREAD * traffic_distribution_deviation(group->gaps, group->gap_shape)};
     rhythm.gap_ns = group->burst_packets > 0 ? (double)group->burst_gap_ns : 0;
     rhythm.fixed_ns = rhythm.gap_ns * (rhythm.packets - 1);
     if (group->pps > 0) {

@@ -25,6 +25,16 @@ enum traffic_arrivals {
 enum traffic_gaps {
     TRAFFIC_GAPS_CONSTANT,
     TRAFFIC_GAPS_EXPONENTIAL, /* at random: the packets are a Poisson process */
+    TRAFFIC_GAPS_UNIFORM,     /* from 0 to twice the mean */
+    TRAFFIC_GAPS_NORMAL,      /* cut at 0 */
+    TRAFFIC_GAPS_PARETO,
+    TRAFFIC_GAPS_LOGNORMAL,
+};
+
+/* How random values of mean 1 are drawn, see traffic/distribution.h. */
+struct traffic_distribution {
+    uint8_t kind; /* enum traffic_gaps */
+    double a, b;  /* what its kind has */
 };
 
 /* Flows that are alike.  Sizes are for a run of the profile's own duration at scale 1; a longer run has
@@ -46,7 +56,10 @@ struct traffic_group {
     uint8_t sizes;     /* enum traffic_sizes */
     uint8_t arrivals;  /* enum traffic_arrivals */
     uint8_t gaps;      /* enum traffic_gaps */
-    double alpha;      /* of Pareto, above 0: 1.2 is the Internet's */
+    /* Of Pareto gaps the alpha; of normal and log-normal ones the coefficient of variation; 0: what is usual
+     */
+    double gap_shape;
+    double alpha; /* of Pareto sizes, above 0: 1.2 is the Internet's */
     /* Packets/s of a flow while it lasts: isochronous with constant gaps.  A flow for which there is no time
      * left in the run is cut short.  0: the packets are spread over the flow's share of the run. */
     double pps;
@@ -96,13 +109,14 @@ const struct traffic_profile *traffic_profiles(size_t *count);
 
 /* One flow of a plan: from the client's host to the server's, or back. */
 struct traffic_flow {
-    uint32_t number;      /* within the plan, from 0 */
-    uint8_t protocol;     /* PROTOCOL_TCP or PROTOCOL_UDP */
-    uint8_t family;       /* 4 or 6 */
-    uint8_t reverse;      /* 1: from the server's host to the client's */
-    uint8_t class;        /* the group of the profile that it is of; see TRAFFIC_CLASSES_MAX */
-    uint8_t gaps;         /* enum traffic_gaps; with bursts it is that of the pauses */
-    uint16_t sport;       /* the sender binds it */
+    uint32_t number;  /* within the plan, from 0 */
+    uint8_t protocol; /* PROTOCOL_TCP or PROTOCOL_UDP */
+    uint8_t family;   /* 4 or 6 */
+    uint8_t reverse;  /* 1: from the server's host to the client's */
+    uint8_t class;    /* the group of the profile that it is of; see TRAFFIC_CLASSES_MAX */
+    uint8_t gaps;     /* enum traffic_gaps; with bursts it is that of the pauses */
+    struct traffic_distribution random_gaps; /* the same, ready to be drawn from */
+    uint16_t sport;                          /* the sender binds it */
     uint16_t dport;       /* the first port of the plan plus 0 to TRAFFIC_SERVER_PORTS - 1 */
     uint16_t payload_min; /* UDP: bytes of a datagram's payload, header included */
     uint16_t payload_max;
