@@ -11,6 +11,7 @@
 #include "cli/lab_traffic.h"
 #include "cli/parse.h"
 #include "cli/say.h"
+#include "common/flow_key.h"
 #include "traffic/profile.h"
 #include "traffic/replay/replay.h"
 
@@ -69,12 +70,30 @@ static const struct option options[] = {{"list", no_argument, NULL, OPTION_LIST}
                                         {"help", no_argument, NULL, 'h'},
                                         {NULL, 0, NULL, 0}};
 
+/* Of what flows the profile is made up: one line, as a scenario's 'groups' would have them. */
+static void show_groups(const struct traffic_profile *profile) {
+    size_t flows[2][2] = {{0, 0}, {0, 0}};
+    for (size_t i = 0; i < profile->group_count; i++) {
+        const struct traffic_group *group = &profile->groups[i];
+        flows[group->protocol == PROTOCOL_TCP][group->family == 6] +=
+            group->count * (group->both_ways != 0 ? 2U : 1U);
+    }
+    printf("%-19s %.0f s, %zu group%s; flows: UDP %zu IPv4, %zu IPv6; TCP %zu IPv4, %zu IPv6\n", "",
+           (double)profile->duration_ns / 1e9, profile->group_count, profile->group_count == 1 ? "" : "s",
+           flows[0][0], flows[0][1], flows[1][0], flows[1][1]);
+}
+
 static int list_profiles(void) {
     size_t count;
     const struct traffic_profile *profiles = traffic_profiles(&count);
     for (size_t i = 0; i < count; i++) {
         printf("%-19s %s\n", profiles[i].name, profiles[i].summary);
+        show_groups(&profiles[i]);
     }
+    printf("\nEach is what a scenario has under 'traffic': '- {profile: %s}', or groups of your own in its "
+           "place;\n"
+           "see nsmon-scenario(5).\n",
+           TRAFFIC_PROFILE_DEFAULT);
     return 1;
 }
 
