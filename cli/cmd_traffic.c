@@ -29,6 +29,8 @@ static const char help[] =
     "  --scale X            X times the packets\n"
     "  --seed N             the same seed makes the same flows (default: a new one)\n"
     "  --flows N            N flows in all, in the profile's proportions\n"
+    "  --threads N          spread the flows over N threads at both ends, 1 to 4 (default 1)\n"
+    "  --spin PERCENT|off   of a processor, to send on time (default 75)\n"
     "  --replay FILE        play this capture, pcap or pcapng; - is standard input\n"
     "  --speed X            X times as fast; 0: as fast as it goes (default 1)\n"
     "  --loop N             N times in a row (default 1)\n"
@@ -44,6 +46,8 @@ enum {
     OPTION_DURATION,
     OPTION_SCALE,
     OPTION_SEED,
+    OPTION_THREADS,
+    OPTION_SPIN,
     OPTION_FLOWS,
     OPTION_REPLAY,
     OPTION_SPEED,
@@ -59,6 +63,8 @@ static const struct option options[] = {{"list", no_argument, NULL, OPTION_LIST}
                                         {"scale", required_argument, NULL, OPTION_SCALE},
                                         {"seed", required_argument, NULL, OPTION_SEED},
                                         {"flows", required_argument, NULL, OPTION_FLOWS},
+                                        {"threads", required_argument, NULL, OPTION_THREADS},
+                                        {"spin", required_argument, NULL, OPTION_SPIN},
                                         {"replay", required_argument, NULL, OPTION_REPLAY},
                                         {"speed", required_argument, NULL, OPTION_SPEED},
                                         {"loop", required_argument, NULL, OPTION_LOOP},
@@ -113,6 +119,15 @@ static int take(int option, const char *argument, struct lab_traffic *settings, 
         code = parse_number("--flows", argument, 1, (int64_t)TRAFFIC_MAX_FLOWS, &number, error);
         settings->flows = (size_t)number;
         return code;
+    case OPTION_THREADS:
+        code = parse_number("--threads", argument, 1, TRAFFIC_SERVER_PORTS, &number, error);
+        settings->tuning.threads = (unsigned int)number;
+        return code;
+    case OPTION_SPIN:
+        number = -1;
+        code = strcmp(argument, "off") == 0 ? 0 : parse_number("--spin", argument, 1, 100, &number, error);
+        settings->tuning.spin = (int)number;
+        return code;
     case OPTION_REPLAY:
         settings->replay = argument;
         return 0;
@@ -147,8 +162,8 @@ static int check_replay(const struct lab_traffic *settings, bool flows, bool pac
     if (settings->replay != NULL && flows) {
         return error_set(
             error, -EINVAL,
-            "--replay plays what is in the file: a profile, --duration, --scale, --seed, --flows "
-            "and --list-flows don't go with it");
+            "--replay plays what is in the file: a profile, --duration, --scale, --seed, --flows, "
+            "--threads, --spin and --list-flows don't go with it");
     }
     return 0;
 }

@@ -116,6 +116,7 @@ static int drive(struct lab_run *run, const struct traffic_host hosts[2], struct
     struct identity identity;
     int code = privilege_find_user(&identity, error);
     struct traffic_settings traffic = {.plan = &run->plan,
+                                       .tuning = run->settings->tuning,
                                        .client = hosts[0],
                                        .server = hosts[1],
                                        .identity = &identity,

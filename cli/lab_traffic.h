@@ -8,6 +8,7 @@
 
 #include "common/error.h"
 #include "traffic/profile.h"
+#include "traffic/traffic.h"
 
 struct lab_traffic {
     char prefix[6];
@@ -23,6 +24,7 @@ struct lab_traffic {
     double scale;        /* 0: 1 */
     size_t flows;        /* in all; 0: the profile's own */
     uint64_t seed;
+    struct traffic_tuning tuning;
     bool per_flow; /* print every flow at the end */
     bool json;     /* print the result as JSON on standard output */
     bool quiet;    /* print the summary on standard error */
