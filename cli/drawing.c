@@ -286,7 +286,9 @@ static void draw_side(const struct drawing *drawing, const struct link *link, bo
     if (impairment[0] != '\0') {
         char text[LINE_SIZE];
         const char *netns = text_of(link->capture, "netns");
-        snprintf(text, sizeof text, "to %.64s: %.300s", netns[0] != '\0' ? netns : interface, impairment);
+        bool gone = json_is_true(json_object_get(link->capture, "relay_gone"));
+        snprintf(text, sizeof text, "to %.64s: %s%.300s", netns[0] != '\0' ? netns : interface,
+                 gone ? "relay gone, no frame passes; was: " : "", impairment);
         add_broken(side, text, drawing->side_width - 2, right);
         for (size_t i = 6; i < side->count; i++) { /* two columns stay free at the bridge */
             char kept[LINE_SIZE];

@@ -91,6 +91,8 @@ static json_t *captures_json(const struct status_source *source) {
         json_object_set_new(json, "bits_out_per_s", real_or_null(known, to_switch.bits_per_s));
         json_object_set_new(json, "bits_in_per_s", real_or_null(known, to_station.bits_per_s));
         json_object_set_new(json, "impairment", impairment_json(source, i));
+        bool gone = source->stages->known[i + 1] && source->stages->ports[i + 1].relay_gone;
+        json_object_set_new(json, "relay_gone", json_boolean(gone));
         json_array_append_new(list, json);
     }
     return list;

@@ -37,6 +37,30 @@ static const char *who_lost(const char *from, const char *to) {
     return "somewhere between the two; nobody counted in between";
 }
 
+static void append(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void append(char *text, size_t size, const char *format, ...) {
+    size_t used = strlen(text);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text + used, size - used, format, arguments);
+    va_end(arguments);
+}
+
+/* Says in 'text' who lost what is missing between 'from' and 'to', and who counted a part of it. */
+static void append_blame(const struct report_ledger *ledger, const char *direction, const char *from,
+                         const char *to, char *text, size_t size) {
+    char stage[48];
+    append(text, size, "%s", who_lost(from, to));
+    snprintf(stage, sizeof stage, "%s_drop", from);
+    for (size_t i = 0; i < ledger->stage_count; i++) {
+        const struct report_stage *row = &ledger->stages[i];
+        if (row->packets != READ_NULL && row->packets > 0 && strcmp(row->stage, stage) == 0 &&
+            strcmp(row->direction, direction) == 0) {
+            append(text, size, " (%lld: %s)", (long long)row->packets, row->source);
+        }
+    }
+}
+
 /* What was done on purpose behind a stage, and what that does to the number of frames. */
 struct purpose {
     const char *suffix;
@@ -78,15 +102,6 @@ static int64_t explain(const struct report_stage *row, const struct purpose *pur
     }
     int64_t left = row->packets - row->explained;
     return left < missing ? left : missing;
-}
-
-static void append(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static void append(char *text, size_t size, const char *format, ...) {
-    size_t used = strlen(text);
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text + used, size - used, format, arguments);
-    va_end(arguments);
 }
 
 /* True if 'row' is of frames that nsmon's endpoints don't count as datagrams. */
@@ -222,7 +237,7 @@ void report_add_loss(struct report_ledger *ledger, const char *direction, const 
         if (told) {
             append(loss->text, size, "; %lld more: ", (long long)rest);
         }
-        append(loss->text, size, "%s", who_lost(from, to));
+        append_blame(ledger, direction, from, to, loss->text, size);
     } else if (rest < 0) {
         if (told) {
             append(loss->text, size, "; %lld more: ", -(long long)rest);

@@ -183,6 +183,18 @@ bool impair_has_carrier(const struct topo *topo, unsigned host) {
     return carrier;
 }
 
+bool impair_relay_gone(struct topo *topo, unsigned host) {
+    struct lab_path *path = &topo->paths[host];
+    bool gone = relay_gone(&path->relay);
+    if (gone && !path->gone_told) {
+        path->gone_told = true;
+        log_warning("the relay between %s and %s has ended: no frame gets to ns%u or comes from there any "
+                    "more; stop the lab and start it anew",
+                    topo->ports[host].ovs_tap, topo->ports[host].tap, host);
+    }
+    return gone;
+}
+
 /* --- the end --- */
 
 /* Frames that are under way to 'host', and a number that changes when one moves. */
@@ -190,7 +202,7 @@ static uint64_t under_way(const struct topo *topo, unsigned host, uint64_t *move
     const struct lab_path *path = &topo->paths[host];
     struct impair_queue_stats stats = {.waiting = 0};
     uint64_t count = 0;
-    if (path->relay.counts != NULL && path->relay.pid > 0) {
+    if (path->relay.counts != NULL && path->relay.pid > 0 && !relay_gone(&path->relay)) {
         count += atomic_load(&path->relay.counts->queued);
         *moved += atomic_load(&path->relay.counts->in.packets);
         if (topo->impairments[host].rate_bps != 0 &&
@@ -205,9 +217,11 @@ static uint64_t under_way(const struct topo *topo, unsigned host, uint64_t *move
     return count;
 }
 
-void impair_drain(const struct topo *topo) {
+void impair_drain(struct topo *topo) {
     int64_t limit_ns = 0;
     for (unsigned host = 1; host <= topo->hosts; host++) {
+        topo->paths[host].gone_told = false;
+        impair_relay_gone(topo, host);
         const struct topo_impairment *impairment = &topo->impairments[host];
         int64_t longest_ns = impairment->delay_ns + impairment->jitter_ns + DRAIN_LIMIT_NS;
         limit_ns = impair_needs_path(impairment) && longest_ns > limit_ns ? longest_ns : limit_ns;

@@ -49,8 +49,13 @@ int impair_links_up(struct topo *topo, struct error *error);
 /* True if frames pass between 'host' and the switch as far as the relay's links are concerned. */
 bool impair_has_carrier(const struct topo *topo, unsigned host);
 
-/* Waits until nothing is under way on the paths any more, as long as the delays may take. */
-void impair_drain(const struct topo *topo);
+/* True if the relay of 'host' has ended, so that no frame gets there or comes from there; the first time that
+ * it is so is logged. */
+bool impair_relay_gone(struct topo *topo, unsigned host);
+
+/* Waits until nothing is under way on the paths any more, as long as the delays may take; and says once more
+ * which relays have ended, to whoever ends the lab. */
+void impair_drain(struct topo *topo);
 
 /* Hands 'emit' what was done, as topo_each_count(). */
 int impair_each_count(struct topo *topo, topo_count_fn *emit, void *context, struct error *error);

@@ -8,6 +8,7 @@
 #include "topo/impair.h"
 #include "topo/impairment.h"
 #include "topo/inside.h"
+#include "topo/link.h"
 #include "topo/netns.h"
 
 /* --- rows --- */
@@ -72,6 +73,28 @@ static void class_rows(const struct rows *rows, const char *stage, uint32_t ever
     }
 }
 
+/* Frames that the links brought to a relay that has ended and took them along, or was not there any more: by
+ * the links' own counts, less those that it had handled. */
+static void gone_rows(const struct rows *rows, const struct relay_counts *counts, const char *where) {
+    const struct lab_path *path = &rows->topo->paths[rows->host];
+    struct nl_sock *sock = NULL;
+    struct link_info in;
+    struct link_info out;
+    bool known = link_socket(path->netns_fd, &sock, NULL) == 0 && link_get(sock, path->in, &in, NULL) == 0 &&
+                 link_get(sock, path->out, &out, NULL) == 0;
+    link_socket_close(sock);
+    if (known) {
+        uint64_t handled = get(&counts->in.packets) + get(&counts->in_socket_drops) - get(&counts->queued);
+        uint64_t back = get(&counts->back_in) + get(&counts->back_socket_drops);
+        row(rows, "switch_out_drop", false, in.rx_packets > handled ? in.rx_packets - handled : 0, -1,
+            "%s, which ended", where);
+        row(rows, "tap_out_drop", true, out.rx_packets > back ? out.rx_packets - back : 0, -1,
+            "%s, which ended", where);
+    } else {
+        row(rows, "switch_out_drop", false, (uint64_t)-1, -1, "%s, which ended", where);
+    }
+}
+
 static void relay_rows(const struct rows *rows, const struct relay_counts *counts) {
     const struct topo_impairment *impairment = &rows->topo->impairments[rows->host];
     const struct topo_port *port = &rows->topo->ports[rows->host];
@@ -102,6 +125,9 @@ static void relay_rows(const struct rows *rows, const struct relay_counts *count
     lost = get(&counts->back_failed) + get(&counts->back_socket_drops);
     if (lost > 0) {
         row(rows, "tap_out_drop", true, lost, -1, "%s, no room", where);
+    }
+    if (relay_gone(&rows->topo->paths[rows->host].relay)) {
+        gone_rows(rows, counts, where);
     }
 }
 

@@ -55,6 +55,7 @@ struct lab_path {
     char in[TOPO_NAME_SIZE], out[TOPO_NAME_SIZE];
     int netns_fd;
     struct relay relay;
+    bool gone_told; /* that the relay has ended was logged */
 };
 
 struct topo {

@@ -359,6 +359,7 @@ int topo_port_stats(struct topo *topo, unsigned host, struct topo_port_stats *st
     stats->socket_drops_known = socket_read_drops(topo, host);
     stats->socket_drops = topo->sockets[host].drops;
     stats->socket_buffer_bytes = topo->sockets[host].buffer_bytes;
+    stats->relay_gone = impair_relay_gone(topo, host);
     return code;
 }
 

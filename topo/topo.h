@@ -214,6 +214,7 @@ struct topo_port_stats {
     uint64_t socket_drops;
     bool socket_drops_known;      /* only a private switch's sockets can be asked */
     uint64_t socket_buffer_bytes; /* the size of its receive buffer, 0 if not known */
+    bool relay_gone;              /* the relay before this host has ended: no frame passes, either way */
 };
 
 /* Reads the counts of 'host'.  Cheap enough for once a second.  Returns 0 or a negative errno with 'error'

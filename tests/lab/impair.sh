@@ -208,4 +208,33 @@ case_kept() {
         fail "$(cat $out/last)"
 }
 
+# A relay that dies in a session is told of while it runs, and in the ledger afterwards with what was lost in it.
+case_gone() {
+    rm -f $db
+    snapshot before
+    run "$nsmon" start --sampling 1 --db $db --impair to=ns2,delay=5ms
+    run ip netns exec ns1 ping -q -c 3 -i 0.02 -W 1 10.0.0.2
+    run "$nsmon" status --format json
+    ! grep -q '"relay_gone":true' $out/last || fail "a relay that runs is told to be gone"
+    for pid in /proc/[0-9]*; do
+        [ "$(cat "$pid/comm" 2>/dev/null)" != nsmon-relay ] || kill -9 "${pid#/proc/}"
+    done
+    ip netns exec ns1 ping -q -c 5 -i 0.02 -W 1 10.0.0.2 >$out/last && fail "frames pass without a relay"
+    for _ in $(seq 40); do
+        sleep 0.25
+        "$nsmon" status >$out/last
+        tr -s '\n ' ' ' <$out/last | grep -q 'to ns2: relay gone' && told=yes && break
+    done
+    [ "${told:-no}" = yes ] || fail "status does not tell of it"
+    run "$nsmon" stop
+    grep -q 'the relay between ovs-tap2 and tap2 has ended' $out/last || fail "stop does not tell of it"
+    lost=$(sqlite3 $db "SELECT packets FROM stage WHERE stage = 'switch_out_drop' AND source LIKE 'relay %, which ended'
+        ORDER BY rowid DESC LIMIT 1")
+    [ "${lost:-0}" -ge 5 ] || fail "the ledger has '$lost' frames lost in the relay, not 5 and what asked for neighbours"
+    run "$nsmon" report --db $db
+    tr -s '\n ' ' ' <$out/last | grep -q "ns1>ns2: $lost frames lost .* ($lost: relay between ovs-tap2 and tap2, which ended)" ||
+        fail "the report does not say who lost them"
+    same "stopped without its relay"
+}
+
 case_$case

@@ -180,6 +180,12 @@ int relay_start(struct relay *relay, const struct relay_settings *settings, int 
     return code;
 }
 
+bool relay_gone(const struct relay *relay) {
+    siginfo_t info = {.si_pid = 0};
+    return relay->pid > 0 && waitid(P_PID, (id_t)relay->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid != 0;
+}
+
 void relay_stop(struct relay *relay) {
     int64_t deadline_ns = clock_monotonic_ns() + END_LIMIT_NS;
     bool killed = false;

@@ -69,6 +69,10 @@ struct relay relay_none(void);
 int relay_start(struct relay *relay, const struct relay_settings *settings, int netns_fd, const char *in,
                 const char *out, struct error *error);
 
+/* True if it was started and has ended by itself: no frame passes any more.  Only for the process that
+ * started it. */
+bool relay_gone(const struct relay *relay);
+
 /* Ends it and waits for its end, if it is this process's child. */
 void relay_stop(struct relay *relay);
 
