@@ -1,5 +1,7 @@
 /* Does one part of a scenario fit the other? */
 #include <errno.h>
+#include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -69,6 +71,60 @@ static int check_group(const struct scenario *scenario, const struct traffic_gro
     return 0;
 }
 
+/* How many flows a run has from its busiest address, of each side, as traffic/plan_address.c deals them out:
+ * a group's flows in turn over its addresses.  'factor' is by how much the groups are multiplied. */
+struct busiest {
+    double flows[2];
+};
+
+static void add_flows(const struct scenario *scenario, const struct traffic_group *group, double factor,
+                      struct busiest *busiest) {
+    uint32_t there = scenario->lab.addresses != 0 ? scenario->lab.addresses : 1;
+    const uint32_t wanted[2] = {group->sources, group->destinations};
+    for (size_t side = 0; side < (group->both_ways != 0 ? 2 : 1); side++) {
+        uint32_t used = wanted[side] == 0 || wanted[side] > there ? there : wanted[side];
+        busiest->flows[side] += ceil(floor(group->count * factor) / used);
+    }
+}
+
+static double most_flows(const struct busiest *busiest) {
+    return busiest->flows[0] > busiest->flows[1] ? busiest->flows[0] : busiest->flows[1];
+}
+
+/* An address has so many source ports. */
+static int check_source_ports(const struct scenario *scenario, const struct scenario_run *run,
+                              const struct config_node *node, struct error *error) {
+    const struct traffic_profile *profile = &run->shape;
+    const struct config_node *groups = config_get(node, "groups");
+    const struct config_node *flows = config_get(node, "flows");
+    struct busiest busiest = {.flows = {0}};
+    double own = 0;
+    if (profile->group_count == 0) {
+        profile = traffic_profile_find(run->profile);
+    }
+    for (size_t i = 0; profile != NULL && i < profile->group_count; i++) {
+        own += (double)profile->groups[i].count * (profile->groups[i].both_ways != 0 ? 2 : 1);
+    }
+    const double factor = run->flows == 0 || own == 0 ? 1 : (double)run->flows / own;
+    const struct config_node *item = groups != NULL ? groups->first : NULL;
+    for (size_t i = 0; profile != NULL && i < profile->group_count; i++) {
+        add_flows(scenario, &profile->groups[i], factor, &busiest);
+        if (flows == NULL && item != NULL && most_flows(&busiest) > TRAFFIC_SOURCE_PORTS) {
+            return config_error(&scenario->file, config_get(item, "count"), error,
+                                "found %.0f flows from one address, expected at most %d, its source ports: "
+                                "take fewer flows or more addresses",
+                                most_flows(&busiest), TRAFFIC_SOURCE_PORTS);
+        }
+        item = item != NULL ? item->next : NULL;
+    }
+    return flows == NULL || most_flows(&busiest) <= TRAFFIC_SOURCE_PORTS
+               ? 0
+               : config_error(&scenario->file, flows, error,
+                              "found %zu flows, expected at most %d from one address, its source ports: take "
+                              "fewer flows or more addresses",
+                              run->flows, TRAFFIC_SOURCE_PORTS);
+}
+
 static int check_groups(const struct scenario *scenario, const struct scenario_run *run,
                         const struct config_node *node, struct error *error) {
     int code = 0;
@@ -82,7 +138,7 @@ static int check_groups(const struct scenario *scenario, const struct scenario_r
     for (size_t i = 0; code == 0 && item != NULL; item = item->next) {
         code = check_group(scenario, &run->shape.groups[i++], item, error);
     }
-    return code;
+    return code == 0 ? check_source_ports(scenario, run, node, error) : code;
 }
 
 static int settle_runs(struct scenario *scenario, struct error *error) {
@@ -132,6 +188,22 @@ static int check_ports_of_rules(const struct scenario *scenario, const struct co
                               scenario->lab.openflow.rules[index], hosts);
 }
 
+/* Reads the file of rules, which a relative name finds beside the scenario's own. */
+static int take_rules_file(struct scenario *scenario, const struct config_node *node, struct error *error) {
+    char path[PATH_MAX];
+    struct error why = {.text = ""};
+    const char *name = scenario->rules_file;
+    const char *slash = name[0] == '/' ? NULL : strrchr(scenario->file.name, '/');
+    int folder = slash == NULL ? 0 : (int)(slash - scenario->file.name) + 1;
+    int length = snprintf(path, sizeof path, "%.*s%s", folder, scenario->file.name, name);
+    int code = length >= (int)sizeof path
+                   ? error_set(&why, -ENAMETOOLONG, "the name of its folder is too long")
+                   : topo_openflow_parse_file(path, &scenario->lab.openflow, &why);
+    return code == 0 ? 0
+                     : config_error(&scenario->file, node, error,
+                                    "found '%s', expected a file of rules and meters: %s", name, why.text);
+}
+
 /* Says of what ovs-ofctl would not take where it stands. */
 static int check_rules(struct scenario *scenario, struct error *error) {
     const struct config_node *section = config_get(scenario->file.root, "openflow");
@@ -144,9 +216,8 @@ static int check_rules(struct scenario *scenario, struct error *error) {
                             "found 'rules-file' beside rules or meters, expected all of them in one place");
     }
     if (file != NULL) {
-        int code = topo_openflow_parse_file(scenario->rules_file, openflow, &why);
-        return code == 0 ? check_ports_of_rules(scenario, section, error)
-                         : config_error(&scenario->file, file, error, "%s", why.text);
+        int code = take_rules_file(scenario, file, error);
+        return code == 0 ? check_ports_of_rules(scenario, section, error) : code;
     }
     if (openflow->rule_count == 0 && openflow->meter_count == 0) {
         return 0;

@@ -110,21 +110,37 @@ static void *next_impairment(struct scenario_reading *reading, const struct conf
     return &reading->scenario->lab.impairments[host]; /* that of no host is for what is refused later */
 }
 
+/* Says where fields of an impairment contradict each other, which 'why' says in words. */
+static int contradicts(const struct config *file, const struct config_node *node,
+                       const struct topo_impairment *impairment, const struct error *why,
+                       struct error *error) {
+    const struct config_node *every = config_get(node, "reorder-every");
+    const struct config_node *field = config_get(node, "jitter");
+    const char *expected = impairment->jitter_ns > impairment->delay_ns
+                               ? "a jitter up to the delay"
+                               : "delay and jitter up to 5s together";
+    if (impairment->reorder >= 1.0 || impairment->reorder_every == 1) {
+        field = config_get(node, "reorder");
+        field = field == NULL ? every : field;
+        expected = "a share below 100%, or 'every 2' at most";
+    }
+    return field == NULL
+               ? config_error(file, node, error, "found a contradiction, expected none: %s", why->text)
+               : config_error(file, field, error, "found %s '%s', expected %s: %s", field->key->text,
+                              field->text, expected, why->text);
+}
+
 static int finish_impairment(struct scenario_reading *reading, const struct config_node *node, void *target,
                              struct error *error) {
     struct topo_impairment *impairment = target;
     struct error why = {.text = ""};
-    const struct config_node *field = node->first;
     if (!topo_impairment_any(impairment)) {
         return config_error(&reading->scenario->file, node, error,
                             "found nothing that is done to the frames, expected loss, duplicate, reorder, "
                             "delay or rate");
     }
     if (topo_impairment_check(impairment, &why) != 0) {
-        /* It names no field; the one that two others have to fit to is a good place. */
-        const struct config_node *jitter = config_get(node, "jitter");
-        return config_error(&reading->scenario->file, jitter != NULL ? jitter : field, error,
-                            "found a contradiction: %s", why.text);
+        return contradicts(&reading->scenario->file, node, impairment, &why, error);
     }
     return 0;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/flow_key.h"
 #include "scenario/field.h"
@@ -192,7 +193,24 @@ static const struct {
      "first "
      "is in line 2"},
     {"impairments:\n  - to: ns2\n    delay: 1ms\n    jitter: 2ms\n" TRAFFIC,
-     "4:13: found a contradiction: jitter is around the delay"},
+     "4:13: found jitter '2ms', expected a jitter up to the delay: jitter is around the delay"},
+    {"impairments:\n  - to: ns2\n    jitter: 2ms\n    loss: 1%\n" TRAFFIC,
+     "3:13: found jitter '2ms', expected a jitter up to the delay"},
+    {"impairments:\n  - to: ns2\n    jitter: 2s\n    delay: 4s\n" TRAFFIC,
+     "3:13: found jitter '2s', expected delay and jitter up to 5s together"},
+    {"impairments:\n  - to: ns2\n    reorder: 100%\n" TRAFFIC,
+     "3:14: found reorder '100%', expected a share below 100%"},
+    /* more flows than an address has source ports */
+    {GROUP "{protocol: udp, count: 15000, packets: 5, payload: 64}\n"
+           "      - {protocol: tcp, count: 6000, packets: 5}\n",
+     "5:32: found 21000 flows from one address, expected at most 20000"},
+    {"lab: {addresses: 10}\n" GROUP "{protocol: udp, count: 100000, packets: 5, payload: 64, sources: 2}\n",
+     "5:32: found 50000 flows from one address"},
+    {"lab: {addresses: 4}\n" GROUP
+     "{protocol: udp, count: 50000, packets: 5, payload: 64, both-ways: true, destinations: 1}\n",
+     "5:32: found 50000 flows from one address"},
+    {"traffic:\n  - profile: quick\n    flows: 100000\n",
+     "3:12: found 100000 flows, expected at most 20000 from one address"},
     {"impairments:\n  - to: ns2\n" TRAFFIC, "2:5: found nothing that is done to the frames, expected loss"},
     {"traffic:\n  - profile: quick\n    groups: []\n",
      "3:13: found a list of 0, expected a list of 1 to 128"},
@@ -215,7 +233,8 @@ static const struct {
      "2:11: found 'udp,actions=drop actions="},
     {"openflow:\n  rules-file: nosuch\n  meters: [\"meter=1,kbps,band=type=drop,rate=1\"]\n" TRAFFIC,
      "2:3: found 'rules-file' beside rules or meters, expected all of them in one place"},
-    {"openflow:\n  rules-file: nosuch\n" TRAFFIC, "2:15: "},
+    {"openflow:\n  rules-file: nosuch\n" TRAFFIC,
+     "2:15: found 'nosuch', expected a file of rules and meters: could not read the rules in 'nosuch'"},
     {"openflow:\n  meters:\n    - meter=1,kbps,band=type=dropp,rate=1\n" TRAFFIC, "3:7: found no meter that"},
     {"openflow:\n  meters: [\"meter=1,kbps,band=type=drop\"]\n" TRAFFIC, "2:12: found no meter that"},
     /* exporters that are in each other's way */
@@ -272,6 +291,40 @@ static void a_rule_that_open_vswitch_does_not_take_is_named(void **state) {
     assert_non_null(strstr(error.text, "x.yaml:1:14: found ipfix off beside rules with sample actions"));
     assert_null(parse("openflow:\n  meters:\n    - meter=1\n" TRAFFIC));
     assert_non_null(strstr(error.text, "x.yaml:3:7: found no meter that Open vSwitch takes: "));
+}
+
+static void put(const char *path, const char *text) {
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void a_file_of_rules_is_looked_for_beside_the_scenario(void **state) {
+    (void)state;
+    char folder[] = "/tmp/nsmon-scenario-XXXXXX";
+    char path[64];
+    char rules[64];
+    struct scenario *scenario = NULL;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/x.yaml", folder);
+    snprintf(rules, sizeof rules, "%s/x.rules", folder);
+    put(path, "openflow: {rules-file: x.rules}\n" TRAFFIC);
+    put(rules, "meter=1,kbps,band=type=drop,rate=1\n");
+    int code = scenario_read(path, &scenario, &error);
+    size_t meters = code == 0 ? scenario->lab.openflow.meter_count : 0;
+    scenario_free(scenario);
+    put(rules, "\nmeter=1\n");
+    int broken = scenario_read(path, &scenario, &error);
+    unlink(path);
+    unlink(rules);
+    rmdir(folder);
+    if (code != 0) {
+        fail_msg("%s", error.text);
+    }
+    assert_int_equal(meters, 1);
+    assert_int_equal(broken, -EINVAL);
+    assert_non_null(strstr(error.text, "x.rules:2: 'meter=1' is no meter"));
 }
 
 static void a_nul_is_found_where_it_is(void **state) {
@@ -398,6 +451,7 @@ int main(void) {
         cmocka_unit_test(what_is_not_said_is_as_nsmon_start_has_it),
         cmocka_unit_test(a_mistake_is_named_with_its_line_and_column),
         cmocka_unit_test(a_rule_that_open_vswitch_does_not_take_is_named),
+        cmocka_unit_test(a_file_of_rules_is_looked_for_beside_the_scenario),
         cmocka_unit_test(a_nul_is_found_where_it_is),
         cmocka_unit_test(a_file_has_an_end),
         cmocka_unit_test(the_manual_has_every_field_and_what_it_takes),
