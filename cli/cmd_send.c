@@ -278,6 +278,20 @@ static int test(struct settings *settings, FILE *out) {
     return written == 0 ? EXIT_DONE : say_failed(&unwritten);
 }
 
+/* Whoever reads JSON gets some when the command line makes no sense, too, whatever of it was understood. */
+static void refuse_in_json(int argc, char *argv[], struct settings *settings, const struct error *error) {
+    struct remote_outcome outcome = {.streams = settings->send.streams};
+    bool json = false;
+    for (int i = 1; i < argc; i++) {
+        json = json || strcmp(argv[i], "--format=json") == 0 ||
+               (strcmp(argv[i], "json") == 0 && strcmp(argv[i - 1], "--format") == 0);
+    }
+    if (json && settings->output == NULL) {
+        settings->json = true;
+        write_out(settings, &outcome, error->text, stdout, NULL);
+    }
+}
+
 static int run(int argc, char *argv[]) {
     struct settings settings = {
         .send.streams = {.protocol = PROTOCOL_UDP,
@@ -289,8 +303,12 @@ static int run(int argc, char *argv[]) {
                              (clock_real_ns() / NS_PER_MS + (int64_t)getpid() * 97) % TRAFFIC_SOURCE_PORTS}};
     struct error error = {""};
     int code = parse(argc, argv, &settings, &error);
-    if (code != 0) {
-        return code > 0 ? EXIT_DONE : say_usage("send", &error);
+    if (code > 0) {
+        return EXIT_DONE;
+    }
+    if (code < 0) {
+        refuse_in_json(argc, argv, &settings, &error);
+        return say_usage("send", &error);
     }
     FILE *out =
         settings.output == NULL || strcmp(settings.output, "-") == 0 ? stdout : fopen(settings.output, "we");

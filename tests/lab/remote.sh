@@ -127,6 +127,8 @@ case_limits() {
     to=fd09::2
     send && fail "it listens where it should not"
     check "'could not connect' in r['error']"
+    "$nsmon" send x --length 31 --format json >$out/json 2>$out/last && fail "a length of 31 is allowed"
+    check "'--length' in r['error']"
     refuse 2 "nsmon send --help" "$nsmon" send
     refuse 2 "takes a rate" "$nsmon" send x --rate 10mbits
     refuse 2 "length" "$nsmon" send x --length 31
@@ -196,6 +198,29 @@ case_clients() {
         check "all(x['sent_packets'] == 2000 and x['lost'] == 0 for x in s)" "len(s) == 3"
     done
     send --duration 0.2 || fail "a place is not given back"
+}
+
+# One test, and the server ends with its status.
+case_one() {
+    to=10.9.0.2
+    pair
+    serve --one
+    send --udp --rate 500pps --packets 100 --length 64 || fail "sending"
+    check "s[0]['lost'] == 0"
+    wait $server || fail "the server failed"
+    serve --one
+    ip netns exec $ns1 "$nsmon" send $to --duration 40 >$out/sent 2>&1 &
+    client=$!
+    wait_until grep -q "UDP streams" $out/recv
+    kill -9 $client
+    wait $server && fail "the server calls that a success"
+    # Nothing is left when the server is killed, either.
+    serve
+    timeout 60 ip netns exec $ns1 "$nsmon" send $to --duration 40 >$out/sent 2>&1 &
+    wait_until grep -q "UDP streams" $out/recv
+    kill -9 $server
+    wait_until eval '[ -z "$(pgrep nsmon)" ]'
+    grep -q "interrupted at the receiving host" $out/sent || fail "the sender was not told: $(cat $out/sent)"
 }
 
 # seconds_until WORD...: how many pass until the command says yes; 30 is given up.
@@ -313,11 +338,8 @@ case_hostile() {
     pair
     serve --max-rate 10mbit
     before=$(ip netns exec $ns2 pgrep -c nsmon)
-    timeout 100 ip netns exec $ns1 python3 "$here/remote_hostile.py" $to all >$out/hostile 2>&1 &
-    hostile=$!
-    wait_until grep -q "knocking" $out/hostile
-    wait $hostile || fail "$(cat $out/hostile)"
-    cat $out/hostile
+    run timeout 100 ip netns exec $ns1 python3 "$here/remote_hostile.py" $to all
+    cat $out/last
     send --udp --rate 500pps --length 64 --duration 0.5 || fail "the server serves no more"
     check "s[0]['lost'] == 0"
     kill -0 $server || fail "the server is gone"
