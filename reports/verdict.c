@@ -162,12 +162,28 @@ static void describe_difference(const struct report_source *source, char *text, 
              plural(source->truth_flows), extra, (long long)packets, (long long)bytes);
 }
 
+/* A source is told to see only a part if that is less than this share of all packets. */
+#define CLEARLY_LESS 0.5
+
+static void say_exact(const struct report *report, struct report_source *source) {
+    char cells[2][FORMAT_SIZE];
+    source->ok = REPORT_YES;
+    if (source->sight != REPORT_SEES_CHOSEN &&
+        (double)source->truth_packets < CLEARLY_LESS * (double)report->truth_packets) {
+        snprintf(source->finding, sizeof source->finding,
+                 "%s exact for the %llu of %llu flows that it can see (%s of %s packets)", source->title,
+                 (unsigned long long)source->truth_flows, (unsigned long long)report->truth_flows,
+                 format_count(source->truth_packets, cells[0]),
+                 format_count(report->truth_packets, cells[1]));
+        return;
+    }
+    snprintf(source->finding, sizeof source->finding, "%s exact: all %llu flow%s to the packet and the byte",
+             source->title, (unsigned long long)source->truth_flows, plural(source->truth_flows));
+}
+
 static void judge_unsampled(const struct report *report, struct report_source *source) {
     if (source->differing_flows == 0 && source->extra_flows == 0) {
-        source->ok = REPORT_YES;
-        snprintf(source->finding, sizeof source->finding,
-                 "%s exact: all %llu flow%s to the packet and the byte", source->title,
-                 (unsigned long long)source->truth_flows, plural(source->truth_flows));
+        say_exact(report, source);
         return;
     }
     char where[200];

@@ -123,6 +123,19 @@ static void what_the_switch_dropped_is_in_the_truth_of_an_unsampled_source(void 
     testing_release(report);
 }
 
+static void exact_of_a_small_part_is_said_with_the_part(void **state) {
+    (void)state;
+    struct report *report = compare_after(&(struct fixture_settings){.rate = 64},
+                                          "UPDATE truth SET packets = packets * 20, bytes = bytes * 20 WHERE "
+                                          "flow_id IN (SELECT id FROM flow WHERE "
+                                          "ethertype <> 2048); UPDATE stage SET packets = (SELECT "
+                                          "sum(t.packets) FROM truth t WHERE t.direction = 1 "
+                                          "AND t.capture_id = iif(stage.direction = 'ns1>ns2', 11, 10))");
+    assert_int_equal(report->sources[NETFLOW].ok, REPORT_YES);
+    testing_says(report->sources[NETFLOW].finding, "exact for the 40 of 62 flows that it can see (");
+    testing_release(report);
+}
+
 static void what_the_switch_dropped_is_exact_at_1_in_1(void **state) {
     (void)state;
     struct report *report = compare_after(&(struct fixture_settings){.rate = 1}, DROP_RULE);
@@ -301,6 +314,7 @@ int main(void) {
         cmocka_unit_test(an_unknown_rate_gives_no_interval_and_no_test),
         cmocka_unit_test(one_record_without_a_rate_makes_the_rate_of_its_source_unknown),
         cmocka_unit_test(what_the_switch_dropped_is_in_the_truth_of_an_unsampled_source),
+        cmocka_unit_test(exact_of_a_small_part_is_said_with_the_part),
         cmocka_unit_test(what_the_switch_dropped_is_exact_at_1_in_1),
         cmocka_unit_test(what_was_lost_before_the_switch_and_can_not_be_told_apart_is_undecided),
         cmocka_unit_test(a_flow_that_was_dropped_whole_is_no_fault),
