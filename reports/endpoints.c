@@ -13,6 +13,7 @@ struct endpoints {
     uint64_t sent_packets, sent_bytes, received_packets, received_bytes; /* of UDP */
     uint64_t tcp_sent_bytes, tcp_received_bytes;
     uint64_t tap_out, tap_in; /* frames of the same UDP flows */
+    uint64_t others;          /* frames of UDP into the same tap that are none of nsmon's */
     uint64_t expected;        /* datagrams that were sent to here */
     uint64_t lost, duplicated, reordered;
     double delay_sum_ns; /* of the medians, each as often as its flow has datagrams */
@@ -109,10 +110,10 @@ static void add_received(struct report *report, const struct endpoints *ends, co
                          report_signed(ends->received_bytes), udp_source);
         if (report->capture_count > 0 && !report->rules.rewrites) {
             /* A datagram that came twice passed the tap twice and is received once. */
-            report_add_loss(&report->ledger, direction, "tap_in", "received",
-                            report_signed(ends->tap_in) -
-                                report_signed(report_add(ends->received_packets, ends->duplicated)),
-                            datagrams);
+            report_add_own_loss(&report->ledger, direction, "tap_in", "received",
+                                report_signed(ends->tap_in) -
+                                    report_signed(report_add(ends->received_packets, ends->duplicated)),
+                                datagrams, ends->others);
         }
     }
 }
@@ -150,12 +151,42 @@ static const char *agreement(int64_t apart, char text[64]) {
     return apart == 0 ? "agrees" : text;
 }
 
+/* What was done on purpose was done to everybody's datagrams: it can't be held against what nsmon's own met.
+ */
+static void note_beside_others(struct report *report, const struct endpoints *ends, const char *direction,
+                               const struct injected *injected) {
+    const struct {
+        bool done;
+        int64_t count;
+        const char *what, *measured;
+        uint64_t own;
+    } deeds[] = {
+        {injected->loses, injected->lost, "dropped", "lost", ends->lost},
+        {injected->duplicates, injected->duplicated, "duplicated", "got twice", ends->duplicated},
+        {injected->reorders, injected->reordered, "held back", "got out of order", ends->reordered},
+    };
+    for (size_t i = 0; i < sizeof deeds / sizeof *deeds; i++) {
+        if (deeds[i].done) {
+            report_note(
+                &report->ledger.notes,
+                "%s: %lld datagrams %s on purpose, of all UDP; the endpoints %s %llu of their own.  %llu "
+                "datagrams at the tap were not nsmon's.",
+                direction, (long long)deeds[i].count, deeds[i].what, deeds[i].measured,
+                (unsigned long long)deeds[i].own, (unsigned long long)ends->others);
+        }
+    }
+}
+
 /* A dropped frame of which a copy came is no lost datagram, and that copy came once: so both counts of the
  * endpoints may be lower than what was done, by the same number.  What was lost before the tap is lost, too.
  */
 static void hold_against(struct report *report, const struct endpoints *ends, const char *direction) {
     const struct injected injected = sum_injected(&report->ledger, direction);
     struct report_notes *notes = &report->ledger.notes;
+    if (ends->others > 0) {
+        note_beside_others(report, ends, direction, &injected);
+        return;
+    }
     int64_t before = report_signed(ends->expected) + injected.duplicated - report_signed(ends->tap_in);
     int64_t copies = injected.duplicated - report_signed(ends->duplicated);
     int64_t lost = report_signed(ends->lost) + copies - before;
@@ -195,6 +226,17 @@ static void note_delay(struct report *report, const struct endpoints *ends, cons
     }
 }
 
+/* How many frames of UDP came into the station at 'entry' that are not among the 'own'. */
+static uint64_t count_others(const struct report *report, size_t entry, uint64_t own) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < report->flows.count; i++) {
+        const struct report_flow *flow = &report->flows.flows[i];
+        bool udp = flow->key.family != 0 && flow->key.protocol == PROTOCOL_UDP;
+        sum = report_add(sum, udp ? flow->came_to[entry] : 0);
+    }
+    return sum > own ? sum - own : 0;
+}
+
 int report_add_endpoints(struct report *report, struct reader *reader, struct error *error) {
     struct pass pass = {.report = report};
     int rc = reader_each_traffic_flow(reader, report->session.id, take_traffic, &pass, error);
@@ -206,6 +248,7 @@ int report_add_endpoints(struct report *report, struct reader *reader, struct er
         add_received(report, &pass.of[0], "ns1>ns2");
     }
     for (size_t i = 0; i < report->entry_count; i++) {
+        pass.of[i].others = count_others(report, i, pass.of[i].tap_in);
         add_sent(report, &pass.of[i], report->entries[i].out);
         add_received(report, &pass.of[i], report->entries[i].in);
     }

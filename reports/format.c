@@ -217,9 +217,36 @@ static void say_rewritten(const struct report *report, char *text, size_t size) 
         format_count(report->truth_packets, cells[1]));
 }
 
+/* True if frames were dropped on purpose, by rules or because there was no room. */
+static bool has_drops(const struct report *report) {
+    static const char *const marks[] = {"_impaired_loss", "_rule_drop", "_meter_drop", "switch_out_drop"};
+    for (size_t i = 0; i < report->ledger.stage_count; i++) {
+        const struct report_stage *row = &report->ledger.stages[i];
+        bool counts = row->packets > 0 && strncmp(row->stage, "switch_", 7) == 0;
+        for (size_t mark = 0; counts && mark < sizeof marks / sizeof *marks; mark++) {
+            if (strstr(row->stage, marks[mark]) != NULL) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* What made copies: nobody told them apart, so all that can have. */
+static const char *cause_of_copies(const struct report *report) {
+    bool rules = report->setup.rule_count > 0 || strcmp(report->session.kind, "attach") == 0;
+    bool floods = report->entry_count > 2;
+    if (has_duplicates(report)) {
+        return floods ? ", by flooding and on purpose" : rules ? ", on purpose or by a rule" : " on purpose";
+    }
+    return !rules ? " by flooding" : floods ? " by flooding or a rule" : " by a rule";
+}
+
 bool format_delivery(const struct report *report, char *text, size_t size) {
     char cells[3][FORMAT_SIZE];
     char copied[FORMAT_SIZE + 32] = "";
+    bool both = has_drops(report) && (report->copied_packets > 0 || has_duplicates(report));
+    static const char net[] = "; net, flow by flow: frames were dropped and copied (see the ledger)";
     if (!report->has_truth || !report->has_delivery) {
         return false;
     }
@@ -229,15 +256,13 @@ bool format_delivery(const struct report *report, char *text, size_t size) {
     }
     if (report->copied_packets > 0) {
         snprintf(copied, sizeof copied, "; %s copies%s", format_count(report->copied_packets, cells[2]),
-                 !has_duplicates(report)    ? " by flooding"
-                 : report->entry_count == 2 ? " on purpose"
-                                            : ", by flooding and on purpose");
+                 cause_of_copies(report));
     }
     if (report->undelivered_packets == 0) {
-        snprintf(text, size, "all of them%s", copied);
+        snprintf(text, size, "all of them%s%s", copied, both ? net : "");
     } else {
-        snprintf(text, size, "%s packets, and %s not%s", format_count(report->delivered_packets, cells[0]),
-                 format_count(report->undelivered_packets, cells[1]), copied);
+        snprintf(text, size, "%s packets, and %s not%s%s", format_count(report->delivered_packets, cells[0]),
+                 format_count(report->undelivered_packets, cells[1]), copied, both ? net : "");
     }
     return true;
 }

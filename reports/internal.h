@@ -92,6 +92,11 @@ void report_find_losses(struct report_ledger *ledger);
 void report_add_loss(struct report_ledger *ledger, const char *direction, const char *from, const char *to,
                      int64_t packets, const char *what);
 
+/* loss.c: likewise of nsmon's own datagrams; what was done on purpose was done to 'others', too, which passed
+ * the same place: more may have been dropped then than nsmon's own miss. */
+void report_add_own_loss(struct report_ledger *ledger, const char *direction, const char *from,
+                         const char *to, int64_t packets, const char *what, uint64_t others);
+
 /* endpoints.c: what nsmon's own endpoints counted, and whether it agrees with what was done on purpose. */
 int report_add_endpoints(struct report *report, struct reader *reader, struct error *error);
 

@@ -17,7 +17,7 @@ struct blame {
 static const struct blame blames[] = {
     {"sent", "tap_out", "the sender's host lost them, before its tap"},
     {"tap_out", "switch_in",
-     "the switch lost them at its port before it took them in (a full packet socket), so "
+     "the switch lost them at its port before it took them in (a full packet socket), "
      "before sampling"},
     {"switch_in", "switch_out",
      "the switch took them in and did not forward them (a rule, no port, a full queue)"},
@@ -204,11 +204,15 @@ static int64_t take_purposes(struct report_ledger *ledger, const char *direction
 static const char elsewhere[] =
     "they came from elsewhere (the switch itself, a flood, or a count that began earlier)";
 
-void report_add_loss(struct report_ledger *ledger, const char *direction, const char *from, const char *to,
-                     int64_t packets, const char *what) {
+void report_add_own_loss(struct report_ledger *ledger, const char *direction, const char *from,
+                         const char *to, int64_t packets, const char *what, uint64_t others) {
     char purpose[480] = "";
     bool datagrams = strstr(what, "datagrams") != NULL;
     int64_t rest = take_purposes(ledger, direction, from, packets, datagrams, purpose, sizeof purpose);
+    /* Nobody knows whose frames were dropped, where others passed there: as many of nsmon's as are missing.
+     */
+    const bool shared = others > 0 && packets >= 0 && rest < 0;
+    rest = shared ? 0 : rest;
     /* Copies that were made on purpose are no loss: their own row tells of them. */
     if ((packets <= 0 && rest == 0) || ledger->loss_count == REPORT_LEDGER_MAX) {
         return;
@@ -228,23 +232,32 @@ void report_add_loss(struct report_ledger *ledger, const char *direction, const 
     } else {
         append(loss->text, size, "%s: as many %s at %s as at %s, though: ", direction, what, to, from);
     }
-    append(loss->text, size, "%s", purpose);
+    append(loss->text, size, "%s%s", shared ? "among the " : "", purpose);
+    if (shared) {
+        append(loss->text, size, " of all UDP, where %llu datagrams at %s were not nsmon's",
+               (unsigned long long)others, from);
+    }
     bool told = purpose[0] != '\0';
     if (told && rest != 0 && (rest > 0) != (packets > 0)) {
-        append(loss->text, size, "; that is %lld more than explains it",
+        append(loss->text, size, ", which is %lld more than explains it",
                (long long)(rest > 0 ? rest : -rest));
     } else if (rest > 0) {
         if (told) {
-            append(loss->text, size, "; %lld more: ", (long long)rest);
+            append(loss->text, size, ", and %lld more: ", (long long)rest);
         }
         append_blame(ledger, direction, from, to, loss->text, size);
     } else if (rest < 0) {
         if (told) {
-            append(loss->text, size, "; %lld more: ", -(long long)rest);
+            append(loss->text, size, ", and %lld more: ", -(long long)rest);
         }
         append(loss->text, size, "%s", elsewhere);
     }
-    append(loss->text, size, "%s", packets > 0 ? "; no exporter is to blame" : "");
+    append(loss->text, size, "%s", packets > 0 ? ", so no exporter is to blame" : "");
+}
+
+void report_add_loss(struct report_ledger *ledger, const char *direction, const char *from, const char *to,
+                     int64_t packets, const char *what) {
+    report_add_own_loss(ledger, direction, from, to, packets, what, 0);
 }
 
 /* Endpoints count datagrams, and rules are no place on the way. */

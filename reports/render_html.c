@@ -77,13 +77,23 @@ static void put_session(const struct report *report, FILE *out) {
     fputs("</span></header>\n", out);
 }
 
+/* How long the clause at 'text' is: to the next semicolon outside of brackets, or to the end. */
+static size_t clause_size(const char *text) {
+    size_t size = 0;
+    for (int depth = 0; text[size] != '\0' && (text[size] != ';' || depth > 0); size++) {
+        depth += text[size] == '(';
+        depth -= text[size] == ')' && depth > 0;
+    }
+    return size;
+}
+
 static void put_verdict(const struct report *report, FILE *out) {
     static const char *const words[] = {
         [REPORT_NO] = "Not OK", [REPORT_YES] = "OK", [REPORT_UNKNOWN] = "Undecided"};
     fprintf(out, "<section class=\"verdict %s\"><b>%s</b><ul><li>", format_answer(report->ok),
             words[report->ok]);
     for (const char *at = report->verdict; *at != '\0';) {
-        size_t size = strcspn(at, ";");
+        size_t size = clause_size(at);
         char part[sizeof report->verdict];
         snprintf(part, sizeof part, "%.*s", (int)size, at);
         html_text(out, part);

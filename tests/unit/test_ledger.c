@@ -15,6 +15,7 @@
 
 #include "report_testing.h"
 #include "reports/compare.h"
+#include "reports/format.h"
 #include "reports/internal.h"
 #include "reports/render.h"
 #include "reports/render_json.h"
@@ -109,8 +110,9 @@ static void what_was_dropped_on_purpose_explains_a_loss(void **state) {
     report_add_loss(&ledger, "ns1>ns2", "tap_in", "received", 100, "UDP datagrams");
     assert_int_equal(ledger.loss_count, 1);
     assert_int_equal(ledger.losses[0].unexplained, 0);
-    testing_says(ledger.losses[0].text, "100 UDP datagrams lost between tap_in and received: 100 dropped on "
-                                        "purpose (every 10th of the UDP datagrams, nftables); no exporter");
+    testing_says(ledger.losses[0].text,
+                 "100 UDP datagrams lost between tap_in and received: 100 dropped on "
+                 "purpose (every 10th of the UDP datagrams, nftables), so no exporter");
 }
 
 static void what_is_left_of_a_loss_is_laid_to_somebody(void **state) {
@@ -120,7 +122,7 @@ static void what_is_left_of_a_loss_is_laid_to_somebody(void **state) {
     put_row(&ledger, "tap_in_impaired_loss", "ns1>ns2", 100, "every 10th");
     report_add_loss(&ledger, "ns1>ns2", "tap_in", "received", 103, "frames");
     assert_int_equal(ledger.losses[0].unexplained, 3);
-    testing_says(ledger.losses[0].text, "; 3 more: the receiver's host lost them");
+    testing_says(ledger.losses[0].text, ", and 3 more: the receiver's host lost them");
 }
 
 static void a_loss_on_purpose_that_nobody_missed_is_said(void **state) {
@@ -130,9 +132,69 @@ static void a_loss_on_purpose_that_nobody_missed_is_said(void **state) {
     put_row(&ledger, "tap_in_impaired_loss", "ns1>ns2", 100, "every 10th");
     report_add_loss(&ledger, "ns1>ns2", "tap_in", "received", 98, "frames");
     report_add_loss(&ledger, "ns1>ns2", "tap_in", "received", 0, "frames");
-    testing_says(ledger.losses[0].text, "that is 2 more than explains it");
+    testing_says(ledger.losses[0].text, "which is 2 more than explains it");
     testing_says(ledger.losses[1].text, "as many frames");
     assert_int_equal(ledger.losses[1].unexplained, -100);
+}
+
+static void what_was_dropped_of_all_udp_is_not_held_against_our_own(void **state) {
+    (void)state;
+    static struct report_ledger ledger;
+    memset(&ledger, 0, sizeof ledger);
+    put_row(&ledger, "tap_in_impaired_loss", "ns1>ns2", 456, "every 10th of the UDP datagrams");
+    report_add_own_loss(&ledger, "ns1>ns2", "tap_in", "received", 106, "UDP datagrams of nsmon's own", 2500);
+    assert_int_equal(ledger.losses[0].unexplained, 0);
+    testing_says(
+        ledger.losses[0].text,
+        "106 UDP datagrams of nsmon's own lost between tap_in and received: among the 456 dropped on "
+        "purpose (every 10th of the UDP datagrams) of all UDP, where 2500 datagrams at tap_in were not "
+        "nsmon's, so no exporter is to blame");
+    report_add_own_loss(&ledger, "ns1>ns2", "tap_in", "received", 0, "UDP datagrams of nsmon's own", 2500);
+    assert_int_equal(ledger.loss_count, 1);
+}
+
+/* The others' datagrams are told from nsmon's own by the taps. */
+static void beside_other_udp_the_endpoints_are_not_said_to_differ(void **state) {
+    (void)state;
+    sqlite3 *database = fixture_open(testing_database);
+    fixture_session(database, 1, &(struct fixture_settings){.rate = 64});
+    fixture_sql(database, "INSERT INTO stage VALUES (1, 'tap_in_impaired_loss', 'ns1>ns2', 456, NULL, "
+                          "'every 10th of the UDP datagrams, nftables');"
+                          "DELETE FROM traffic_flow WHERE flow_id = 1056");
+    sqlite3_close(database);
+    struct report *report = testing_compare_names(NULL, 0);
+    bool told = false;
+    for (size_t i = 0; i < report->ledger.notes.count; i++) {
+        const char *note = report->ledger.notes.notes[i].text;
+        assert_null(strstr(note, "differ"));
+        told = told || strstr(note, "456 datagrams dropped on purpose, of all UDP; the endpoints lost 0 of "
+                                    "their own") != NULL;
+    }
+    assert_true(told);
+    testing_release(report);
+}
+
+static void where_frames_are_dropped_and_copied_delivery_is_called_net(void **state) {
+    (void)state;
+    static struct report report;
+    memset(&report, 0, sizeof report);
+    char text[200];
+    report.has_truth = report.has_delivery = report.flow_delivery = true;
+    report.entry_count = 2;
+    report.delivered_packets = 1000;
+    report.undelivered_packets = 1184;
+    report.copied_packets = 253;
+    put_row(&report.ledger, "switch_out_impaired_duplicate", "ns1>ns2", 576, "relay");
+    assert_true(format_delivery(&report, text, sizeof text));
+    assert_string_equal(text, "1,000 packets, and 1,184 not; 253 copies on purpose");
+    put_row(&report.ledger, "switch_out_impaired_loss", "ns1>ns2", 1507, "tbf");
+    assert_true(format_delivery(&report, text, sizeof text));
+    testing_says(text,
+                 "253 copies on purpose; net, flow by flow: frames were dropped and copied (see the ledger)");
+    report.ledger.stage_count = 0;
+    report.setup.rule_count = 1;
+    assert_true(format_delivery(&report, text, sizeof text));
+    testing_says(text, "253 copies by a rule");
 }
 
 static void copies_on_purpose_are_no_loss(void **state) {
@@ -159,7 +221,7 @@ static void of_what_rules_dropped_in_both_directions_it_is_not_said_where(void *
     testing_says(ledger.losses[0].text,
                  "10 frames lost between switch_in and switch_out: among the 15 dropped in all "
                  "directions (12 dropped by rule tcp actions=drop, 3 dropped by meter 1)");
-    testing_says(ledger.losses[1].text, "3 dropped by meter 1); 1 more");
+    testing_says(ledger.losses[1].text, "3 dropped by meter 1), and 1 more");
 }
 
 static void what_rules_dropped_in_one_direction_is_said_of_it(void **state) {
@@ -173,7 +235,7 @@ static void what_rules_dropped_in_one_direction_is_said_of_it(void **state) {
     put_row(&ledger, "switch_in_rule_drop", "switch", 12, "rule tcp actions=drop");
     report_find_losses(&ledger);
     assert_int_equal(ledger.loss_count, 1);
-    testing_says(ledger.losses[0].text, "switch_out: 12 dropped by rule tcp actions=drop; no exporter");
+    testing_says(ledger.losses[0].text, "switch_out: 12 dropped by rule tcp actions=drop, so no exporter");
 }
 
 /* ---- readable with many rules ---- */
@@ -257,6 +319,9 @@ int main(void) {
         cmocka_unit_test(what_was_dropped_on_purpose_explains_a_loss),
         cmocka_unit_test(what_is_left_of_a_loss_is_laid_to_somebody),
         cmocka_unit_test(a_loss_on_purpose_that_nobody_missed_is_said),
+        cmocka_unit_test(what_was_dropped_of_all_udp_is_not_held_against_our_own),
+        cmocka_unit_test(beside_other_udp_the_endpoints_are_not_said_to_differ),
+        cmocka_unit_test(where_frames_are_dropped_and_copied_delivery_is_called_net),
         cmocka_unit_test(copies_on_purpose_are_no_loss),
         cmocka_unit_test(of_what_rules_dropped_in_both_directions_it_is_not_said_where),
         cmocka_unit_test(what_rules_dropped_in_one_direction_is_said_of_it),
