@@ -11,27 +11,24 @@
 #include "traffic/wire.h"
 
 /* Room for the source address of a datagram, its DSCP and TTL, and the size of those that are sent as one. */
-union control {
-    struct cmsghdr head; /* for its alignment */
-    uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)) +
-                  CMSG_SPACE(sizeof(uint16_t))];
-};
+#define CONTROL_SIZE                                                                                         \
+    (CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t)))
 
 /* What all datagrams of one call have in common. */
 struct way {
     struct sockaddr_storage name;
-    union control control;
+    _Alignas(struct cmsghdr) uint8_t control[CONTROL_SIZE];
     struct msghdr header;
 };
 
 /* Appends to the control data of 'way' the 'size' bytes at 'data'. */
 static void add_control(struct way *way, int level, int type, const void *data, size_t size) {
     struct cmsghdr part = {.cmsg_level = level, .cmsg_type = type, .cmsg_len = CMSG_LEN(size)};
-    uint8_t *to = way->control.bytes + way->header.msg_controllen;
+    uint8_t *to = way->control + way->header.msg_controllen;
     memset(to, 0, CMSG_SPACE(size));
     memcpy(to, &part, sizeof part);
     memcpy(to + CMSG_LEN(0), data, size);
-    way->header.msg_control = &way->control;
+    way->header.msg_control = way->control;
     way->header.msg_controllen += CMSG_SPACE(size);
 }
 

@@ -296,8 +296,8 @@ static void settings_that_make_no_sense_shape_nothing(void **state) {
     (void)state;
     static const char *const settings[] = {"", "[]",
                                            "{\"hosts\":\"x\",\"impairments\":{\"to\":1},\"openflow\":[1]}",
-                                           "{\"impairments\":[1,null,{}],\"openflow\":{\"rules\":[1,{}]},"
-                                           "\"ports\":[{},7,{\"name\":3,\"ifindex\":\"x\"}]}"};
+                                           ("{\"impairments\":[1,null,{}],\"openflow\":{\"rules\":[1,{}]},"
+                                            "\"ports\":[{},7,{\"name\":3,\"ifindex\":\"x\"}]}")};
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         sqlite3 *database = fixture_open(testing_database);
         fixture_session(database, 1, &(struct fixture_settings){.rate = 64});
