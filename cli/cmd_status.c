@@ -87,12 +87,13 @@ static int64_t number_of(const json_t *object, const char *name) {
     return json_integer_value(json_object_get(object, name));
 }
 
-/* How long ago 'at_ns' was, as "3.2 s ago"; "never" for 0. */
+/* How long ago 'at_ns' was, as "3.2 s"; "never" for 0. */
 static const char *ago(int64_t at_ns, char text[24]) {
     if (at_ns == 0) {
         return "never";
     }
-    snprintf(text, 24, "%.1f s ago", (double)(clock_real_ns() - at_ns) / 1e9);
+    double seconds = (double)(clock_real_ns() - at_ns) / 1e9;
+    snprintf(text, 24, "%.*f s", seconds < 99.95 ? 1 : 0, seconds);
     return text;
 }
 
@@ -100,14 +101,19 @@ static void show_exporters(const json_t *status) {
     size_t i;
     json_t *exporter;
     char when[24];
-    printf("\n%-9s %-18s %-12s %10s %10s %6s %8s %9s  %s\n", "exporter", "agent", "dialect", "datagrams",
-           "records", "lost", "restarts", "malformed", "last");
+    printf("\n%-8s %-15s %-11s %9s %9s %5s %8s %7s\n", "exporter", "agent", "dialect", "datagrams", "records",
+           "lost", "restarts", "ago");
     json_array_foreach(json_object_get(status, "exporters"), i, exporter) {
-        printf("%-9s %-18s %-12s %10" PRId64 " %10" PRId64 " %6" PRId64 " %8" PRId64 " %9" PRId64 "  %s\n",
+        printf("%-8s %-15s %-11s %9" PRId64 " %9" PRId64 " %5" PRId64 " %8" PRId64 " %7s\n",
                text_of(exporter, "protocol"), text_of(exporter, "agent"), text_of(exporter, "dialect"),
                number_of(exporter, "datagrams"), number_of(exporter, "records"), number_of(exporter, "lost"),
-               number_of(exporter, "restarts"), number_of(exporter, "malformed"),
-               ago(number_of(exporter, "last_ns"), when));
+               number_of(exporter, "restarts"), ago(number_of(exporter, "last_ns"), when));
+    }
+    json_array_foreach(json_object_get(status, "exporters"), i, exporter) {
+        if (number_of(exporter, "malformed") > 0) {
+            printf("WARNING: %" PRId64 " malformed from %s of %s\n", number_of(exporter, "malformed"),
+                   text_of(exporter, "protocol"), text_of(exporter, "agent"));
+        }
     }
     if (json_array_size(json_object_get(status, "exporters")) == 0) {
         puts("  no export has arrived yet");
@@ -197,7 +203,7 @@ static void show_sockets(const json_t *collector) {
 
 static void show_collector(const json_t *collector) {
     printf("\ncollector: %" PRId64 " datagrams, %" PRId64 " lost in the kernel, %" PRId64
-           " no export, %" PRId64 " not allowed, %" PRId64 " rows lost for a slow database\n",
+           " no export, %" PRId64 " not allowed,\n           %" PRId64 " rows lost for a slow database\n",
            number_of(collector, "datagrams"), number_of(collector, "kernel_drops"),
            number_of(collector, "unrecognised"), number_of(collector, "refused"),
            number_of(collector, "queue_drops"));

@@ -166,17 +166,25 @@ static void describe(const json_t *impairment, char *text, size_t size) {
     }
 }
 
-/* Adds 'text' in lines of 'width' columns, broken between words. */
+/* How much of 'text' makes a line of up to 'width' columns: up to a comma, so that numbers stay with their
+ * units, else up to a blank, else what there is room for. */
+static size_t line_length(const char *text, size_t width) {
+    size_t blank = 0;
+    size_t comma = 0;
+    if (strlen(text) <= width) {
+        return strlen(text);
+    }
+    for (size_t i = 1; i <= width; i++) {
+        blank = text[i] == ' ' ? i : blank;
+        comma = text[i] == ' ' && text[i - 1] == ',' ? i : comma;
+    }
+    return comma > 0 ? comma : blank > 0 ? blank : width;
+}
+
+/* Adds 'text' in lines of 'width' columns. */
 static void add_broken(struct side *side, const char *text, size_t width, bool to_right) {
     while (*text != '\0') {
-        size_t length = strlen(text);
-        if (length > width) {
-            length = width;
-            while (length > 0 && text[length] != ' ') {
-                length--;
-            }
-            length = length > 0 ? length : width;
-        }
+        size_t length = line_length(text, width);
         char piece[LINE_SIZE];
         snprintf(piece, sizeof piece, "%.*s", (int)length, text);
         append_padded(new_line(side, WARN)->text, piece, width, to_right);

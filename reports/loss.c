@@ -196,7 +196,12 @@ static int64_t take_purposes(struct report_ledger *ledger, const char *direction
         append_rules(ledger, from, anywhere, text, size);
     }
     if (unnamed > 0) {
-        append(text, size, ", %lld by %zu more of these", (long long)unnamed, parts - PARTS_NAMED);
+        append(text, size, ", %lld by ", (long long)unnamed);
+        if (parts == PARTS_NAMED + 1) {
+            append(text, size, "another");
+        } else {
+            append(text, size, "%zu others", parts - PARTS_NAMED);
+        }
     }
     return packets;
 }
