@@ -26,6 +26,7 @@ struct report_rule {
 struct report_rules {
     bool inexact;  /* some rule looks at what is not in a flow key, or leads to others */
     bool rewrites; /* some rule changes what is in a flow key: frames come out as another flow */
+    uint32_t cut;  /* a sample action's probability that Open vSwitch scales wrong by over 1 %, or 0 */
     size_t count;
     struct report_rule rules[REPORT_RULES_MAX];
 };

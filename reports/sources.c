@@ -238,6 +238,22 @@ static bool has_kind(const struct report *report, enum report_kind kind) {
 
 #define KINDS (sizeof kind_names / sizeof *kind_names)
 
+/* The first probability of 'domains' of which 65535 is no multiple, by more than 1 %: Open vSwitch scales by
+ * the quotient cut to a whole number (ofproto-dpif-ipfix.c).  0 for none. */
+static uint32_t find_cut(const json_t *domains) {
+    for (size_t i = 0; i < json_array_size(domains); i++) {
+        json_int_t probability =
+            json_integer_value(json_object_get(json_array_get(domains, i), "probability"));
+        if (probability > 0 && probability <= 65535) {
+            double exact = 65535.0 / (double)probability;
+            if (exact / floor(exact) > 1.01) {
+                return (uint32_t)probability;
+            }
+        }
+    }
+    return 0;
+}
+
 /* Which kinds the session was told to export, and 1-in-what, as its settings say: a source that never spoke
  * is missed, too, and its exporter knows its rate from its first sample only. */
 static void find_configured(struct reader *reader, int64_t session_id, bool configured[KINDS],
@@ -251,6 +267,7 @@ static void find_configured(struct reader *reader, int64_t session_id, bool conf
         rates[kind] = rate > 0 ? (double)rate : NAN;
     }
     report_rules_read(rules, json_object_get(json_object_get(object, "openflow"), "rules"));
+    rules->cut = find_cut(json_object_get(json_object_get(object, "ipfix-flow"), "domains"));
     json_decref(object);
     free(settings);
 }

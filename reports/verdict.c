@@ -94,7 +94,14 @@ static void cause_of_too_little(const struct report *report, const struct report
     if (text[0] != '\0') {
         return;
     }
-    if (source->sampled && about(ratio, 1.0 / source->rate)) {
+    const uint32_t cut = source->kind == REPORT_IPFIX_FLOW ? report->rules.cut : 0;
+    if (cut > 0) {
+        double exact = 65535.0 / (double)cut;
+        snprintf(text, size,
+                 "a rule samples with probability %u, 1-in-%.2f, which Open vSwitch scales by %.0f: %.1f %% "
+                 "too little",
+                 cut, exact, floor(exact), 100.0 * (1.0 - floor(exact) / exact));
+    } else if (source->sampled && about(ratio, 1.0 / source->rate)) {
         snprintf(text, size, "its counts were not scaled by the sampling rate");
     } else if (source->sampled && isfinite(source->rate_test.effective_rate)) {
         snprintf(text, size, "it samples 1-in-%.1f, not 1-in-%.0f, or exports got lost unseen",

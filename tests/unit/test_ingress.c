@@ -220,6 +220,26 @@ static void a_lack_and_an_extra_of_one_size_are_laid_to_the_rule_that_rewrites(v
     testing_release(report);
 }
 
+static void a_probability_that_is_cut_is_the_cause_of_too_little(void **state) {
+    (void)state;
+    sqlite3 *database = begin("lab", "{\"hosts\":2,\"ipfix-flow\":{\"sampling\":1,\"domains\":[{\"domain\":2,"
+                                     "\"set\":1,\"probability\":40000,\"sampling\":1}]},\"openflow\":{"
+                                     "\"rules\":[\"udp,actions=sample(probability=40000,obs_domain_id=2),"
+                                     "NORMAL\"],\"meters\":[],\"sets\":[]}}");
+    fixture_sql(database, "UPDATE exporter SET protocol = 'ipfix-flow', sampling_rate = 1, scaled = 1");
+    add_capture(database, 1, "tap1", "station");
+    add_capture(database, 2, "tap2", "station");
+    add_flow(database, 1);
+    add_frames(database, 1, 0, 1, 1000);
+    add_frames(database, 2, 1, 1, 1000);
+    add_record(database, 1, 610, 1);
+    struct report *report = end(database);
+    assert_int_equal(report->sources[0].ok, REPORT_NO);
+    testing_says(report->sources[0].finding,
+                 "probability 40000, 1-in-1.64, which Open vSwitch scales by 1: 39.0 % too little");
+    testing_release(report);
+}
+
 /* ---- three hosts ---- */
 
 /* ns1 sent 100 frames of flow 1 to ns2, of which the first 4 were flooded to ns3 too. */
@@ -361,6 +381,7 @@ int main(void) {
         cmocka_unit_test(loss_before_the_switch_leaves_what_was_delivered),
         cmocka_unit_test(loss_before_the_switch_beside_a_rule_is_undecided),
         cmocka_unit_test(as_many_as_were_taken_in_prove_nothing_where_a_rule_dropped),
+        cmocka_unit_test(a_probability_that_is_cut_is_the_cause_of_too_little),
         cmocka_unit_test(frames_that_a_rule_rewrote_are_not_called_undelivered),
         cmocka_unit_test(a_lack_and_an_extra_of_one_size_are_laid_to_the_rule_that_rewrites),
         cmocka_unit_test(a_flooded_frame_was_taken_in_once_and_copied),
