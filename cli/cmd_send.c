@@ -255,7 +255,7 @@ static int write_out(const struct settings *settings, const struct remote_outcom
     return 0;
 }
 
-static int test(struct settings *settings, FILE *out) {
+static int test(const struct settings *settings, FILE *out) {
     struct remote_outcome outcome = {.streams = settings->send.streams};
     struct traffic_keeper keeper = {0};
     struct remote_show show = {0};
@@ -264,11 +264,12 @@ static int test(struct settings *settings, FILE *out) {
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     int code = drop_root(&keeper, &error);
-    settings->send.keeper = keeper.ask;
-    settings->send.stop = &stop_asked;
-    settings->send.on_interval = remote_show_second;
-    settings->send.context = &show;
-    code = code != 0 ? code : remote_send(&settings->send, &outcome, &error);
+    struct remote_send send = settings->send;
+    send.keeper = keeper.ask;
+    send.stop = &stop_asked;
+    send.on_interval = remote_show_second;
+    send.context = &show;
+    code = code != 0 ? code : remote_send(&send, &outcome, &error);
     int written = write_out(settings, &outcome, code == 0 ? "" : error.text, out, &unwritten);
     traffic_result_free(&outcome.result);
     traffic_keeper_end(&keeper);

@@ -20,6 +20,7 @@ int remote_session_fail(struct remote_session *session, int code, const char *fo
     if (session->failure == 0) {
         va_list arguments;
         va_start(arguments, format);
+        /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it has been started */
         vsnprintf(session->error.text, sizeof session->error.text, format, arguments);
         va_end(arguments);
         session->failure = code;
@@ -169,7 +170,9 @@ int remote_session_await(struct remote_session *session, const char *type, int64
     }
     *message = session->mail[0];
     session->mail_count--;
-    memmove(session->mail, session->mail + 1, session->mail_count * sizeof *session->mail);
+    for (size_t i = 0; i < session->mail_count; i++) {
+        session->mail[i] = session->mail[i + 1];
+    }
     if (strcmp(remote_message_type(*message), type) != 0) {
         remote_session_fail(session, -EPROTO, "the other end said '%.32s', not '%s'",
                             remote_message_type(*message), type);

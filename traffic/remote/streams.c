@@ -124,8 +124,8 @@ static void fill(const struct remote_streams *streams, struct traffic_flow *flow
             (uint64_t)(streams->bytes < TRAFFIC_PREAMBLE_SIZE ? TRAFFIC_PREAMBLE_SIZE : streams->bytes);
     }
     /* Streams that keep a rate don't send in step. */
-    flow->start_ns =
-        streams->gap_ns / (streams->count > 0 ? streams->count : 1) * (number % (uint32_t)streams->count);
+    uint32_t count = streams->count > 0 ? (uint32_t)streams->count : 1;
+    flow->start_ns = streams->gap_ns / count * (number % count);
 }
 
 int remote_streams_plan(const struct remote_streams *streams, struct traffic_plan *plan,
