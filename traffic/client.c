@@ -142,7 +142,8 @@ int64_t client_moment(struct client_flow *flow, uint64_t piece) {
 
 uint64_t client_due(struct client_flow *flow, uint64_t done, uint64_t all, int64_t now_ns) {
     int64_t moment_ns = client_moment(flow, done);
-    uint64_t most = all - done < CLIENT_BATCH ? all - done : CLIENT_BATCH;
+    uint64_t batch = flow->gso > CLIENT_BATCH ? flow->gso : CLIENT_BATCH;
+    uint64_t most = all - done < batch ? all - done : batch;
     uint64_t due = 1;
     while (due < most &&
            (moment_ns += traffic_plan_gap(flow->client->job->plan, flow->plan, done + due - 1)) <= now_ns) {

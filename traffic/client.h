@@ -90,7 +90,8 @@ void client_end(struct client_flow *flow, enum traffic_flow_state state, enum tr
  * before. */
 int64_t client_moment(struct client_flow *flow, uint64_t piece);
 
-/* How many pieces of 'flow' are due at 'now_ns' if 'done' of 'all' were sent: 1 to CLIENT_BATCH. */
+/* How many pieces of 'flow' are due at 'now_ns' if 'done' of 'all' were sent: 1 to CLIENT_BATCH, or to
+ * 'gso' of the flow if that is more. */
 uint64_t client_due(struct client_flow *flow, uint64_t done, uint64_t all, int64_t now_ns);
 
 /* Opens the UDP socket of 'flow', and connects it if it is the flow's own.  Returns 0, or -1 when the flow

@@ -23,6 +23,8 @@ static unsigned int usual_gso(const struct client_flow *flow) {
     wanted = wanted == 0 ? TRAFFIC_GSO_BYTES / plan->payload_min : wanted;
     wanted = wanted < TRAFFIC_GSO_MAX ? wanted : TRAFFIC_GSO_MAX;
     wanted = wanted < most ? wanted : most;
+    /* Two bursts that are late are not made one. */
+    wanted = plan->fast || wanted < plan->burst_packets ? wanted : plan->burst_packets;
     return wanted < 1 ? 1 : wanted;
 }
 

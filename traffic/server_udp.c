@@ -100,7 +100,7 @@ void server_udp_prove(const struct server *server, uint64_t cookie, uint16_t por
     uint8_t bytes[TRAFFIC_DATAGRAM_SIZE];
     traffic_datagram_write(&proof, bytes);
     for (size_t i = 0; i < server->socket_count; i++) {
-        struct sockaddr_storage own, peer;
+        struct sockaddr_storage own = {0}, peer;
         socklen_t size = sizeof own;
         if (!server->sockets[i].udp ||
             getsockname(server->sockets[i].fd, (struct sockaddr *)&own, &size) != 0) {
