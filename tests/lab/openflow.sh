@@ -142,7 +142,7 @@ assert 0 < kept < 200 and report["truth"]["undelivered_packets"] == 200 + kept, 
 assert not report["truth"]["uncertain"], report["truth"]
 END
     run "$nsmon" report --db $db
-    tr -s ' \n' ' ' <$out/last | grep -q '200 dropped by rule priority=30,udp,tp_dst=7001 actions=drop; no exporter' ||
+    tr -s ' \n' ' ' <$out/last | grep -q '200 dropped by rule priority=30,udp,tp_dst=7001 actions=drop, so no exporter' ||
         fail "the report does not say that the rule dropped 200"
 }
 
