@@ -82,7 +82,7 @@ static void show_groups(const struct traffic_profile *profile) {
     for (size_t i = 0; i < profile->group_count; i++) {
         const struct traffic_group *group = &profile->groups[i];
         flows[group->protocol == PROTOCOL_TCP][group->family == 6] +=
-            group->count * (group->both_ways != 0 ? 2U : 1U);
+            (size_t)group->count * (group->both_ways != 0 ? 2U : 1U);
     }
     printf("%-19s %.0f s, %zu group%s; flows: UDP %zu IPv4, %zu IPv6; TCP %zu IPv4, %zu IPv6\n", "",
            (double)profile->duration_ns / 1e9, profile->group_count, profile->group_count == 1 ? "" : "s",

@@ -22,6 +22,7 @@ struct run {
     const char *title; /* or NULL */
     char name[STORE_NAME_SIZE];
     unsigned lines;
+    struct identity identity; /* whom the replay runs as */
     struct replay_settings replay;
     struct replay_result result;
 };
@@ -185,9 +186,8 @@ static int open_file(struct run *run, struct error *error) {
 }
 
 static int drive(struct run *run, struct error *error) {
-    struct identity identity;
-    int code = privilege_find_user(&identity, error);
-    run->replay.identity = &identity;
+    int code = privilege_find_user(&run->identity, error);
+    run->replay.identity = &run->identity;
     if (code != 0) {
         return code;
     }

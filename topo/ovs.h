@@ -55,4 +55,5 @@ bool ovs_has_bridge(const struct topo *topo, const char *name);
 
 /* Removes the bridge 'name' if it carries 'topo''s tag.  Returns 0, also if it is not there or is somebody
  * else's, or a negative errno with 'error' filled. */
-int ovs_remove_bridge(const struct topo *topo, const char *name, struct error *error);
+int ovs_remove_bridge(const struct topo *topo, const char *name, struct error *error)
+    __attribute__((nonnull(1)));

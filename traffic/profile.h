@@ -56,6 +56,16 @@ struct traffic_group {
     uint8_t sizes;     /* enum traffic_sizes */
     uint8_t arrivals;  /* enum traffic_arrivals */
     uint8_t gaps;      /* enum traffic_gaps */
+    /* 1: as fast as it goes, from the run's beginning on; 'arrivals', 'gaps', 'pps' and bursts say nothing
+     * then.  Both 'packets' 0: to the run's end. */
+    uint8_t fast;
+    /* Of the IP header: the differentiated services code point (RFC 2474), time to live or hop limit, and
+     * flow label (IPv6, below); 0 is the host's own. */
+    uint8_t dscp, ttl;
+    /* Of TCP: 1 to let small pieces wait for each other (RFC 896), which else they don't; the largest
+     * segment, or 0; and (below) congestion control, as the kernel calls it, or NULL. */
+    uint8_t nagle;
+    uint16_t mss;
     /* Of Pareto gaps the alpha; of normal and log-normal ones the coefficient of variation; 0: what is usual
      */
     double gap_shape;
@@ -66,22 +76,12 @@ struct traffic_group {
     /* On-off: packets of a burst, from one to the next of them, and from burst to burst (0: 'pps' or the
      * flow's share of the run says so).  0 packets: no bursts. */
     uint32_t burst_packets;
+    uint32_t flow_label;
     int64_t burst_gap_ns, burst_period_ns;
     /* The flows spread over so many of the first addresses of the client's host and of the server's; 0, or
      * more than there are: all. */
     uint32_t sources, destinations;
-    /* 1: as fast as it goes, from the run's beginning on; 'arrivals', 'gaps', 'pps' and bursts say nothing
-     * then.  Both 'packets' 0: to the run's end. */
-    uint8_t fast;
-    /* Of the IP header: the differentiated services code point (RFC 2474), time to live or hop limit, and
-     * flow label (IPv6); 0 is the host's own. */
-    uint8_t dscp, ttl;
-    uint32_t flow_label;
-    /* Of TCP: congestion control, as the kernel calls it, or NULL; the largest segment, or 0; and 1 to let
-     * small pieces wait for each other (RFC 896), which else they don't. */
     const char *congestion;
-    uint16_t mss;
-    uint8_t nagle;
 };
 
 /* What a TCP segment carries at an MTU of 1500 with timestamps: the most, and for an IP version of 'family'.

@@ -88,8 +88,8 @@ static bool take(struct server *server, const uint8_t *data, size_t size, int64_
 /* True if 'name' is the address by which the sender's host greets: whoever forges another one can't have us
  * send anything there. */
 static bool is_sender(const struct server *server, const struct sockaddr_storage *name) {
-    struct ip_address address;
-    uint16_t port;
+    struct ip_address address = {0};
+    uint16_t port = 0;
     ip_address_from_sockaddr(name, &address, &port);
     const struct ip_address *greeter = server->job->sender->addresses[address.family == 6];
     return greeter != NULL && ip_address_equal(&address, greeter);

@@ -274,10 +274,9 @@ static void look_as_reader(struct look *look) {
 /* Looks at the file 'path', which is there, in a child; takes over what that found. */
 static void look_at(struct doctor *doctor, const char *path) {
     struct look look = {.doctor = doctor, .path = path};
-    size_t before = doctor->report->count;
     int ends[2];
     look_at_disk(&look);
-    before = doctor->report->count;
+    size_t before = doctor->report->count;
     if (pipe2(ends, O_CLOEXEC) != 0) {
         return;
     }

@@ -299,7 +299,7 @@ static int prepare(struct sender *sender, struct error *error) {
     return capfile_open(&sender->file, settings->file_fd, settings->path, error);
 }
 
-/* The process ends with this, so it frees nothing. */
+/* The process ends with this: what else is open goes with it. */
 int replay_sender_main(const struct traffic_job *job, struct error *error) {
     const struct replay_part *part = job->context;
     struct replay_board *board = part->board;
@@ -311,6 +311,7 @@ int replay_sender_main(const struct traffic_job *job, struct error *error) {
     *sender = (struct sender){.job = job, .settings = part->settings, .board = board, .socket = -1};
     int code = prepare(sender, error);
     if (code != 0) {
+        free(sender);
         return code;
     }
     traffic_endpoint_report(job, TRAFFIC_READY, 0);
@@ -325,5 +326,6 @@ int replay_sender_main(const struct traffic_job *job, struct error *error) {
         board->late_max = sender->late.max;
     }
     traffic_endpoint_report(job, TRAFFIC_DONE, 0);
+    free(sender);
     return 0;
 }

@@ -207,10 +207,10 @@ static int hand_over_record(sqlite3_stmt *row, const void *fn, void *context) {
 int reader_each_record(struct reader *reader, int64_t session_id, read_record_fn *fn, void *context,
                        struct error *error) {
     return read_each_row(reader,
-                    "SELECT exporter_id, recv_ns, flow_id, packets, bytes, direction, start_ns, end_ns, "
-                    "sampling_rate, scaled, input FROM flow_record WHERE session_id = ?1 "
-                    "ORDER BY exporter_id, flow_id, coalesce(end_ns, recv_ns), id",
-                    session_id, hand_over_record, &fn, context, error);
+                         "SELECT exporter_id, recv_ns, flow_id, packets, bytes, direction, start_ns, end_ns, "
+                         "sampling_rate, scaled, input FROM flow_record WHERE session_id = ?1 "
+                         "ORDER BY exporter_id, flow_id, coalesce(end_ns, recv_ns), id",
+                         session_id, hand_over_record, &fn, context, error);
 }
 
 static int hand_over_stage(sqlite3_stmt *row, const void *fn, void *context) {
@@ -224,9 +224,9 @@ static int hand_over_stage(sqlite3_stmt *row, const void *fn, void *context) {
 int reader_each_stage(struct reader *reader, int64_t session_id, read_stage_fn *fn, void *context,
                       struct error *error) {
     return read_each_row(reader,
-                    "SELECT stage, direction, packets, bytes, source FROM stage WHERE session_id = ?1 "
-                    "ORDER BY direction, stage, source",
-                    session_id, hand_over_stage, &fn, context, error);
+                         "SELECT stage, direction, packets, bytes, source FROM stage WHERE session_id = ?1 "
+                         "ORDER BY direction, stage, source",
+                         session_id, hand_over_stage, &fn, context, error);
 }
 
 int reader_collector_health(struct reader *reader, int64_t session_id, struct read_collector_health *health,
