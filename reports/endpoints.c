@@ -13,8 +13,9 @@ struct endpoints {
     uint64_t sent_packets, sent_bytes, received_packets, received_bytes; /* of UDP */
     uint64_t tcp_sent_bytes, tcp_received_bytes;
     uint64_t tap_out, tap_in; /* frames of the same UDP flows */
-    uint64_t others;          /* frames of UDP into the same tap that are none of nsmon's */
-    uint64_t expected;        /* datagrams that were sent to here */
+    uint64_t
+        others; /* frames of UDP into the same tap of other flows, the endpoints' first probes among them */
+    uint64_t expected; /* datagrams that were sent to here */
     uint64_t lost, duplicated, reordered;
     double delay_sum_ns; /* of the medians, each as often as its flow has datagrams */
     uint64_t delay_weight;
@@ -170,7 +171,7 @@ static void note_beside_others(struct report *report, const struct endpoints *en
             report_note(
                 &report->ledger.notes,
                 "%s: %lld datagrams %s on purpose, of all UDP; the endpoints %s %llu of their own.  %llu "
-                "datagrams at the tap were not nsmon's.",
+                "datagrams at the tap were not of nsmon's flows.",
                 direction, (long long)deeds[i].count, deeds[i].what, deeds[i].measured,
                 (unsigned long long)deeds[i].own, (unsigned long long)ends->others);
         }
@@ -183,14 +184,16 @@ static void note_beside_others(struct report *report, const struct endpoints *en
 static void hold_against(struct report *report, const struct endpoints *ends, const char *direction) {
     const struct injected injected = sum_injected(&report->ledger, direction);
     struct report_notes *notes = &report->ledger.notes;
-    if (ends->others > 0) {
-        note_beside_others(report, ends, direction, &injected);
-        return;
-    }
     int64_t before = report_signed(ends->expected) + injected.duplicated - report_signed(ends->tap_in);
     int64_t copies = injected.duplicated - report_signed(ends->duplicated);
     int64_t lost = report_signed(ends->lost) + copies - before;
     char text[64];
+    /* What the others' datagrams can explain is no disagreement. */
+    int64_t apart = injected.loses ? lost - injected.lost : injected.duplicates ? copies : 0;
+    if (apart != 0 && (uint64_t)llabs((long long)apart) <= ends->others) {
+        note_beside_others(report, ends, direction, &injected);
+        return;
+    }
     if (injected.loses) {
         report_note(notes, "%s: %lld datagrams dropped on purpose%s; the endpoints lost %llu: %s.", direction,
                     (long long)injected.lost, copies > 0 ? ", some of which came as a copy" : "",

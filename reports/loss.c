@@ -216,7 +216,7 @@ void report_add_own_loss(struct report_ledger *ledger, const char *direction, co
     int64_t rest = take_purposes(ledger, direction, from, packets, datagrams, purpose, sizeof purpose);
     /* Nobody knows whose frames were dropped, where others passed there: as many of nsmon's as are missing.
      */
-    const bool shared = others > 0 && packets >= 0 && rest < 0;
+    const bool shared = packets >= 0 && rest < 0 && (uint64_t)-rest <= others;
     rest = shared ? 0 : rest;
     /* Copies that were made on purpose are no loss: their own row tells of them. */
     if ((packets <= 0 && rest == 0) || ledger->loss_count == REPORT_LEDGER_MAX) {
@@ -239,7 +239,7 @@ void report_add_own_loss(struct report_ledger *ledger, const char *direction, co
     }
     append(loss->text, size, "%s%s", shared ? "among the " : "", purpose);
     if (shared) {
-        append(loss->text, size, " of all UDP, where %llu datagrams at %s were not nsmon's",
+        append(loss->text, size, " of all UDP, where %llu datagrams at %s were not of nsmon's flows",
                (unsigned long long)others, from);
     }
     bool told = purpose[0] != '\0';
