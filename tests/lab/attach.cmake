@@ -1,5 +1,5 @@
 # A bridge of the system's Open vSwitch, measured and put back as it was.
-foreach(CASE made joined station owner gone killed killed_owner worker errors partial internal
+foreach(CASE made joined station owner gone killed killed_owner worker restarted errors partial internal
         burst)
   add_test(NAME lab.attach.${CASE}
     COMMAND bash ${CMAKE_SOURCE_DIR}/tests/lab/attach.sh $<TARGET_FILE:nsmon> ${CASE})

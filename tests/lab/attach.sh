@@ -195,6 +195,15 @@ record_of() {
     ovs-vsctl get "$1" "$(ovs-vsctl get bridge br0 "$(echo "$1" | tr '[:upper:]' '[:lower:]')")" "$2"
 }
 
+# Waits until the words of $1 are true.
+wait_for() {
+    for _ in $(seq 100); do
+        eval "$1" >/dev/null 2>&1 && return
+        sleep 0.1
+    done
+    fail "waited in vain for: $1"
+}
+
 is() {
     [ "$1" = "$2" ] || fail "it is '$1', not '$2'"
 }
@@ -326,6 +335,25 @@ case_worker() {
     same_config "the worker died"
     run "$nsmon" detach
     same "the worker died"
+}
+
+# The switch's process dies and another comes: what came to the ports meanwhile nobody counted, and no figure is made up.
+case_restarted() {
+    make_bridge 2
+    run "$nsmon" attach br0 $truths --sampling 1 --db $db
+    run h1 ping -q -c 5 -i 0.1 10.9.0.2
+    wait_for "[ \"\$(sqlite3 $db \"SELECT packets >= 5 FROM stage WHERE direction = 'p1>switch' AND stage = 'switch_in'\")\" = 1 ]"
+    kill -9 "$(cat /run/openvswitch/ovs-vswitchd.pid)"
+    h1 ping -q -c 3 -i 0.1 -W 1 10.9.0.2 >/dev/null
+    ovs-vswitchd --pidfile --detach -vconsole:err --log-file=$out/vswitchd.log 2>/dev/null || fail "no Open vSwitch"
+    wait_for "ip netns exec h1 ping -q -c 1 -W 1 10.9.0.2"
+    run h1 ping -q -c 100 -i 0.01 10.9.0.2
+    run "$nsmon" detach
+    grep -q "ledger is incomplete: the switch's process ended" $out/last || fail "not said that the switch was restarted"
+    is "$(sqlite3 $db "SELECT count(*), count(packets) FROM stage WHERE stage LIKE 'switch_in%' AND direction LIKE 'p%'")" "4|0"
+    run "$nsmon" report --db $db
+    grep -q "the switch took in 0" $out/last && fail "a figure is made up"
+    grep -q "nobody counted what the switch took in" $out/last || fail "not said that nobody counted"
 }
 
 # What goes wrong is said in a line, and changes nothing.

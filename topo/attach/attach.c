@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "topo/attach/internal.h"
@@ -57,6 +58,7 @@ static int find_switch(struct attach *attach, struct error *error) {
     attach->switch_fd = pid > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (attach->switch_fd >= 0) {
         attach->switch_pid = (pid_t)pid;
+        attach->switch_pidfd = pidfd_open((pid_t)pid, 0);
         return 0;
     }
     attach->switch_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -354,6 +356,7 @@ int attach_open(const struct attach_settings *settings, struct attach **result, 
     }
     struct tables tables = {0};
     attach->switch_fd = -1;
+    attach->switch_pidfd = -1;
     attach->progress = settings->progress;
     attach->progress_context = settings->progress_context;
     snprintf(attach->run_dir, sizeof attach->run_dir, "%s", settings->run_dir);
@@ -380,6 +383,9 @@ void attach_close(struct attach *attach) {
     }
     if (attach->switch_fd >= 0) {
         close(attach->switch_fd);
+    }
+    if (attach->switch_pidfd >= 0) {
+        close(attach->switch_pidfd);
     }
     free(attach);
 }

@@ -130,7 +130,8 @@ int attach_export(struct attach *attach, const struct topo_export *export, struc
 int attach_flush(struct attach *attach, int64_t *wait_ns, struct error *error);
 
 /* Hands out what the kernel counted at each port since attach_export(): switch_in and switch_out, and
- * switch_in_drop where the switch's packet socket lost some. */
+ * switch_in_drop where the switch's packet socket lost some.  After the process of a userspace switch has
+ * ended both are -1, not known, and -ESTALE is returned when all is handed out. */
 int attach_each_count(struct attach *attach, topo_count_fn *emit, void *context, struct error *error);
 
 typedef void attach_point_fn(size_t point, const struct topo_port_stats *stats, void *context);

@@ -35,6 +35,7 @@ struct attach_record {
 struct attach_baseline {
     struct link_info link;
     uint64_t drops;
+    bool drops_known;
 };
 
 struct attach {
@@ -47,7 +48,9 @@ struct attach {
     size_t port_total; /* there are more than ports has room for */
     struct attach_point points[ATTACH_TRUTH_MAX];
     size_t point_count;
-    pid_t switch_pid; /* 0: not known */
+    pid_t switch_pid;     /* 0: not known */
+    int switch_pidfd;     /* of that process, -1: none */
+    bool switch_replaced; /* it has ended since attach_open() */
     int switch_fd;
     bool kernel_datapath;
     topo_progress_fn *progress;
