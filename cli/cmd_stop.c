@@ -63,6 +63,14 @@ static int stop_all(bool verbose) {
     if (lab_stop_all(say_progress, &verbose, &stopped, &error) != 0) {
         return say_failed(&error);
     }
+    if (stopped.bridges_unseen) {
+        error_set(
+            &error, -ENOTCONN,
+            "%u lab%s stopped, %u other thing%s removed; but the system's Open vSwitch does not answer, so "
+            "its bridges could not be looked at: run this again when it does",
+            stopped.labs, stopped.labs == 1 ? "" : "s", stopped.remains, stopped.remains == 1 ? "" : "s");
+        return say_failed(&error);
+    }
     if (stopped.labs + stopped.remains == 0) {
         say_step("there was nothing to stop, and nothing of nsmon's is left");
     } else {

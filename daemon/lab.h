@@ -69,8 +69,9 @@ int lab_recipe(const struct lab_settings *settings, topo_recipe_fn *emit, void *
 int lab_stop(const char *prefix, lab_progress_fn *progress, void *context, struct error *error);
 
 struct lab_stopped {
-    unsigned labs;    /* that ran, or whose record was there */
-    unsigned remains; /* things that had no record any more: bridges, links, processes, namespaces */
+    unsigned labs;       /* that ran, or whose record was there */
+    unsigned remains;    /* things that had no record any more: bridges, links, processes, namespaces */
+    bool bridges_unseen; /* the system's Open vSwitch did not answer, and may have bridges of nsmon's */
 };
 
 /* Stops every lab on this machine, as lab_stop() does, also one whose run directory somebody removed, and

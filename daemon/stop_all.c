@@ -250,6 +250,7 @@ int lab_stop_all(lab_progress_fn *progress, void *context, struct lab_stopped *s
         failed(&stopping, code, &why);
     }
     stopped->remains += sweep.removed;
+    stopped->bridges_unseen = sweep.bridges_unseen;
     each_prefix(&stopping, clear_one);
     rmdir(run_dir_of("").root); /* if it is empty */
     return stopping.first;

@@ -14,12 +14,16 @@ struct sweep {
     topo_progress_fn *progress; /* told of each thing that goes; what it returns is not heeded; or NULL */
     void *context;              /* of both */
     unsigned removed;           /* how many things went */
+    bool bridges_unseen;        /* there may be bridges that nobody could look at */
 };
 
 /* Removes, of every session that 'sweep' does not spare: bridges of the system's Open vSwitch that carry
  * external_ids:nsmon; veth links whose alias is "nsmon:TAG"; and network namespaces whose lo has such an
  * alias, with or without a name, with the private switch's daemons and nsmon's own processes in them. Nothing
  * else: a process of somebody else in such a namespace goes on, which is logged as a warning.
+ *
+ * Where the system's Open vSwitch does not answer, but has left its socket, or its database speaks of nsmon,
+ * 'bridges_unseen' is set.
  *
  * It goes on over failures and then returns the first, with 'error' filled; or 0.  Needs root. */
 int sweep_all(struct sweep *sweep, struct error *error);

@@ -153,6 +153,31 @@ case_attached() {
     done
 }
 
+# The system's Open vSwitch has ended, and its database still has a bridge of ours: nobody says that nothing is left.
+case_silent() {
+    mount -t tmpfs tmpfs /var/lib/openvswitch && mount -t tmpfs tmpfs /etc/openvswitch || skip "no folder of Open vSwitch's"
+    run "$nsmon" stop --all
+    grep -q "nothing of nsmon's is left" $out/last || fail "says less than it knows"
+    system_ovs
+    ip netns add other # so that the mount at /run/netns is there already
+    ip netns del other
+    snapshot before
+    run "$nsmon" start --db $db
+    kill_nsmon
+    lose_run_dirs
+    kill -9 "$(cat /run/openvswitch/ovs-vswitchd.pid)" "$(cat /run/openvswitch/ovsdb-server.pid)"
+    lines_allowed=99
+    refuse 1 "does not answer, so its bridges could not be looked at" "$nsmon" stop --all
+    rm /run/openvswitch/db.sock
+    cp /run/system.db /etc/openvswitch/conf.db
+    refuse 1 "does not answer, so its bridges could not be looked at" "$nsmon" stop --all
+    rm /etc/openvswitch/conf.db
+    ovsdb-server /run/system.db --remote=punix:/run/openvswitch/db.sock --pidfile --detach 2>/dev/null &&
+        ovs-vswitchd --pidfile --detach -vconsole:err -vfile:off || fail "can't restart Open vSwitch"
+    run "$nsmon" stop --all
+    same "Open vSwitch answers again"
+}
+
 # A program of the user's in the lab's namespace is named and lives.
 case_process() {
     ip netns add other # so that the mount at /run/netns is there already: it carries no tag
