@@ -130,7 +130,9 @@ case_database() {
     found database ok text 'not there'
     echo "a text that is no database, and long enough to be told from one" >$out/text.db
     doctor 1 --db $out/text.db
-    found database failed text 'not a database'
+    found database failed text 'not a database' fix "^mv '.*text.db' '.*text.db.other'"
+    doctor 1 --db /run
+    found database failed fix '^name a file with --db$'
     run "$nsmon" start --sampling 1 --db $db
     run "$nsmon" traffic quick
     run "$nsmon" stop
@@ -147,7 +149,18 @@ case_database() {
         dd if=/dev/urandom of=$out/broken.db bs=4096 seek=$page count=1 conv=notrunc status=none
     done
     doctor 1 --db $out/broken.db
-    found database failed text 'damaged|malformed' fix recover
+    found database failed text 'damaged|malformed' fix 'dump.*damaged'
+    cp $out/broken.db $out/was.db
+    (eval "$(fix_of database failed)") >$out/last 2>&1 # finds too little
+    cmp $out/was.db $out/broken.db || fail "an empty database was put in the place of the damaged one"
+    cp $db $out/torn.db
+    chmod a+rw $out/torn.db
+    dd if=/dev/urandom of=$out/torn.db bs=4096 seek=$((pages - 2)) count=1 conv=notrunc status=none
+    doctor 1 --db $out/torn.db
+    (eval "$(fix_of database failed)") >$out/last 2>&1 || fail "the fix does not work"
+    doctor 0 --db $out/torn.db
+    found database ok text '1 session, intact'
+    [ -s $out/torn.db.damaged ] || fail "the damaged file is not kept"
     mkdir $out/small
     mount -n -t tmpfs -o size=8m,mode=1777 tmpfs $out/small
     cp $db $out/small/x.db

@@ -201,8 +201,40 @@ static bool is_sqlite(const char *path) {
     return same;
 }
 
+/* The number of four bytes at 'offset' of the file's header (SQLite, "Database File Format", 1.3), or 0. */
+static uint32_t header_number(const char *path, long offset) {
+    uint8_t bytes[4] = {0};
+    FILE *file = fopen(path, "re");
+    if (file == NULL || fseek(file, offset, SEEK_SET) != 0 || fread(bytes, sizeof bytes, 1, file) != 1) {
+        memset(bytes, 0, sizeof bytes);
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+/* The command keeps the damaged file, and leaves it in its place if not even the sessions can be read.
+ * Debian's sqlite3 has no working .recover; .dump goes on over damage, but then takes all back in its last
+ * line, and forgets by which numbers nsmon knows its own. */
 static void add_recover(struct doctor_finding *finding, const char *path) {
-    doctor_fix(finding, "sqlite3 '%s' .recover | sqlite3 '%s.new'", path, path);
+    uint32_t version = header_number(path, 60);
+    uint32_t application = header_number(path, 68);
+    doctor_fix(finding,
+               "sqlite3 '%s' .dump | sed 's/^ROLLBACK;.*/COMMIT;/' | sqlite3 '%s.new'; sqlite3 '%s.new' "
+               "'SELECT count(*) FROM session; PRAGMA application_id = %" PRIu32
+               "; PRAGMA user_version = %" PRIu32 "' && mv '%s' '%s.damaged' && mv '%s.new' '%s'",
+               path, path, path, application, version, path, path, path, path);
+}
+
+/* What to do about something that is no database: only a file may be put out of the way. */
+static void add_other(struct doctor_finding *finding, const char *path) {
+    struct stat file;
+    if (stat(path, &file) == 0 && S_ISREG(file.st_mode)) {
+        doctor_fix(finding, "mv '%s' '%s.other'", path, path);
+    } else {
+        doctor_fix(finding, "name a file with --db");
+    }
 }
 
 static void look_inside(struct look *look) {
@@ -218,7 +250,7 @@ static void look_inside(struct look *look) {
         struct doctor_finding *finding = add(look, DOCTOR_FAILED, error.text);
         quick_check(look, verdict, sizeof verdict, &state);
         if (!is_sqlite(look->path)) {
-            doctor_fix(finding, "mv '%s' '%s.other'", look->path, look->path);
+            add_other(finding, look->path);
         } else if (state == DOCTOR_FAILED) {
             add_recover(finding, look->path);
         }

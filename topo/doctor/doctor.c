@@ -39,14 +39,15 @@ static const struct check {
 };
 
 /* Some of what is said comes out of files: nothing that a terminal would obey. */
-static void write_text(char *text, size_t size, const char *format, va_list arguments)
+static int write_text(char *text, size_t size, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));
 
-static void write_text(char *text, size_t size, const char *format, va_list arguments) {
-    vsnprintf(text, size, format, arguments);
+static int write_text(char *text, size_t size, const char *format, va_list arguments) {
+    int length = vsnprintf(text, size, format, arguments);
     for (char *at = text; *at != '\0'; at++) {
         *at = (unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at;
     }
+    return length;
 }
 
 struct doctor_finding *doctor_add(struct doctor *doctor, enum doctor_state state, const char *format, ...) {
@@ -77,8 +78,11 @@ void doctor_subject(struct doctor_finding *finding, const char *format, ...) {
 void doctor_fix(struct doctor_finding *finding, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    write_text(finding->fix, sizeof finding->fix, format, arguments);
+    int length = write_text(finding->fix, sizeof finding->fix, format, arguments);
     va_end(arguments);
+    if (length < 0 || (size_t)length >= sizeof finding->fix) {
+        finding->fix[0] = '\0'; /* half a command is none */
+    }
 }
 
 void doctor_root_only(struct doctor_finding *finding, const char *format, ...) {

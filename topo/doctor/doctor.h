@@ -17,7 +17,7 @@ struct doctor_finding {
     char subject[128]; /* which one, where there are several: a tap, a file; "" otherwise */
     enum doctor_state state;
     char text[320];
-    char fix[256];       /* a command that mends it, or changes it for the better; "" for none */
+    char fix[1024];      /* a command that mends it, or changes it for the better; "" for none */
     char root_only[192]; /* what only root could have seen; "" when all was seen */
 };
 
