@@ -318,8 +318,11 @@ int lab_start(const struct lab_settings *lab, lab_progress_fn *progress, void *c
 
 static int no_lab(const char *prefix, struct error *error) {
     char option[32];
-    return error_set(error, -ENOENT, "no lab is running; 'sudo nsmon start%s' starts one",
-                     prefix_option(prefix, option));
+    char words[256];
+    struct run_dir dir = run_dir_of(prefix);
+    bool ended = remains_last_words(&dir, words, sizeof words);
+    return error_set(error, -ENOENT, "no lab is running%s%s; 'sudo nsmon start%s' starts one",
+                     ended ? "; the last session ended early: " : "", words, prefix_option(prefix, option));
 }
 
 /* Without a supervisor to ask: there is no such lab, or only its remains. */
@@ -387,7 +390,9 @@ int lab_stop(const char *prefix, lab_progress_fn *progress, void *context, struc
 int lab_detach(const char *prefix, lab_progress_fn *progress, void *context, struct error *error) {
     struct run_dir dir = run_dir_of(prefix);
     char option[32];
+    char words[256];
     int code = need_root("detach", error);
+    bool ended = remains_last_words(&dir, words, sizeof words);
     if (code == 0 && topo_recorded(dir.path)) {
         code = error_set(error, -EINVAL, "that is a lab, attached to nothing: 'sudo nsmon stop%s' ends it",
                          prefix_option(prefix, option));
@@ -395,7 +400,8 @@ int lab_detach(const char *prefix, lab_progress_fn *progress, void *context, str
     code = code == 0 ? lab_stop(prefix, progress, context, error) : code;
     return code != -ENOENT
                ? code
-               : error_set(error, code, "no session is attached; 'sudo nsmon attach%s' begins one",
+               : error_set(error, code, "no session is attached%s%s; 'sudo nsmon attach%s' begins one",
+                           ended ? "; the last one ended early, its exporters were put back: " : "", words,
                            prefix_option(prefix, option));
 }
 
@@ -441,7 +447,7 @@ char *lab_status(const char *prefix, struct error *error) {
         return NULL;
     }
     if (fd < 0) {
-        error_set(error, -ENOENT, "no lab is running; 'sudo nsmon start%s' starts one", option);
+        no_lab(prefix, error);
         return NULL;
     }
     char *text = control_status(fd, error);

@@ -1,6 +1,7 @@
 #include "daemon/remains.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,6 +29,31 @@ static bool read_note(const struct run_dir *dir, char path[LAB_PATH_SIZE]) {
         fclose(file);
     }
     return good;
+}
+
+bool remains_last_words(const struct run_dir *dir, char *text, size_t size) {
+    char end[1024];
+    FILE *file = fopen(dir->log, "re");
+    text[0] = '\0';
+    if (file == NULL) {
+        return false;
+    }
+    if (fseek(file, -(long)sizeof end + 1, SEEK_END) != 0) {
+        rewind(file); /* it is shorter */
+    }
+    size_t length = fread(end, 1, sizeof end - 1, file);
+    fclose(file);
+    while (length > 0 && end[length - 1] == '\n') {
+        length--;
+    }
+    end[length] = '\0';
+    const char *newline = strrchr(end, '\n');
+    const char *line = newline != NULL ? newline + 1 : end;
+    if (strncmp(line, REMAINS_LAST_WORDS, strlen(REMAINS_LAST_WORDS)) != 0) {
+        return false;
+    }
+    snprintf(text, size, "%s", line);
+    return true;
 }
 
 void remains_close_sessions(const struct run_dir *dir, const char *prefix) {

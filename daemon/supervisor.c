@@ -44,6 +44,7 @@ struct supervisor {
     int signal_fd;
     int link_fd;
     pid_t worker;
+    int worker_status; /* of waitpid(), -1: it did not end by itself */
     struct privileged opened;
     int traffic_fds[TRAFFIC_MAX]; /* a connection for each run of traffic */
     size_t traffic_count;
@@ -313,7 +314,7 @@ static void end_worker(struct supervisor *s) {
             s->link_fd = -1;
         }
         for (int i = 0; i < 300; i++) {
-            if (waitpid(s->worker, NULL, WNOHANG) != 0) {
+            if (waitpid(s->worker, &s->worker_status, WNOHANG) != 0) {
                 s->worker = 0;
                 return;
             }
@@ -321,6 +322,7 @@ static void end_worker(struct supervisor *s) {
         }
         kill(s->worker, SIGKILL);
         waitpid(s->worker, NULL, 0);
+        s->worker_status = -1;
         s->worker = 0;
     }
 }
@@ -393,10 +395,25 @@ static int serve(struct supervisor *s) {
     }
 }
 
+static const char *how_worker_ended(const struct supervisor *s, char text[64]) {
+    int status = s->worker_status;
+    if (status != -1 && WIFSIGNALED(status)) {
+        snprintf(text, 64, "by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    } else if (status != -1 && WIFEXITED(status)) {
+        snprintf(text, 64, "with status %d", WEXITSTATUS(status));
+    } else {
+        snprintf(text, 64, "or did not answer any more");
+    }
+    return text;
+}
+
 static int finish(struct supervisor *s, int served, struct error *error) {
     int code = served == 0 ? finish_measuring(s, error) : served;
     if (served != 0) {
-        error_set(error, served, "the worker ended on its own; see %s", s->settings->dir.log);
+        end_worker(s);
+        char how[64];
+        error_set(error, served, REMAINS_LAST_WORDS ", %s; see %s", how_worker_ended(s, how),
+                  s->settings->dir.log);
     }
     struct error down_error = {0};
     int down = take_down(s, &down_error);

@@ -125,10 +125,16 @@ case_worker() {
     run "$nsmon" start --db $db
     pkill -9 -x nsmon-worker || fail "no worker"
     for _ in $(seq 50); do
-        [ -e /run/nsmon/default/supervisor ] || break
+        grep -q "by signal 9" /run/nsmon/default/log && [ ! -e /run/nsmon/default/state.json ] && break
         sleep 0.1
     done
+    refuse 0 "no lab is running; the last session ended early: the worker ended on its own, by signal 9" "$nsmon" status
+    run "$nsmon" doctor --db $db
+    grep -q "lab .*the last session ended early: the worker ended on its own, by signal 9" $out/last ||
+        fail "the doctor does not say what became of the session"
     run "$nsmon" stop
+    grep -q "the last session ended early: the worker ended on its own, by signal 9" $out/last ||
+        fail "stop does not say what became of the session"
     same "the worker died"
 }
 

@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/remains.h"
+#include "daemon/run_dir.h"
+#include "topo/attach/attach.h"
 #include "topo/doctor/internal.h"
 #include "topo/lab.h"
 #include "topo/netns.h"
@@ -122,6 +125,42 @@ static void look_at_lab(struct doctor *doctor, const char *name) {
     }
 }
 
+/* The prefix whose run directory is called 'name'. */
+static const char *prefix_of(const char *name) {
+    return strcmp(name, "default") == 0 ? "" : name;
+}
+
+/* Looks at a run directory without a record, called 'name'.  Returns true if a session ended there early. */
+static bool look_at_log(struct doctor *doctor, const char *name) {
+    char words[256];
+    const char *prefix = prefix_of(name);
+    struct run_dir dir = run_dir_of(prefix);
+    if (!remains_last_words(&dir, words, sizeof words)) {
+        return false;
+    }
+    struct doctor_finding *finding =
+        doctor_add(doctor, DOCTOR_WARNING, "the last session ended early: %s", words);
+    doctor_subject(finding, "%s", name);
+    doctor_fix(finding, "sudo nsmon stop%s%s", prefix[0] != '\0' ? " --prefix " : "", prefix);
+    return true;
+}
+
+/* Looks at a session that is attached to a bridge, whose run directory is called 'name'. */
+static void look_at_attached(struct doctor *doctor, const char *name) {
+    const char *prefix = prefix_of(name);
+    struct doctor_finding *finding;
+    if (doctor_lab_answers(prefix)) {
+        finding = doctor_add(doctor, DOCTOR_OK, "a session is attached to a bridge");
+    } else {
+        finding =
+            doctor_add(doctor, DOCTOR_FAILED,
+                       "a session is attached to a bridge, but its worker does not answer: it crashed, or "
+                       "is just starting or stopping");
+        doctor_fix(finding, "sudo nsmon detach%s%s", prefix[0] != '\0' ? " --prefix " : "", prefix);
+    }
+    doctor_subject(finding, "%s", name);
+}
+
 static int by_name(const void *a, const void *b) {
     return strcmp(a, b);
 }
@@ -129,12 +168,14 @@ static int by_name(const void *a, const void *b) {
 void doctor_lab(struct doctor *doctor) {
     char names[LABS_MAX][64];
     size_t count = 0;
+    size_t none = 0; /* of them have neither a session nor had one */
     DIR *folder = opendir(RUN_ROOT);
     struct dirent *entry = NULL;
     while (folder != NULL && count < LABS_MAX && (entry = readdir(folder)) != NULL) {
         char path[LAB_PATH_SIZE];
         snprintf(path, sizeof path, RUN_ROOT "/%.128s", entry->d_name);
-        if (entry->d_name[0] != '.' && strlen(entry->d_name) < sizeof names[0] && topo_recorded(path)) {
+        if (entry->d_name[0] != '.' && strlen(entry->d_name) < sizeof names[0] &&
+            strchr(entry->d_name, '.') == NULL) {
             snprintf(names[count++], sizeof names[0], "%s", entry->d_name);
         }
     }
@@ -143,9 +184,17 @@ void doctor_lab(struct doctor *doctor) {
     }
     qsort(names, count, sizeof names[0], by_name);
     for (size_t i = 0; i < count; i++) {
-        look_at_lab(doctor, names[i]);
+        char path[LAB_PATH_SIZE];
+        snprintf(path, sizeof path, RUN_ROOT "/%s", names[i]);
+        if (topo_recorded(path)) {
+            look_at_lab(doctor, names[i]);
+        } else if (attach_recorded(path)) {
+            look_at_attached(doctor, names[i]);
+        } else if (!look_at_log(doctor, names[i])) {
+            none++;
+        }
     }
-    if (count == 0) {
+    if (none == count) {
         doctor_add(doctor, DOCTOR_OK, "none runs");
     }
 }
