@@ -166,9 +166,12 @@ static void show_captures(const json_t *status) {
         if (json_is_integer(drops)) {
             snprintf(drops_text, sizeof drops_text, "%" PRId64, (int64_t)json_integer_value(drops));
         }
-        printf("%-16s %12" PRId64 " %12" PRId64 " %14s %14" PRId64 "\n", text_of(port, "name"),
-               number_of(port, "rx_packets"), number_of(port, "tx_packets"), drops_text,
-               number_of(port, "socket_buffer_bytes"));
+        char buffer_text[24] = "unknown";
+        if (json_is_integer(json_object_get(port, "socket_buffer_bytes"))) {
+            snprintf(buffer_text, sizeof buffer_text, "%" PRId64, number_of(port, "socket_buffer_bytes"));
+        }
+        printf("%-16s %12" PRId64 " %12" PRId64 " %14s %14s\n", text_of(port, "name"),
+               number_of(port, "rx_packets"), number_of(port, "tx_packets"), drops_text, buffer_text);
     }
 }
 

@@ -123,7 +123,9 @@ static json_t *ports_json(const struct status_source *source) {
         json_object_set_new(json, "tx_bits_per_s", real_or_null(known, tx.bits_per_s));
         json_object_set_new(json, "socket_drops",
                             stats->socket_drops_known ? count(stats->socket_drops) : json_null());
-        json_object_set_new(json, "socket_buffer_bytes", count(stats->socket_buffer_bytes));
+        json_object_set_new(json, "socket_buffer_bytes",
+                            stats->socket_buffer_bytes != 0 ? count(stats->socket_buffer_bytes)
+                                                            : json_null());
         json_array_append_new(list, json);
     }
     return list;

@@ -148,6 +148,7 @@ case_made() {
     traffic
     run "$nsmon" status
     grep -q p1 $out/last || fail "status does not show the capture"
+    grep -Eq "^p1 .* unknown$" $out/last || fail "status makes up the size of a buffer"
     run "$nsmon" detach
     exact
     good
