@@ -9,6 +9,7 @@ import pathlib
 import select
 import socket
 import sys
+import time
 
 PORT = 7000
 
@@ -30,6 +31,8 @@ def send(source, destination, addresses):
                 sender.bind((address(source, index, version), PORT))
                 payload = f"{2 * (addresses - 1)}".ljust(index % 200 + 10)
                 sender.sendto(payload.encode(), (address(destination, index, version), PORT))
+            if index % 16 == 0:
+                time.sleep(0.002)  # a burst of 2,000 is more than a busy switch takes
 
 
 def serve(ready):
@@ -38,7 +41,7 @@ def serve(ready):
         server = socket.socket(family(version), socket.SOCK_DGRAM)
         if version == 6:
             server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        server.setsockopt(socket.SOL_SOCKET, 33, 4 << 20)  # SO_RCVBUFFORCE
         server.bind(("", PORT))
         sockets.append(server)
     pathlib.Path(ready).touch()
