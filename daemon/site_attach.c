@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/lab_shape.h"
 #include "daemon/site.h"
 #include "topo/attach/attach.h"
 
@@ -84,19 +85,7 @@ static int build(const struct site_order *order, struct site **site, struct erro
 }
 
 static int export_to(struct site *site, const uint16_t ports[SOCKET_COUNT], struct error *error) {
-    const struct lab_settings *lab = attach_of(site)->lab;
-    struct topo_export export = {
-        .sflow = {.port = ports[SOCKET_SFLOW],
-                  .sampling = lab->sflow_sampling,
-                  .header_bytes = lab->sflow_header_bytes,
-                  .polling_s = lab->sflow_polling_s},
-        .netflow = {.port = ports[SOCKET_NETFLOW], .active_timeout_s = lab->netflow_timeout_s},
-        .ipfix = {.port = ports[SOCKET_IPFIX],
-                  .sampling = lab->ipfix_sampling,
-                  .cache_active_timeout_s = lab->ipfix_timeout_s,
-                  .domain = 1,
-                  .point = 1},
-    };
+    struct topo_export export = lab_shape_export(attach_of(site)->lab, ports);
     return attach_export(attach_of(site)->attach, &export, error);
 }
 
