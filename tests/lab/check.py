@@ -185,4 +185,5 @@ def main():
         check_sampled([read(path) for path in sys.argv[2:]])
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -17,6 +17,9 @@ import sqlite3
 import struct
 import sys
 
+sys.dont_write_bytecode = True
+import check
+
 STAGES = {"loss": "%impaired_loss", "duplicate": "switch_out_impaired_duplicate",
           "reorder": "switch_out_impaired_reorder"}
 COLUMNS = {"loss": "lost", "duplicate": "duplicated", "reorder": "reordered"}
@@ -69,26 +72,9 @@ def check_delay(db, wanted):
         fail(f"not all are within 1 ms of {wanted} ms")
 
 
-def check_truth(db):
+def check_truth(database):
     """All that a tap sent the switch took in: nothing is impaired before it."""
-    truth = dict((flow, (packets, size)) for flow, packets, size in db.execute(
-        "SELECT flow_id, sum(packets), sum(bytes) FROM truth WHERE direction = 0 GROUP BY flow_id"))
-    ipv4 = {flow for (flow,) in db.execute("SELECT id FROM flow WHERE ethertype = 2048")}
-    said = {
-        "sflow": "SELECT flow_id, sum(sampling_rate), sum((frame_bytes - stripped) * sampling_rate) "
-                 "FROM sflow_sample GROUP BY flow_id",
-        "netflow": "SELECT flow_id, sum(packets), sum(bytes) FROM v_flow_record "
-                   "WHERE exporter_protocol = 'netflow5' GROUP BY flow_id",
-        "ipfix": "SELECT flow_id, sum(packets), sum(bytes) FROM v_flow_record "
-                 "WHERE exporter_protocol = 'ipfix' AND direction = 0 GROUP BY flow_id",
-    }
-    for name, sql in said.items():
-        got = dict((flow, (packets, size)) for flow, packets, size in db.execute(sql))
-        want = {flow: value for flow, value in truth.items() if name != "netflow" or flow in ipv4}
-        if got != want:
-            fail(f"{name} is not the truth: " + str({flow: (want.get(flow), got.get(flow))
-                 for flow in want.keys() | got.keys() if want.get(flow) != got.get(flow)}))
-        print(name, "equals what the taps sent in", len(got), "flows")
+    check.check_exact_by_sql(database, direction=0)
 
 
 def check_rows(db, words):
@@ -162,7 +148,7 @@ def main():
         elif word == "delay":
             check_delay(db, words.popleft())
         elif word == "truth":
-            check_truth(db)
+            check_truth(sys.argv[1])
         elif word == "rows":
             check_rows(db, list(words))
             words.clear()
