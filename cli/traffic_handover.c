@@ -18,10 +18,10 @@ static void add_shape(json_t *json, const struct traffic_group *group) {
         [TRAFFIC_ARRIVALS_POISSON] = "poisson",
         [TRAFFIC_ARRIVALS_TOGETHER] = "together",
     };
-    static const char *const gaps[] = {
-        [TRAFFIC_GAPS_EXPONENTIAL] = "exponential", [TRAFFIC_GAPS_UNIFORM] = "uniform",
-        [TRAFFIC_GAPS_NORMAL] = "normal",           [TRAFFIC_GAPS_PARETO] = "pareto",
-        [TRAFFIC_GAPS_LOGNORMAL] = "lognormal",
+    static const char *const sizes[] = {
+        [TRAFFIC_SIZES_UNIFORM] = "uniform",     [TRAFFIC_SIZES_EXPONENTIAL] = "exponential",
+        [TRAFFIC_SIZES_NORMAL] = "normal",       [TRAFFIC_SIZES_LOGNORMAL] = "lognormal",
+        [TRAFFIC_SIZES_HISTOGRAM] = "histogram",
     };
     if (group->sizes == TRAFFIC_SIZES_PARETO) {
         json_object_set_new(json, "pareto", json_real(group->alpha));
@@ -29,14 +29,25 @@ static void add_shape(json_t *json, const struct traffic_group *group) {
     if (group->arrivals != TRAFFIC_ARRIVALS_FIT) {
         json_object_set_new(json, "arrivals", json_string(arrivals[group->arrivals]));
     }
-    if (group->gaps != TRAFFIC_GAPS_CONSTANT) {
-        json_object_set_new(json, "gaps", json_string(gaps[group->gaps]));
+    if (group->sizes > TRAFFIC_SIZES_PARETO) {
+        json_object_set_new(json, "sizes", json_string(sizes[group->sizes]));
     }
-    if (group->gap_shape > 0) {
-        json_object_set_new(json, "gap_shape", json_real(group->gap_shape));
+    if (group->gaps != TRAFFIC_LAW_CONSTANT) {
+        json_object_set_new(json, "gaps", json_string(traffic_law_name(group->gaps)));
     }
-    if (group->pps > 0) {
-        json_object_set_new(json, "pps", json_real(group->pps));
+    if (group->payload_law != TRAFFIC_LAW_CONSTANT) {
+        json_object_set_new(json, "payload_sizes", json_string(traffic_law_name(group->payload_law)));
+    }
+    const struct {
+        const char *name;
+        double value;
+    } reals[] = {{"gap_shape", group->gap_shape},       {"pps", group->pps},
+                 {"sizes_mean", group->sizes_mean},     {"sizes_shape", group->sizes_shape},
+                 {"payload_mean", group->payload_mean}, {"payload_shape", group->payload_shape}};
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
+        if (reals[i].value > 0) {
+            json_object_set_new(json, reals[i].name, json_real(reals[i].value));
+        }
     }
     if (group->congestion != NULL) {
         json_object_set_new(json, "congestion", json_string(group->congestion));

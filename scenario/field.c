@@ -30,6 +30,7 @@ const char *scenario_expected(const struct scenario_field *field, char text[SCEN
     char low[QUANTITY_TEXT_SIZE], high[QUANTITY_TEXT_SIZE];
     switch (field->kind) {
     case SCENARIO_TEXT:
+    case SCENARIO_FILE:
         snprintf(text, size, "%s of %.0f to %.0f bytes%s", field->words != NULL ? field->words : "text",
                  field->minimum, field->maximum, field->maximum <= ONE_LINE_MAX ? " in one line" : "");
         break;
@@ -49,6 +50,9 @@ const char *scenario_expected(const struct scenario_field *field, char text[SCEN
                  field->kind == SCENARIO_TIME ? "a time" : "whole seconds",
                  quantity_time_format((int64_t)field->minimum, low),
                  quantity_time_format((int64_t)field->maximum, high), field->words);
+        break;
+    case SCENARIO_RATE:
+        snprintf(text, size, "a rate up to 1000gbit, such as 10mbit");
         break;
     case SCENARIO_FLAG:
         snprintf(text, size, "true or false");
@@ -104,9 +108,14 @@ static bool within(const struct scenario_field *field, double value) {
     return value >= field->minimum && value <= field->maximum;
 }
 
-static bool take_text(const struct scenario_field *field, const char *text, void *to) {
+static bool take_file(const struct scenario_field *field, const char *text, void *to) {
     bool one_line = field->maximum <= ONE_LINE_MAX;
-    if (!within(field, (double)strlen(text)) || (one_line && strpbrk(text, "\n\r\t\033") != NULL)) {
+    (void)to;
+    return within(field, (double)strlen(text)) && (!one_line || strpbrk(text, "\n\r\t\033") == NULL);
+}
+
+static bool take_text(const struct scenario_field *field, const char *text, void *to) {
+    if (!take_file(field, text, to)) {
         return false;
     }
     memcpy(to, &text, sizeof text);
@@ -163,6 +172,17 @@ static bool take_time(const struct scenario_field *field, const char *text, void
     return true;
 }
 
+static bool take_rate(const struct scenario_field *field, const char *text, void *to) {
+    uint64_t rate = 0;
+    (void)field;
+    if (quantity_rate(text, &rate) != 0 || rate == 0) {
+        return false;
+    }
+    double value = (double)rate;
+    memcpy(to, &value, sizeof value);
+    return true;
+}
+
 /* Of 'yes' and 'no' and their like, as YAML 1.1 knows them. */
 static bool read_flag(const char *text, bool *value) {
     *value = strcmp(text, "true") == 0 || strcmp(text, "yes") == 0 || strcmp(text, "on") == 0;
@@ -215,6 +235,7 @@ static take_fn *const takers[] = {
     [SCENARIO_TIME] = take_time,   [SCENARIO_SECONDS] = take_time,
     [SCENARIO_FLAG] = take_flag,   [SCENARIO_CHOICE] = take_choice,
     [SCENARIO_HOST] = take_host,   [SCENARIO_IMPAIRMENT] = take_impairment,
+    [SCENARIO_FILE] = take_file,   [SCENARIO_RATE] = take_rate,
 };
 
 static int take_texts(const struct scenario_reading *reading, const struct scenario_field *field,

@@ -14,10 +14,12 @@ enum scenario_kind {
     SCENARIO_NUMBER,     /* double */
     SCENARIO_TIME,       /* int64_t, nanoseconds */
     SCENARIO_SECONDS,    /* uint32_t, whole seconds */
+    SCENARIO_RATE,       /* double, bits a second */
     SCENARIO_FLAG,       /* bool or uint8_t */
     SCENARIO_CHOICE,     /* an integer of 'size' bytes: the place in 'words', which are parted by blanks */
     SCENARIO_HOST,       /* unsigned */
     SCENARIO_IMPAIRMENT, /* what topo_impairment_set() takes under this name; 'words' are what is expected */
+    SCENARIO_FILE,       /* the name of a file, which whoever finishes the section takes */
     SCENARIO_TEXTS,      /* const char *[maximum], and a size_t at 'count': a list of 'words' */
     SCENARIO_SECTION,    /* a mapping */
     SCENARIO_LIST,       /* a list of mappings */
@@ -53,8 +55,23 @@ struct scenario_reading {
     struct scenario *scenario;
 };
 
+/* For tables of fields. */
+#define SCENARIO_COUNT(array)       (sizeof(array) / sizeof *(array))
+#define SCENARIO_AT(STRUCT, MEMBER) .offset = offsetof(STRUCT, MEMBER), .size = sizeof(((STRUCT *)0)->MEMBER)
+#define SCENARIO_FROM(LOW, HIGH)    .minimum = (double)(LOW), .maximum = (double)(HIGH)
+#define SCENARIO_FLOWS_MAX          100000
+
 /* The whole file. */
 extern const struct scenario_section scenario_section_file;
+
+/* A group of flows, and where the next one goes. */
+extern const struct scenario_section scenario_section_group;
+void *scenario_next_group(struct scenario_reading *reading, const struct config_node *node,
+                          struct error *error);
+
+/* Where the file 'name' is: one that does not begin at the root lies beside the scenario's file.  To be
+ * freed; NULL without memory. */
+char *scenario_path(const struct scenario *scenario, const char *name);
 
 /* Room for the text of scenario_expected(), its NUL included. */
 #define SCENARIO_EXPECTED_SIZE 160

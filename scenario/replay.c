@@ -27,19 +27,12 @@ int scenario_check_replay(const struct scenario *scenario, const struct config_n
     return 0;
 }
 
-/* A name without a folder in front, or one that does not begin at the root, is one beside the scenario's
- * file.
- */
 static int find_file(struct scenario *scenario, struct scenario_run *run, const struct config_node *node,
                      struct error *error) {
-    const char *slash = strrchr(scenario->file.name, '/');
-    int folder = slash == NULL || run->replay[0] == '/' ? 0 : (int)(slash - scenario->file.name) + 1;
-    size_t size = (size_t)folder + strlen(run->replay) + 1;
-    run->replay_path = malloc(size);
+    run->replay_path = scenario_path(scenario, run->replay);
     if (run->replay_path == NULL) {
         return error_set(error, -ENOMEM, "no memory for the name of a file");
     }
-    snprintf(run->replay_path, size, "%.*s%s", folder, scenario->file.name, run->replay);
     return access(run->replay_path, R_OK) == 0
                ? 0
                : config_error(&scenario->file, node, error, "found '%s', expected a capture file: %s",

@@ -71,6 +71,9 @@ int scenario_parse(const char *path, const void *bytes, size_t size, struct scen
 void scenario_free(struct scenario *scenario) {
     if (scenario != NULL) {
         scenario_free_replays(scenario);
+        for (size_t i = 0; i < scenario->histogram_count; i++) {
+            free(scenario->histograms[i]);
+        }
         topo_openflow_free(&scenario->lab.openflow);
         config_free(&scenario->file);
         free(scenario);
@@ -79,4 +82,15 @@ void scenario_free(struct scenario *scenario) {
 
 const char *scenario_text(const struct scenario *scenario) {
     return scenario->file.text;
+}
+
+char *scenario_path(const struct scenario *scenario, const char *name) {
+    const char *slash = name[0] == '/' ? NULL : strrchr(scenario->file.name, '/');
+    int folder = slash == NULL ? 0 : (int)(slash - scenario->file.name) + 1;
+    size_t size = (size_t)folder + strlen(name) + 1;
+    char *path = malloc(size);
+    if (path != NULL) {
+        snprintf(path, size, "%.*s%s", folder, scenario->file.name, name);
+    }
+    return path;
 }

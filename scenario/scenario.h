@@ -16,6 +16,7 @@
 #define SCENARIO_SIZE_MAX        ((size_t)256 * 1024) /* of a file */
 #define SCENARIO_RUNS_MAX        16
 #define SCENARIO_GROUPS_MAX      128 /* of all runs together */
+#define SCENARIO_HISTOGRAMS_MAX  64  /* of all groups together */
 #define SCENARIO_REPETITIONS_MAX 100
 
 /* One run of traffic from one host to another.  What is 0 is the profile's own, or what the scenario says. */
@@ -46,6 +47,8 @@ struct scenario {
     /* The reader's own. */
     struct traffic_group groups[SCENARIO_GROUPS_MAX];
     size_t group_count;
+    struct traffic_empirical *histograms[SCENARIO_HISTOGRAMS_MAX]; /* that the groups draw from */
+    size_t histogram_count;
     uint32_t sampling;
     const char *rules_file;
     char own_name[64];

@@ -1,8 +1,8 @@
 /* Does one part of a scenario fit the other? */
 #include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "scenario/field.h"
@@ -188,20 +188,16 @@ static int check_ports_of_rules(const struct scenario *scenario, const struct co
                               scenario->lab.openflow.rules[index], hosts);
 }
 
-/* Reads the file of rules, which a relative name finds beside the scenario's own. */
 static int take_rules_file(struct scenario *scenario, const struct config_node *node, struct error *error) {
-    char path[PATH_MAX];
     struct error why = {.text = ""};
-    const char *name = scenario->rules_file;
-    const char *slash = name[0] == '/' ? NULL : strrchr(scenario->file.name, '/');
-    int folder = slash == NULL ? 0 : (int)(slash - scenario->file.name) + 1;
-    int length = snprintf(path, sizeof path, "%.*s%s", folder, scenario->file.name, name);
-    int code = length >= (int)sizeof path
-                   ? error_set(&why, -ENAMETOOLONG, "the name of its folder is too long")
-                   : topo_openflow_parse_file(path, &scenario->lab.openflow, &why);
+    char *path = scenario_path(scenario, scenario->rules_file);
+    int code = path == NULL ? error_set(&why, -ENOMEM, "no memory for its name")
+                            : topo_openflow_parse_file(path, &scenario->lab.openflow, &why);
+    free(path);
     return code == 0 ? 0
                      : config_error(&scenario->file, node, error,
-                                    "found '%s', expected a file of rules and meters: %s", name, why.text);
+                                    "found '%s', expected a file of rules and meters: %s",
+                                    scenario->rules_file, why.text);
 }
 
 /* Says of what ovs-ofctl would not take where it stands. */

@@ -1,22 +1,18 @@
 /* The fields of a scenario.  nsmon-scenario(5) explains them; a test holds the two together. */
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/flow_key.h"
 #include "scenario/field.h"
 #include "topo/impairment.h"
-#include "traffic/wire.h"
 
-#define COUNT(array)       (sizeof(array) / sizeof *(array))
-#define AT(STRUCT, MEMBER) .offset = offsetof(STRUCT, MEMBER), .size = sizeof(((STRUCT *)0)->MEMBER)
-#define FROM(LOW, HIGH)    .minimum = (double)(LOW), .maximum = (double)(HIGH)
-#define SECONDS(N)         ((double)(N) * (double)NS_PER_S)
-#define SAMPLING_MAX       1000000
-#define DAY_S              86400
-#define FLOWS_MAX          100000
+#define COUNT        SCENARIO_COUNT
+#define AT           SCENARIO_AT
+#define FROM         SCENARIO_FROM
+#define SECONDS(N)   ((double)(N) * (double)NS_PER_S)
+#define SAMPLING_MAX 1000000
+#define DAY_S        86400
 
 /* --- lab --- */
 
@@ -150,109 +146,6 @@ static const struct scenario_section impairment_section = {"impairments", impair
 
 /* --- traffic --- */
 
-static const struct scenario_field burst_fields[] = {
-    {"packets", SCENARIO_WHOLE, AT(struct traffic_group, burst_packets), FROM(1, 100000), .required = true},
-    {"gap", SCENARIO_TIME, AT(struct traffic_group, burst_gap_ns), FROM(0, SECONDS(10)), .words = "20us"},
-    {"period", SCENARIO_TIME, AT(struct traffic_group, burst_period_ns), FROM(0, SECONDS(3600)),
-     .words = "100ms"},
-};
-
-static const struct scenario_section burst_section = {"burst", burst_fields, COUNT(burst_fields), NULL};
-
-/* The words of a choice are in the order of its enum in traffic/profile.h. */
-static const struct scenario_field group_fields[] = {
-    {"protocol", SCENARIO_CHOICE, AT(struct traffic_group, protocol), .words = "udp tcp", .required = true},
-    {"ip", SCENARIO_CHOICE, AT(struct traffic_group, family), .words = "4 6"},
-    {"count", SCENARIO_WHOLE, AT(struct traffic_group, count), FROM(1, FLOWS_MAX), .required = true},
-    {"packets", SCENARIO_RANGE, AT(struct traffic_group, packets_min), FROM(1, 100000000)},
-    {"payload", SCENARIO_RANGE, AT(struct traffic_group, payload_min), FROM(TRAFFIC_DATAGRAM_SIZE, 8972)},
-    {"vary", SCENARIO_FLAG, AT(struct traffic_group, datagrams_differ)},
-    {"both-ways", SCENARIO_FLAG, AT(struct traffic_group, both_ways)},
-    {"sizes", SCENARIO_CHOICE, AT(struct traffic_group, sizes), .words = "log pareto"},
-    {"alpha", SCENARIO_NUMBER, AT(struct traffic_group, alpha), FROM(0.1, 10)},
-    {"arrivals", SCENARIO_CHOICE, AT(struct traffic_group, arrivals), .words = "fit even poisson together"},
-    {"gaps", SCENARIO_CHOICE, AT(struct traffic_group, gaps),
-     .words = "constant exponential uniform normal pareto lognormal"},
-    {"gap-shape", SCENARIO_NUMBER, AT(struct traffic_group, gap_shape), FROM(0.01, 10)},
-    {"pps", SCENARIO_NUMBER, AT(struct traffic_group, pps), FROM(0.01, 1000000)},
-    {"burst", SCENARIO_SECTION, .section = &burst_section},
-    {"sources", SCENARIO_WHOLE, AT(struct traffic_group, sources), FROM(1, TOPO_ADDRESSES_MAX)},
-    {"dscp", SCENARIO_WHOLE, AT(struct traffic_group, dscp), FROM(0, 63)},
-    {"ttl", SCENARIO_WHOLE, AT(struct traffic_group, ttl), FROM(1, 255)},
-    {"flow-label", SCENARIO_WHOLE, AT(struct traffic_group, flow_label), FROM(1, 1048575)},
-    {"congestion", SCENARIO_TEXT, AT(struct traffic_group, congestion), FROM(1, 15),
-     .words = "a congestion control of the kernel's"},
-    {"mss", SCENARIO_WHOLE, AT(struct traffic_group, mss), FROM(88, 8948)},
-    {"nagle", SCENARIO_FLAG, AT(struct traffic_group, nagle)},
-    {"destinations", SCENARIO_WHOLE, AT(struct traffic_group, destinations), FROM(1, TOPO_ADDRESSES_MAX)},
-};
-
-static_assert(offsetof(struct traffic_group, packets_max) ==
-                  offsetof(struct traffic_group, packets_min) + sizeof(uint32_t),
-              "a range is two numbers side by side");
-static_assert(offsetof(struct traffic_group, payload_max) ==
-                  offsetof(struct traffic_group, payload_min) + sizeof(uint16_t),
-              "a range is two numbers side by side");
-
-static void *next_group(struct scenario_reading *reading, const struct config_node *node,
-                        struct error *error) {
-    struct scenario *scenario = reading->scenario;
-    struct traffic_profile *shape = &scenario->runs[scenario->run_count - 1].shape;
-    if (scenario->group_count == SCENARIO_GROUPS_MAX) {
-        config_error(&scenario->file, node, error, "found more groups, expected at most %d in all",
-                     SCENARIO_GROUPS_MAX);
-        return NULL;
-    }
-    struct traffic_group *group = &scenario->groups[scenario->group_count++];
-    shape->groups = shape->group_count++ == 0 ? group : shape->groups;
-    return group;
-}
-
-static int finish_group(struct scenario_reading *reading, const struct config_node *node, void *target,
-                        struct error *error) {
-    const struct config *file = &reading->scenario->file;
-    struct traffic_group *group = target;
-    const struct config_node *payload = config_get(node, "payload");
-    group->protocol = group->protocol == 0 ? PROTOCOL_UDP : PROTOCOL_TCP;
-    group->family = group->family == 0 ? 4 : 6;
-    if (group->protocol == PROTOCOL_UDP && payload == NULL) {
-        return config_error(file, node, error,
-                            "found no 'payload' here, expected it to be the bytes of an UDP datagram's");
-    }
-    if (group->protocol == PROTOCOL_TCP && payload != NULL) {
-        return config_error(file, payload, error,
-                            "found a payload with protocol tcp, expected it with udp alone");
-    }
-    const char *of_tcp[] = {"congestion", "mss", "nagle"};
-    for (size_t i = 0; i < COUNT(of_tcp) && group->protocol == PROTOCOL_UDP; i++) {
-        if (config_get(node, of_tcp[i]) != NULL) {
-            return config_error(file, config_get(node, of_tcp[i]), error,
-                                "found '%s' with protocol udp, expected it with tcp alone", of_tcp[i]);
-        }
-    }
-    if (group->gaps == TRAFFIC_GAPS_NORMAL && group->gap_shape > 0.5) {
-        return config_error(
-            file, config_get(node, "gap-shape"), error,
-            "found a gap-shape above 0.5, expected less of normal gaps, or they would be below 0");
-    }
-    if (group->flow_label != 0 && group->family == 4) {
-        return config_error(file, config_get(node, "flow-label"), error,
-                            "found a flow label with ip 4, expected it with 6 alone");
-    }
-    if (group->packets_max == 0 && group->pps == 0) {
-        return config_error(file, node, error,
-                            "found no 'packets' here, expected them or 'pps' to say how much is sent");
-    }
-    if (group->sizes == TRAFFIC_SIZES_PARETO && group->alpha == 0) {
-        return config_error(file, node, error,
-                            "found no 'alpha' here, expected it with sizes of a Pareto distribution");
-    }
-    return 0;
-}
-
-static const struct scenario_section group_section = {"groups", group_fields, COUNT(group_fields),
-                                                      finish_group};
-
 static const struct scenario_field run_fields[] = {
     {"from", SCENARIO_HOST, AT(struct scenario_run, from)},
     {"to", SCENARIO_HOST, AT(struct scenario_run, to)},
@@ -260,8 +153,9 @@ static const struct scenario_field run_fields[] = {
     {"duration", SCENARIO_TIME, AT(struct scenario_run, duration_ns), FROM(SECONDS(0.1), SECONDS(7 * DAY_S)),
      .words = "10s"},
     {"profile", SCENARIO_TEXT, AT(struct scenario_run, profile), FROM(1, 63), .words = "a profile's name"},
-    {"groups", SCENARIO_LIST, FROM(1, SCENARIO_GROUPS_MAX), .section = &group_section, .item = next_group},
-    {"flows", SCENARIO_WHOLE, AT(struct scenario_run, flows), FROM(1, FLOWS_MAX)},
+    {"groups", SCENARIO_LIST, FROM(1, SCENARIO_GROUPS_MAX), .section = &scenario_section_group,
+     .item = scenario_next_group},
+    {"flows", SCENARIO_WHOLE, AT(struct scenario_run, flows), FROM(1, SCENARIO_FLOWS_MAX)},
     {"scale", SCENARIO_NUMBER, AT(struct scenario_run, scale), FROM(0.001, 1000)},
     {"replay", SCENARIO_TEXT, AT(struct scenario_run, replay), FROM(1, 1000), .words = "a file's name"},
     {"speed", SCENARIO_NUMBER, AT(struct scenario_run, speed), FROM(0, 1000)},

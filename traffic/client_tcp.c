@@ -24,7 +24,7 @@
 /* Keeps what waits in the socket small and leaves the order of moments to the plan. */
 static void set_options(const struct client_flow *flow) {
     bool even =
-        !flow->plan->fast && flow->plan->gaps == TRAFFIC_GAPS_CONSTANT && flow->plan->burst_packets == 0;
+        !flow->plan->fast && flow->plan->gaps == TRAFFIC_LAW_CONSTANT && flow->plan->burst_packets == 0;
     int one = 1;
     int buffer = SEND_BUFFER;
     int64_t segment = (int64_t)traffic_segment_bytes(flow->plan->family);

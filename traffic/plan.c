@@ -47,22 +47,34 @@ static double largest_packets(const struct traffic_plan *plan) {
     return largest;
 }
 
+/* What all flows of 'group' have alike. */
+static struct traffic_flow flow_of(const struct traffic_profile *profile, size_t g) {
+    const struct traffic_group *group = &profile->groups[g];
+    struct traffic_flow flow = {
+        .group = group,
+        .protocol = group->protocol,
+        .family = group->family,
+        .class = (uint8_t)(g < TRAFFIC_CLASSES_MAX ? g : TRAFFIC_CLASSES_MAX - 1),
+        .gaps = group->gaps,
+        .random_gaps = traffic_distribution_make(group->gaps, group->gap_shape, group->gap_histogram),
+        .random_payload =
+            traffic_distribution_make(group->payload_law, group->payload_shape, group->payload_histogram)};
+    double low = group->payload_min, high = group->payload_max;
+    flow.payload_mean = group->payload_mean > 0 ? group->payload_mean : (low + high) / 2;
+    flow.payload_usual = traffic_distribution_mean_within(&flow.random_payload, flow.payload_mean, low, high);
+    return flow;
+}
+
 /* What a flow and its twin have in common is set in the flow and copied. */
 static void fill(struct traffic_plan *plan, const size_t *counts, double factor, uint64_t *random) {
     const struct traffic_profile *profile = plan->profile;
     size_t number = 0;
     for (size_t g = 0; g < profile->group_count; g++) {
+        const struct traffic_flow alike = flow_of(profile, g);
         for (size_t i = 0; i < counts[g]; i++) {
             struct traffic_flow *flow = &plan->flows[number];
-            *flow = (struct traffic_flow){
-                .number = (uint32_t)number,
-                .group = &profile->groups[g],
-                .protocol = profile->groups[g].protocol,
-                .family = profile->groups[g].family,
-                .class = (uint8_t)(g < TRAFFIC_CLASSES_MAX ? g : TRAFFIC_CLASSES_MAX - 1),
-                .gaps = profile->groups[g].gaps,
-                .random_gaps =
-                    traffic_distribution_make(profile->groups[g].gaps, profile->groups[g].gap_shape)};
+            *flow = alike;
+            flow->number = (uint32_t)number;
             plan_set_size(flow, &profile->groups[g], i, counts[g], factor, random);
             number += flows_each(&profile->groups[g]);
         }
@@ -159,8 +171,13 @@ uint16_t traffic_plan_payload(const struct traffic_plan *plan, const struct traf
     if (flow->payload_min >= flow->payload_max) {
         return flow->payload_min;
     }
+    uint64_t number = traffic_random_at(plan->seed, ROW_PAYLOAD(flow), sequence);
     uint64_t range = (uint64_t)flow->payload_max - flow->payload_min + 1;
-    return (uint16_t)(flow->payload_min + traffic_random_at(plan->seed, ROW_PAYLOAD(flow), sequence) % range);
+    if (flow->random_payload.law == TRAFFIC_LAW_UNIFORM) {
+        return (uint16_t)(flow->payload_min + number % range);
+    }
+    return (uint16_t)lround(traffic_distribution_within(&flow->random_payload, flow->payload_mean,
+                                                        flow->payload_min, flow->payload_max, number));
 }
 
 int64_t traffic_plan_gap(const struct traffic_plan *plan, const struct traffic_flow *flow, uint64_t packet) {
@@ -169,7 +186,7 @@ int64_t traffic_plan_gap(const struct traffic_plan *plan, const struct traffic_f
         return flow->gap_ns;
     }
     int64_t mean_ns = bursts ? flow->pause_ns : flow->gap_ns;
-    if (flow->gaps == TRAFFIC_GAPS_CONSTANT) {
+    if (flow->gaps == TRAFFIC_LAW_CONSTANT) {
         return mean_ns;
     }
     uint64_t number = traffic_random_at(plan->seed, ROW_GAPS(flow), packet);

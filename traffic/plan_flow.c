@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/flow_key.h"
 #include "traffic/distribution.h"
+#include "traffic/empirical.h"
 #include "traffic/plan.h"
 #include "traffic/random.h"
 #include "traffic/wire.h"
@@ -23,6 +24,7 @@
 /* Of a datagram: the largest that IPv4 takes. */
 #define PAYLOAD_MAX    65507
 #define PPS_MAX        1e8
+#define RATE_MAX       1e12
 #define DSCP_MAX       63
 #define FLOW_LABEL_MAX 0xfffffU
 
@@ -32,7 +34,25 @@ static double log_spaced(double low, double high, size_t i, size_t count) {
 }
 
 static bool has_rate(const struct traffic_group *group) {
-    return group->pps > 0 || (group->burst_packets > 0 && group->burst_period_ns > 0);
+    return group->pps > 0 || group->rate_bps > 0 || group->total_rate_bps > 0 ||
+           group->gap_histogram != NULL || (group->burst_packets > 0 && group->burst_period_ns > 0);
+}
+
+/* How many things of 'group' say how fast its flows are. */
+static int rates_of(const struct traffic_group *group) {
+    return (group->pps > 0) + (group->rate_bps > 0) + (group->total_rate_bps > 0) +
+           (group->burst_packets > 0 && group->burst_period_ns > 0);
+}
+
+/* A shape that 'law' can have. */
+static bool is_shape(unsigned int law, double shape) {
+    return shape >= 0 && shape <= 10 && (law != TRAFFIC_LAW_NORMAL || shape <= 0.5);
+}
+
+/* What is a histogram has one, and nothing else has. */
+static bool has_histogram(unsigned int law, unsigned int histogram_law,
+                          const struct traffic_empirical *histogram) {
+    return (law == histogram_law) == (histogram != NULL);
 }
 
 int plan_check_group(const struct traffic_profile *profile, size_t number, struct error *error) {
@@ -51,20 +71,31 @@ int plan_check_group(const struct traffic_profile *profile, size_t number, struc
         {!endless && (group->packets_min == 0 || group->packets_min > group->packets_max),
          "the sizes of flows must be a range from 1 packet on"},
         {endless && !has_rate(group) && group->fast == 0, "it needs a size or a rate"},
-        {group->sizes > TRAFFIC_SIZES_PARETO || group->arrivals > TRAFFIC_ARRIVALS_TOGETHER ||
-             group->gaps > TRAFFIC_GAPS_LOGNORMAL,
+        {group->sizes > TRAFFIC_SIZES_HISTOGRAM || group->arrivals > TRAFFIC_ARRIVALS_TOGETHER ||
+             group->gaps > TRAFFIC_LAW_HISTOGRAM || group->payload_law > TRAFFIC_LAW_HISTOGRAM,
          "unknown kind of sizes, arrivals or gaps"},
+        {!has_histogram(group->sizes, TRAFFIC_SIZES_HISTOGRAM, group->sizes_histogram) ||
+             !has_histogram(group->gaps, TRAFFIC_LAW_HISTOGRAM, group->gap_histogram) ||
+             !has_histogram(group->payload_law, TRAFFIC_LAW_HISTOGRAM, group->payload_histogram),
+         "a distribution without its histogram, or a histogram without"},
         {group->sizes == TRAFFIC_SIZES_PARETO && !(group->alpha > 0 && group->alpha <= 100),
          "the alpha of Pareto sizes must be above 0 and at most 100"},
-        {!(group->gap_shape >= 0 && group->gap_shape <= 10) ||
-             (group->gaps == TRAFFIC_GAPS_NORMAL && group->gap_shape > 0.5),
+        {!is_shape(group->gaps, group->gap_shape),
          "the shape of gaps must be 0 to 10, of normal ones at most 0.5"},
+        {!(group->sizes_shape >= 0 && group->sizes_shape <= 10) ||
+             !(group->payload_shape >= 0 && group->payload_shape <= 10),
+         "the shape of sizes must be 0 to 10"},
+        {!(group->sizes_mean >= 0) || group->sizes_mean > group->packets_max || !(group->payload_mean >= 0) ||
+             group->payload_mean > group->payload_max,
+         "the mean of sizes must lie within their range"},
         {!(group->pps >= 0 && group->pps <= PPS_MAX), "the rate must be 0 to 100000000 packets/s"},
         {group->burst_gap_ns < 0 || group->burst_period_ns < 0 || group->burst_gap_ns > NS_PER_S ||
              group->burst_period_ns > 3600 * NS_PER_S,
          "the gap in a burst must be 0 to 1 s, and from burst to burst up to an hour"},
-        {group->burst_packets > 0 && group->burst_period_ns > 0 && group->pps > 0,
-         "a period of bursts and a rate contradict each other"},
+        {!(group->rate_bps >= 0 && group->rate_bps <= RATE_MAX) ||
+             !(group->total_rate_bps >= 0 && group->total_rate_bps <= RATE_MAX),
+         "the rate must be 0 to 1000 Gbit/s"},
+        {rates_of(group) > 1, "a period of bursts and several rates contradict each other"},
         {group->dscp > DSCP_MAX || group->flow_label > FLOW_LABEL_MAX, "unknown DSCP or flow label"},
         {group->flow_label != 0 && group->family != 6, "only IPv6 has flow labels"},
         {!tcp && (group->congestion != NULL || group->mss != 0 || group->nagle != 0),
@@ -80,14 +111,33 @@ int plan_check_group(const struct traffic_profile *profile, size_t number, struc
     return 0;
 }
 
+/* The size of the flow number 'i' of 'count', packets. */
+static double draw_size(const struct traffic_group *group, size_t i, size_t count, uint64_t *random) {
+    static const uint8_t laws[] = {
+        [TRAFFIC_SIZES_UNIFORM] = TRAFFIC_LAW_UNIFORM,
+        [TRAFFIC_SIZES_EXPONENTIAL] = TRAFFIC_LAW_EXPONENTIAL,
+        [TRAFFIC_SIZES_NORMAL] = TRAFFIC_LAW_NORMAL,
+        [TRAFFIC_SIZES_LOGNORMAL] = TRAFFIC_LAW_LOGNORMAL,
+        [TRAFFIC_SIZES_HISTOGRAM] = TRAFFIC_LAW_HISTOGRAM,
+    };
+    double low = group->packets_min, high = group->packets_max;
+    if (group->sizes == TRAFFIC_SIZES_LOG) {
+        return log_spaced(low, high, i, count);
+    }
+    uint64_t number = traffic_random_next(random);
+    if (group->sizes == TRAFFIC_SIZES_PARETO) {
+        return traffic_random_pareto(group->alpha, low, high, traffic_random_share(number));
+    }
+    const struct traffic_distribution distribution =
+        traffic_distribution_make(laws[group->sizes], group->sizes_shape, group->sizes_histogram);
+    double mean = group->sizes_mean > 0 ? group->sizes_mean : (low + high) / 2;
+    return traffic_distribution_within(&distribution, mean, low, high, number);
+}
+
 void plan_set_size(struct traffic_flow *flow, const struct traffic_group *group, size_t i, size_t count,
                    double factor, uint64_t *random) {
-    double planned = log_spaced(group->packets_min, group->packets_max, i, count);
-    if (group->sizes == TRAFFIC_SIZES_PARETO) {
-        double share = traffic_random_share(traffic_random_next(random));
-        planned = traffic_random_pareto(group->alpha, group->packets_min, group->packets_max, share);
-    }
     if (group->packets_max > 0) {
+        double planned = draw_size(group, i, count, random);
         double packets = fmax(planned * factor, fmin(planned, SMALLEST_PACKETS));
         flow->packets = packets < 1 ? 1 : (uint64_t)llround(packets);
     }
@@ -99,9 +149,12 @@ void plan_set_size(struct traffic_flow *flow, const struct traffic_group *group,
     size_t steps = count < 5 ? count : (count + 2) / 3;
     flow->payload_min =
         (uint16_t)lround(log_spaced(group->payload_min, group->payload_max, i % steps, steps));
-    flow->payload_max = group->datagrams_differ ? group->payload_max : flow->payload_min;
-    if (group->datagrams_differ) {
+    flow->payload_max = flow->payload_min;
+    if (group->payload_law == TRAFFIC_LAW_CONSTANT) {
+        flow->payload_usual = flow->payload_min;
+    } else {
         flow->payload_min = group->payload_min;
+        flow->payload_max = group->payload_max;
     }
 }
 
@@ -114,13 +167,25 @@ struct rhythm {
     double spread;   /* SPREAD times the deviation of random pauses between bursts, or 0 */
 };
 
-static struct rhythm rhythm_of(const struct traffic_group *group, double scale) {
+/* The packets/s that the group gives 'flow', one of 'count'; 0: none. */
+static double rate_of(const struct traffic_group *group, const struct traffic_flow *flow, size_t count) {
+    double bits = 8 * (flow->protocol == PROTOCOL_TCP ? (double)traffic_segment_bytes(flow->family)
+                                                      : flow->payload_usual);
+    double rate = group->total_rate_bps > 0 ? group->total_rate_bps / (double)count : group->rate_bps;
+    return rate > 0 ? rate / bits : group->pps;
+}
+
+static struct rhythm rhythm_of(const struct traffic_group *group, const struct traffic_flow *flow,
+                               size_t count, double scale) {
+    double pps = rate_of(group, flow, count);
     struct rhythm rhythm = {.packets = group->burst_packets > 0 ? group->burst_packets : 1,
-                            .spread = SPREAD * traffic_distribution_deviation(group->gaps, group->gap_shape)};
+                            .spread = SPREAD * traffic_distribution_deviation(&flow->random_gaps)};
     rhythm.gap_ns = group->burst_packets > 0 ? (double)group->burst_gap_ns : 0;
     rhythm.fixed_ns = rhythm.gap_ns * (rhythm.packets - 1);
-    if (group->pps > 0) {
-        rhythm.each_ns = rhythm.packets * (double)NS_PER_S / (group->pps * scale);
+    if (pps == 0 && group->gap_histogram != NULL && group->burst_period_ns == 0) {
+        rhythm.each_ns = rhythm.fixed_ns + group->gap_histogram->mean / scale;
+    } else if (pps > 0) {
+        rhythm.each_ns = rhythm.packets * (double)NS_PER_S / (pps * scale);
     } else if (group->burst_packets > 0) {
         rhythm.each_ns = (double)group->burst_period_ns / scale;
     }
@@ -215,7 +280,7 @@ static void set_gaps(struct traffic_flow *flow, const struct traffic_group *grou
 static void set_bytes(struct traffic_flow *flow) {
     flow->bytes = flow->protocol == PROTOCOL_TCP
                       ? flow->packets * traffic_segment_bytes(flow->family)
-                      : flow->packets * (uint64_t)(flow->payload_min + flow->payload_max) / 2;
+                      : (uint64_t)((double)flow->packets * flow->payload_usual + 0.5);
 }
 
 /* A fast flow has the whole run. */
@@ -239,7 +304,7 @@ void plan_set_times(const struct traffic_plan *plan, struct traffic_flow *flow,
         return;
     }
     double room = ROOM * (double)plan->duration_ns;
-    struct rhythm rhythm = rhythm_of(group, plan->scale);
+    struct rhythm rhythm = rhythm_of(group, flow, count, plan->scale);
     bool paced = rhythm.each_ns > 0;
     bool endless = flow->packets == 0;
     double pauses = endless ? 0 : ceil((double)flow->packets / rhythm.packets) - 1;

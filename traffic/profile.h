@@ -7,10 +7,16 @@
 
 #include "common/error.h"
 
-/* How large the flows of a group are, in packets. */
+/* How large the flows of a group are, in packets: within the group's range, and but for the first at random.
+ */
 enum traffic_sizes {
-    TRAFFIC_SIZES_LOG,    /* evenly on a log scale from the smallest to the largest, ends included */
-    TRAFFIC_SIZES_PARETO, /* at random, Pareto of 'alpha' between the two: few large, many small */
+    TRAFFIC_SIZES_LOG,         /* evenly on a log scale from the smallest to the largest, ends included */
+    TRAFFIC_SIZES_PARETO,      /* Pareto of 'alpha': few large, many small */
+    TRAFFIC_SIZES_UNIFORM,     /* of 'sizes_mean' and 'sizes_shape', from here on */
+    TRAFFIC_SIZES_EXPONENTIAL, /* but for the histogram, which 'sizes_histogram' is */
+    TRAFFIC_SIZES_NORMAL,
+    TRAFFIC_SIZES_LOGNORMAL,
+    TRAFFIC_SIZES_HISTOGRAM,
 };
 
 /* When the flows of a group begin. */
@@ -21,20 +27,27 @@ enum traffic_arrivals {
     TRAFFIC_ARRIVALS_TOGETHER, /* all at the run's beginning, not in step: they are there at the same time */
 };
 
-/* The time from one packet of a flow to the next. */
-enum traffic_gaps {
-    TRAFFIC_GAPS_CONSTANT,
-    TRAFFIC_GAPS_EXPONENTIAL, /* at random: the packets are a Poisson process */
-    TRAFFIC_GAPS_UNIFORM,     /* from 0 to twice the mean */
-    TRAFFIC_GAPS_NORMAL,      /* cut at 0 */
-    TRAFFIC_GAPS_PARETO,
-    TRAFFIC_GAPS_LOGNORMAL,
+/* A probability distribution: of the time from one packet of a flow to the next, or of sizes. */
+enum traffic_law {
+    TRAFFIC_LAW_CONSTANT,
+    TRAFFIC_LAW_UNIFORM,     /* of gaps: from 0 to twice the mean; of sizes: over their range */
+    TRAFFIC_LAW_EXPONENTIAL, /* of gaps: the packets are a Poisson process */
+    TRAFFIC_LAW_NORMAL,      /* of gaps: cut at 0 */
+    TRAFFIC_LAW_PARETO,
+    TRAFFIC_LAW_LOGNORMAL,
+    TRAFFIC_LAW_HISTOGRAM, /* measured somewhere, see traffic/empirical.h */
 };
 
-/* How random values of mean 1 are drawn, see traffic/distribution.h. */
+/* Its name, as in scenarios. */
+const char *traffic_law_name(unsigned int law);
+
+struct traffic_empirical;
+
+/* How random values are drawn, see traffic/distribution.h. */
 struct traffic_distribution {
-    uint8_t kind; /* enum traffic_gaps */
-    double a, b;  /* what its kind has */
+    uint8_t law; /* enum traffic_law */
+    double a, b; /* what its law has */
+    const struct traffic_empirical *histogram;
 };
 
 /* Flows that are alike.  Sizes are for a run of the profile's own duration at scale 1; a longer run has
@@ -47,15 +60,17 @@ struct traffic_group {
     uint32_t count;   /* of flows; of pairs with 'both_ways' */
     uint32_t
         packets_min; /* sizes of the flows, see 'sizes'; for TCP in full segments.  Both 0 with a 'pps': */
-    uint32_t packets_max;     /* as many as there is time for, from the flow's start to the run's end */
-    uint16_t payload_min;     /* UDP: bytes of payload of a datagram; the flows take values in between */
-    uint16_t payload_max;     /* evenly on a log scale */
-    uint8_t datagrams_differ; /* UDP: 1 if the datagrams of one flow differ in size, up to 'payload_max' */
+    uint32_t packets_max; /* as many as there is time for, from the flow's start to the run's end */
+    uint16_t payload_min; /* UDP: bytes of payload of a datagram; the flows take values in between */
+    uint16_t payload_max; /* evenly on a log scale */
+    /* UDP, enum traffic_law: how the datagrams of one flow differ in size, within the range; constant: they
+     * don't.  'payload_mean' and the like, below, are its. */
+    uint8_t payload_law;
 
     uint8_t both_ways; /* UDP: 1 if each flow has a twin from the server's host to the client's: voice */
     uint8_t sizes;     /* enum traffic_sizes */
     uint8_t arrivals;  /* enum traffic_arrivals */
-    uint8_t gaps;      /* enum traffic_gaps */
+    uint8_t gaps;      /* enum traffic_law */
     /* 1: as fast as it goes, from the run's beginning on; 'arrivals', 'gaps', 'pps' and bursts say nothing
      * then.  Both 'packets' 0: to the run's end. */
     uint8_t fast;
@@ -69,10 +84,19 @@ struct traffic_group {
     /* Of Pareto gaps the alpha; of normal and log-normal ones the coefficient of variation; 0: what is usual
      */
     double gap_shape;
-    double alpha; /* of Pareto sizes, above 0: 1.2 is the Internet's */
+    const struct traffic_empirical *gap_histogram; /* ns; without 'pps' its mean is the flow's, too */
+    double alpha;                                  /* of Pareto sizes, above 0: 1.2 is the Internet's */
+    /* Of other random sizes the mean, before what lies outside the range is drawn again, 0 for the middle of
+     * the range; the shape is as that of gaps.  First of flows, in packets, then of datagrams, in bytes. */
+    double sizes_mean, sizes_shape;
+    const struct traffic_empirical *sizes_histogram;
+    double payload_mean, payload_shape;
+    const struct traffic_empirical *payload_histogram;
     /* Packets/s of a flow while it lasts: isochronous with constant gaps.  A flow for which there is no time
      * left in the run is cut short.  0: the packets are spread over the flow's share of the run. */
     double pps;
+    /* The same as bits of payload a second: of each flow, or of all of the group together. */
+    double rate_bps, total_rate_bps;
     /* On-off: packets of a burst, from one to the next of them, and from burst to burst (0: 'pps' or the
      * flow's share of the run says so).  0 packets: no bursts. */
     uint32_t burst_packets;
@@ -114,9 +138,12 @@ struct traffic_flow {
     uint8_t family;   /* 4 or 6 */
     uint8_t reverse;  /* 1: from the server's host to the client's */
     uint8_t class;    /* the group of the profile that it is of; see TRAFFIC_CLASSES_MAX */
-    uint8_t gaps;     /* enum traffic_gaps; with bursts it is that of the pauses */
-    struct traffic_distribution random_gaps; /* the same, ready to be drawn from */
-    uint16_t sport;                          /* the sender binds it */
+    uint8_t gaps;     /* enum traffic_law; with bursts it is that of the pauses */
+    struct traffic_distribution random_gaps;    /* the same, ready to be drawn from */
+    struct traffic_distribution random_payload; /* sizes of datagrams, between the two below */
+    double payload_mean;                        /* see the group's */
+    double payload_usual;                       /* the mean of what is drawn; of all alike their size */
+    uint16_t sport;                             /* the sender binds it */
     uint16_t dport;       /* the first port of the plan plus 0 to TRAFFIC_SERVER_PORTS - 1 */
     uint16_t payload_min; /* UDP: bytes of a datagram's payload, header included */
     uint16_t payload_max;

@@ -15,6 +15,7 @@
 
 #include "common/clock.h"
 #include "common/flow_key.h"
+#include "traffic/empirical.h"
 #include "traffic/profile.h"
 
 #define UDP4 .protocol = PROTOCOL_UDP, .family = 4, .payload_min = 100, .payload_max = 100
@@ -76,7 +77,7 @@ static double exponential_of_100_us(double ns) {
 
 static void exponential_gaps_are_a_poisson_process_of_the_rate(void **state) {
     (void)state;
-    const struct traffic_group group = {UDP4, .count = 1, .gaps = TRAFFIC_GAPS_EXPONENTIAL, .pps = 10000};
+    const struct traffic_group group = {UDP4, .count = 1, .gaps = TRAFFIC_LAW_EXPONENTIAL, .pps = 10000};
     struct traffic_plan plan = plan_of(&group, 10, 1, 1);
     static double gaps[DRAWS];
     assert_in_range(plan.flows[0].packets, 90000, 95000);
@@ -92,7 +93,7 @@ static void exponential_gaps_are_a_poisson_process_of_the_rate(void **state) {
 /* Of two neighbouring gaps one does not say anything about the other: their correlation is that of chance. */
 static void exponential_gaps_do_not_know_each_other(void **state) {
     (void)state;
-    const struct traffic_group group = {UDP4, .count = 1, .gaps = TRAFFIC_GAPS_EXPONENTIAL, .pps = 10000};
+    const struct traffic_group group = {UDP4, .count = 1, .gaps = TRAFFIC_LAW_EXPONENTIAL, .pps = 10000};
     struct traffic_plan plan = plan_of(&group, 10, 1, 1);
     double sum = 0;
     for (uint64_t i = 0; i < DRAWS; i++) {
@@ -161,6 +162,95 @@ static void poisson_arrivals_are_uniform_and_even_ones_equidistant(void **state)
     traffic_plan_free(&plan);
 }
 
+static void datagrams_of_a_flow_have_sizes_of_the_distribution_within_the_range(void **state) {
+    (void)state;
+    static double sizes[DRAWS];
+    const struct traffic_group group = {.protocol = PROTOCOL_UDP,
+                                        .family = 4,
+                                        .count = 1,
+                                        .pps = 1000,
+                                        .payload_min = 64,
+                                        .payload_max = 1400,
+                                        .payload_law = TRAFFIC_LAW_NORMAL,
+                                        .payload_mean = 700,
+                                        .payload_shape = 0.1};
+    struct traffic_plan plan = plan_of(&group, 10, 1, 1);
+    for (uint64_t i = 0; i < DRAWS; i++) {
+        sizes[i] = traffic_plan_payload(&plan, &plan.flows[0], i);
+        assert_in_range((uint64_t)sizes[i], 64, 1400);
+        assert_true(sizes[i] == traffic_plan_payload(&plan, &plan.flows[0], i));
+    }
+    check_mean(sizes, DRAWS, 700, 70);
+    double bytes = (double)plan.flows[0].bytes / (double)plan.flows[0].packets;
+    assert_true(fabs(bytes - 700) < 5);
+    traffic_plan_free(&plan);
+}
+
+static void sizes_of_flows_are_of_their_distribution_and_their_histogram(void **state) {
+    (void)state;
+    struct traffic_empirical *histogram = calloc(1, sizeof *histogram);
+    size_t bad = 0;
+    assert_non_null(histogram);
+    histogram->count = 2;
+    histogram->bins[0] = (struct traffic_empirical_bin){.low = 10, .high = 10, .weight = 3};
+    histogram->bins[1] = (struct traffic_empirical_bin){.low = 1000, .high = 1000, .weight = 1};
+    assert_int_equal(traffic_empirical_finish(histogram, &bad), 0);
+    struct traffic_group group = {UDP4,
+                                  .count = DRAWS,
+                                  .packets_min = 1,
+                                  .packets_max = 10000,
+                                  .sizes = TRAFFIC_SIZES_HISTOGRAM,
+                                  .sizes_histogram = histogram};
+    struct traffic_plan plan = plan_of(&group, 100, 1, 1);
+    size_t small = 0;
+    for (size_t i = 0; i < plan.count; i++) {
+        assert_true(plan.flows[i].packets == 10 || plan.flows[i].packets == 1000);
+        small += plan.flows[i].packets == 10;
+    }
+    assert_true(fabs((double)small / DRAWS - 0.75) < 4.42 * sqrt(0.75 * 0.25 / DRAWS));
+    traffic_plan_free(&plan);
+    static double packets[DRAWS];
+    group.sizes = TRAFFIC_SIZES_EXPONENTIAL;
+    group.sizes_histogram = NULL;
+    group.sizes_mean = 500;
+    plan = plan_of(&group, 100, 1, 1);
+    for (size_t i = 0; i < plan.count; i++) {
+        packets[i] = (double)plan.flows[i].packets;
+    }
+    check_mean(packets, DRAWS, 501, 500);
+    traffic_plan_free(&plan);
+    free(histogram);
+}
+
+static void gaps_of_a_histogram_are_as_its_times_unless_a_rate_says_otherwise(void **state) {
+    (void)state;
+    struct traffic_empirical *histogram = calloc(1, sizeof *histogram);
+    size_t bad = 0;
+    assert_non_null(histogram);
+    histogram->count = 2;
+    histogram->bins[0] = (struct traffic_empirical_bin){.low = 100000, .high = 100000, .weight = 1};
+    histogram->bins[1] = (struct traffic_empirical_bin){.low = 300000, .high = 300000, .weight = 1};
+    assert_int_equal(traffic_empirical_finish(histogram, &bad), 0);
+    struct traffic_group group = {UDP4, .count = 1, .gaps = TRAFFIC_LAW_HISTOGRAM,
+                                  .gap_histogram = histogram};
+    for (int scaled = 0; scaled < 2; scaled++) {
+        group.pps = scaled == 1 ? 10000 : 0;
+        struct traffic_plan plan = plan_of(&group, 10, 1, 1);
+        size_t seen[2] = {0, 0};
+        for (uint64_t i = 0; i < DRAWS; i++) {
+            int64_t gap = traffic_plan_gap(&plan, &plan.flows[0], i);
+            int64_t low = scaled == 1 ? 50000 : 100000;
+            assert_true(llabs(gap - low) <= 1 || llabs(gap - 3 * low) <= 1);
+            seen[gap > 2 * low]++;
+        }
+        assert_true(fabs((double)seen[0] / DRAWS - 0.5) < 4.42 * sqrt(0.25 / DRAWS));
+        double wanted = 0.95 * (scaled == 1 ? 100000 : 50000);
+        assert_true(fabs((double)plan.flows[0].packets / wanted - 1) < 0.03);
+        traffic_plan_free(&plan);
+    }
+    free(histogram);
+}
+
 /* --- rates and bursts --- */
 
 static void streams_have_the_rate_they_ask_for_to_the_end_of_the_run(void **state) {
@@ -180,6 +270,21 @@ static void streams_have_the_rate_they_ask_for_to_the_end_of_the_run(void **stat
         assert_true(flow->source == twin->destination && flow->destination == twin->source);
     }
     traffic_plan_free(&plan);
+}
+
+static void rate_in_bits_is_of_payload_and_of_each_flow_or_of_all(void **state) {
+    (void)state;
+    struct traffic_group group = {UDP4, .count = 10, .rate_bps = 800000,
+                                  .arrivals = TRAFFIC_ARRIVALS_TOGETHER};
+    for (int all = 0; all < 2; all++) {
+        group.rate_bps = all == 0 ? 800000 : 0;
+        group.total_rate_bps = all == 0 ? 0 : 800000;
+        struct traffic_plan plan = plan_of(&group, 10, 1, 1);
+        for (size_t i = 0; i < plan.count; i++) {
+            assert_int_equal(plan.flows[i].gap_ns, all == 0 ? NS_PER_MS : 10 * NS_PER_MS);
+        }
+        traffic_plan_free(&plan);
+    }
 }
 
 static void burst_is_tight_and_its_pause_fills_the_period(void **state) {
@@ -376,7 +481,13 @@ static void group_that_makes_no_sense_is_named(void **state) {
         {{UDP4, .count = 1, .pps = NAN, .packets_min = 1, .packets_max = 2}, "packets/s"},
         {{UDP4, .count = 1, .pps = 1, .sizes = TRAFFIC_SIZES_PARETO}, "alpha"},
         {{UDP4, .count = 1, .pps = 1, .gaps = 7}, "unknown"},
+        {{UDP4, .count = 1, .pps = 1, .payload_law = 7}, "unknown"},
+        {{UDP4, .count = 1, .pps = 1, .sizes = 7}, "unknown"},
+        {{UDP4, .count = 1, .pps = 1, .gaps = TRAFFIC_LAW_HISTOGRAM}, "histogram"},
+        {{UDP4, .count = 1, .pps = 1, .payload_mean = 101}, "mean"},
+        {{UDP4, .count = 1, .pps = 1, .sizes_shape = 11}, "shape"},
         {{UDP4, .count = 1, .pps = 1, .burst_packets = 2, .burst_period_ns = 5}, "contradict"},
+        {{UDP4, .count = 1, .pps = 1, .rate_bps = 1}, "contradict"},
         {{.protocol = PROTOCOL_TCP, .family = 4, .count = 1, .pps = 1, .both_ways = 1}, "both ways"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -398,8 +509,12 @@ int main(void) {
         cmocka_unit_test(exponential_gaps_are_a_poisson_process_of_the_rate),
         cmocka_unit_test(exponential_gaps_do_not_know_each_other),
         cmocka_unit_test(pareto_sizes_are_pareto_between_their_ends),
+        cmocka_unit_test(datagrams_of_a_flow_have_sizes_of_the_distribution_within_the_range),
+        cmocka_unit_test(sizes_of_flows_are_of_their_distribution_and_their_histogram),
+        cmocka_unit_test(gaps_of_a_histogram_are_as_its_times_unless_a_rate_says_otherwise),
         cmocka_unit_test(poisson_arrivals_are_uniform_and_even_ones_equidistant),
         cmocka_unit_test(streams_have_the_rate_they_ask_for_to_the_end_of_the_run),
+        cmocka_unit_test(rate_in_bits_is_of_payload_and_of_each_flow_or_of_all),
         cmocka_unit_test(burst_is_tight_and_its_pause_fills_the_period),
         cmocka_unit_test(no_flow_is_longer_than_the_run_has_time),
         cmocka_unit_test(flows_take_all_addresses_in_turn_and_share_few_ports),

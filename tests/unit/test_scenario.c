@@ -14,6 +14,10 @@
 #include "common/flow_key.h"
 #include "scenario/field.h"
 #include "scenario/scenario.h"
+#include "traffic/empirical.h"
+
+#define TRAFFIC "traffic: [{profile: quick}]\n"
+#define GROUP   "duration: 2s\ntraffic:\n  - groups:\n      - "
 
 static struct error error;
 
@@ -94,12 +98,40 @@ static void every_field_gets_where_it_belongs(void **state) {
     assert_true(group->packets_min == 4 && group->packets_max == 400);
     group = &run->shape.groups[1];
     assert_true(group->protocol == PROTOCOL_UDP && group->family == 4 && group->pps == 50);
-    assert_true(group->payload_min == 172 && group->payload_max == 200 && group->datagrams_differ == 1);
+    assert_true(group->payload_min == 172 && group->payload_max == 200 &&
+                group->payload_law == TRAFFIC_LAW_UNIFORM);
     assert_true(group->both_ways == 1 && group->sizes == TRAFFIC_SIZES_PARETO && group->alpha == 1.2);
-    assert_true(group->arrivals == TRAFFIC_ARRIVALS_POISSON && group->gaps == TRAFFIC_GAPS_EXPONENTIAL);
+    assert_true(group->arrivals == TRAFFIC_ARRIVALS_POISSON && group->gaps == TRAFFIC_LAW_EXPONENTIAL);
     assert_true(group->sources == 100 && group->destinations == 2 && group->burst_packets == 10);
     assert_true(group->burst_gap_ns == 20000 && group->burst_period_ns == 100000000);
     scenario_free(scenario);
+}
+
+static void group_draws_from_histograms_that_lie_beside_its_file(void **state) {
+    (void)state;
+    char folder[] = "/tmp/nsmon-scenario-XXXXXX", path[64], text[512];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/sizes.txt", folder);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    fputs("64 3\n1000..1400 1\n", file);
+    fclose(file);
+    snprintf(text, sizeof text, "%s/x.yaml", folder);
+    const char yaml[] =
+        GROUP "{protocol: udp, count: 1, pps: 9, payload-histogram: sizes.txt, sizes: normal,\n"
+              "         packets: 10..20, sizes-mean: 12, sizes-shape: 0.2}\n";
+    struct scenario *scenario = NULL;
+    if (scenario_parse(text, yaml, sizeof yaml - 1, &scenario, &error) != 0) {
+        fail_msg("%s", error.text);
+    }
+    const struct traffic_group *group = &scenario->runs[0].shape.groups[0];
+    assert_int_equal(group->payload_law, TRAFFIC_LAW_HISTOGRAM);
+    assert_true(group->payload_histogram->count == 2 && group->payload_histogram->bins[1].low == 1000);
+    assert_true(group->payload_min == 64 && group->payload_max == 1400);
+    assert_true(group->sizes == TRAFFIC_SIZES_NORMAL && group->sizes_mean == 12 && group->sizes_shape == 0.2);
+    scenario_free(scenario);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
 }
 
 static void what_is_not_said_is_as_nsmon_start_has_it(void **state) {
@@ -118,9 +150,6 @@ static void what_is_not_said_is_as_nsmon_start_has_it(void **state) {
     assert_int_equal(scenario->lab.ipfix_sampling, 5);
     scenario_free(scenario);
 }
-
-#define TRAFFIC "traffic: [{profile: quick}]\n"
-#define GROUP   "duration: 2s\ntraffic:\n  - groups:\n      - "
 
 /* What is said of each broken file; the part behind "x.yaml:". */
 static const struct {
@@ -223,6 +252,24 @@ static const struct {
     {GROUP "{protocol: tcp, count: 1, packets: 5, sources: 2}\n",
      "4:56: found 2 sources, expected at most 1, the lab's addresses"},
     {GROUP "{protocol: udp, count: 1, packets: 9..5, payload: 64}\n", "4:44: found '9..5', expected a whole"},
+    {GROUP "{protocol: udp, count: 1, pps: 9, payload: 64, rate: 1mbit}\n",
+     "4:56: found 'rate' beside 'pps'"},
+    {GROUP "{protocol: udp, count: 1, payload: 64, fast: true, burst: {packets: 4}}\n",
+     "4:60: found 'burst' beside 'fast'"},
+    {GROUP "{protocol: udp, count: 1, pps: 9, payload: 64, gaps: histogram}\n",
+     "4:62: found no 'gap-histogram' here, expected the file"},
+    {GROUP "{protocol: udp, count: 1, pps: 9, payload: 64, gaps: normal, gap-histogram: h.txt}\n",
+     "4:62: found 'normal' beside 'gap-histogram'"},
+    {GROUP "{protocol: udp, count: 1, pps: 9, payload: 64, gap-shape: 1, gap-histogram: h.txt}\n",
+     "4:56: found 'gap-shape' beside 'gap-histogram'"},
+    {GROUP "{protocol: udp, count: 1, pps: 9, payload: 64, gap-histogram: /nowhere/h.txt}\n",
+     "4:71: found '/nowhere/h.txt', expected a histogram: reading"},
+    {GROUP "{protocol: udp, count: 1, pps: 9, payload: 64..99, vary: true, payload-sizes: normal}\n",
+     "4:60: found 'vary' beside a distribution"},
+    {GROUP "{protocol: udp, count: 1, pps: 9, payload: 64..99, payload-mean: 500, payload-sizes: normal}\n",
+     "4:74: found a mean of 500, expected one within 'payload', 64 to 99"},
+    {GROUP "{protocol: tcp, count: 1, pps: 9, payload-sizes: normal}\n",
+     "4:58: found 'payload-sizes' with protocol tcp"},
     {GROUP "{protocol: udp, count: 1, packets: 9, payload: 64, sizes: pareto}\n",
      "4:9: found no 'alpha' here, expected it"},
     /* OpenFlow; what ovs-ofctl says of a rule is tested where it is there */
@@ -448,6 +495,7 @@ static void the_shipped_scenarios_are_sound(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_gets_where_it_belongs),
+        cmocka_unit_test(group_draws_from_histograms_that_lie_beside_its_file),
         cmocka_unit_test(what_is_not_said_is_as_nsmon_start_has_it),
         cmocka_unit_test(a_mistake_is_named_with_its_line_and_column),
         cmocka_unit_test(a_rule_that_open_vswitch_does_not_take_is_named),

@@ -183,7 +183,7 @@ static void endless_flows_of_both_protocols_end_with_the_run(void **state) {
         group.packets_min = group.packets_max = 0;
         group.count = 3;
         group.protocol = i == 0 ? PROTOCOL_UDP : PROTOCOL_TCP;
-        group.datagrams_differ = i == 0;
+        group.payload_law = i == 0 ? TRAFFIC_LAW_UNIFORM : TRAFFIC_LAW_CONSTANT;
         group.payload_max = 900;
         struct traffic_result result;
         run_group(&group, 400 * NS_PER_MS, (struct traffic_tuning){0}, &result);

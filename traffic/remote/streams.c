@@ -108,7 +108,7 @@ static void fill(const struct remote_streams *streams, struct traffic_flow *flow
         .protocol = (uint8_t)streams->protocol,
         .family = (uint8_t)streams->family,
         .reverse = reverse,
-        .gaps = TRAFFIC_GAPS_CONSTANT,
+        .gaps = TRAFFIC_LAW_CONSTANT,
         .sport = (uint16_t)(TRAFFIC_SOURCE_FIRST +
                             (streams->source_port - TRAFFIC_SOURCE_FIRST + number) % TRAFFIC_SOURCE_PORTS),
         .dport = (uint16_t)(TRAFFIC_FIRST_PORT + number % TRAFFIC_SERVER_PORTS),
