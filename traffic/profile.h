@@ -159,6 +159,11 @@ struct traffic_flow {
     uint8_t fast; /* 1: without gaps, as fast as it goes, until 'length_ns' is over at the latest */
 };
 
+/* The board on which a flow is counted: forward or reverse. */
+static inline unsigned int traffic_flow_side(const struct traffic_flow *flow) {
+    return flow->reverse;
+}
+
 /* The 'packets' of a fast flow that only time ends; its 'bytes' are as many. */
 #define TRAFFIC_ENDLESS (UINT64_C(1) << 48)
 

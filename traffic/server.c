@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
-#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,9 +40,7 @@ static int set_options(int fd, bool udp, uint8_t family) {
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer) != 0) {
         return -errno;
     }
-    /* Without it, before Linux 5.0, the kernel cuts what it got as one into datagrams. */
-    (void)setsockopt(fd, IPPROTO_UDP, UDP_GRO, &one, sizeof one);
-    return setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one) != 0 ? -errno : 0;
+    return traffic_inbox_prepare(fd);
 }
 
 /* Opens one socket on 'port' of 'address', or of all addresses if the plan uses several.  Returns 0 or a
@@ -150,69 +147,23 @@ static int open_sockets(struct server *server, struct error *error) {
 static int make_flows(struct server *server, struct error *error) {
     const struct traffic_plan *plan = server->job->plan;
     server->flows = calloc(plan->count, sizeof *server->flows);
-    int failure = server->flows == NULL ? -ENOMEM : 0;
-    for (size_t i = 0; i < plan->count && failure == 0; i++) {
-        if (plan->flows[i].protocol == PROTOCOL_UDP && plan->flows[i].reverse == server->job->reverse) {
-            failure = traffic_sequence_init(&server->flows[i].sequence, plan->flows[i].packets);
-            failure =
-                failure != 0 ? failure : traffic_delay_init(&server->flows[i].delay, plan->flows[i].packets);
-        }
-    }
-    return failure == 0 ? 0 : error_set(error, failure, "no memory to count %zu flows", plan->count);
-}
-
-/* Puts the losses of the flow number 'i' on the board. */
-static void publish_losses(struct server *server, size_t i) {
-    const struct traffic_board *board = server->job->board;
-    uint64_t sent = (uint64_t)traffic_board_get(&board->sent[i].packets);
-    struct traffic_losses losses = traffic_sequence_losses(&server->flows[i].sequence, sent);
-    board->received[i].loss_bursts = (int64_t)losses.bursts;
-    board->received[i].loss_longest = (int64_t)losses.longest;
-    for (size_t bin = 0; bin < TRAFFIC_LOSS_BINS; bin++) {
-        board->live->loss_bins[bin] += (int64_t)losses.bins[bin];
-    }
-}
-
-/* Puts the counts of the flow number 'i' on the board, and at the end its quantiles. */
-static void publish_flow(struct server *server, size_t i, bool last) {
-    struct server_flow *flow = &server->flows[i];
-    struct traffic_received *received = &server->job->board->received[i];
-    received->packets = (int64_t)flow->sequence.unique;
-    received->duplicated = (int64_t)flow->sequence.duplicated;
-    received->reordered = (int64_t)flow->sequence.reordered;
-    received->extent = (int64_t)flow->sequence.extent;
-    received->owd_count = (int64_t)flow->delay.count;
-    received->owd_min = flow->delay.min;
-    received->owd_max = flow->delay.max;
-    received->jitter = (int64_t)flow->delay.jitter;
-    if (last && flow->delay.count > 0) {
-        received->owd_p50 = traffic_delay_quantile(&flow->delay, 0.5);
-        received->owd_p90 = traffic_delay_quantile(&flow->delay, 0.9);
-        received->owd_p99 = traffic_delay_quantile(&flow->delay, 0.99);
-        received->owd_p999 = traffic_delay_quantile(&flow->delay, 0.999);
-    }
-    if (last && flow->sequence.bits != NULL) {
-        publish_losses(server, i);
-    }
+    server->meter.flows = traffic_meter_make_flows(plan, server->job->reverse);
+    return server->flows != NULL && server->meter.flows != NULL
+               ? 0
+               : error_set(error, -ENOMEM, "no memory to count %zu flows", plan->count);
 }
 
 /* Puts the counts of the next flows on the board, or at the end of all. */
 static void publish(struct server *server, bool last) {
     size_t count = server->job->plan->count;
     size_t slice = last || count < PUBLISH_SLICE ? count : PUBLISH_SLICE;
-    struct traffic_live *live = server->job->board->live;
     for (size_t i = 0; i < slice; i++) {
         if (server_has(server, &server->job->plan->flows[server->published])) {
-            publish_flow(server, server->published, last);
+            traffic_meter_publish(&server->meter, server->published, last);
         }
         server->published = (server->published + 1) % count;
     }
-    live->owd_count = server->owd.count;
-    live->owd_negative = server->owd.negative;
-    live->owd_min = server->owd.min;
-    live->owd_max = server->owd.max;
-    live->owd_sum = server->owd.sum;
-    live->stamp_shift = server->stamps.shift;
+    traffic_meter_publish_live(&server->meter);
 }
 
 /* Counts the datagrams for which the sockets had no room. */
@@ -239,7 +190,8 @@ static bool is_complete(const struct server *server) {
             continue;
         }
         if (tcp ? board->received[i].bytes < traffic_board_get(&board->sent[i].bytes)
-                : (int64_t)flow->sequence.unique < traffic_board_get(&board->sent[i].packets)) {
+                : (int64_t)server->meter.flows[i].sequence.unique <
+                      traffic_board_get(&board->sent[i].packets)) {
             return false;
         }
     }
@@ -257,7 +209,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context) {
     int64_t now_ns = clock_monotonic_ns();
     int64_t since = server->last_arrival_ns > server->finish_ns ? server->last_arrival_ns : server->finish_ns;
     int64_t quiet = now_ns - since;
-    const struct histogram *owd = &server->owd;
+    const struct histogram *owd = &server->meter.owd;
     int64_t longest = owd->count == 0 || owd->max < 0 ? 0 : owd->max;
     int64_t spread = owd->count == 0 ? 0 : longest - (owd->min < 0 ? 0 : owd->min);
     if (quiet >= server->quiet_ns + longest || (quiet >= QUIET_COMPLETE_NS + spread && is_complete(server)) ||
@@ -309,7 +261,7 @@ static void free_server(struct server *server) {
             event_free(server->sockets[i].event);
         }
     }
-    free(server->datagrams);
+    traffic_inbox_free(&server->inbox);
     if (server->channel_event != NULL) {
         event_free(server->channel_event);
     }
@@ -344,11 +296,10 @@ static int work(const struct traffic_job *job, void *context, struct error *erro
     server->job = job;
     server->house = house;
     server->flows = house->flows;
-    server->owd = (struct histogram){.min = INT64_MAX, .max = INT64_MIN, .bins = job->board->owd_bins};
-    server->stamps = (struct stamps){.slots = job->board->stamps};
+    server->meter = traffic_meter_make(job->plan, job->board, house->meter.flows, job->clock_offset_ns);
     take_sockets(server);
-    int failure = server_udp_init(server, error);
-    if (failure == 0 && (server->base = event_base_new()) == NULL) {
+    int failure = 0;
+    if (traffic_inbox_init(&server->inbox) != 0 || (server->base = event_base_new()) == NULL) {
         failure = error_set(error, -ENOMEM, "no memory for the event loop of the traffic server");
     }
     failure = failure != 0 ? failure : add_events(server, error);
@@ -374,10 +325,7 @@ int traffic_server_main(const struct traffic_job *job, struct error *error) {
     failure = failure != 0 ? failure : traffic_endpoint_settle(job, error);
     failure = failure != 0 ? failure : traffic_crew_run(job, true, work, house, error);
     close_sockets(house);
-    for (size_t i = 0; house->flows != NULL && i < job->plan->count; i++) {
-        traffic_sequence_free(&house->flows[i].sequence);
-        traffic_delay_free(&house->flows[i].delay);
-    }
+    traffic_meter_free_flows(house->meter.flows, job->plan);
     free(house->flows);
     free(house);
     return failure;

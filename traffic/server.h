@@ -6,28 +6,19 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "traffic/delay.h"
 #include "traffic/endpoint.h"
-#include "traffic/sequence.h"
+#include "traffic/inbox.h"
+#include "traffic/meter.h"
 #include "traffic/wire.h"
 
 /* UDP and TCP, IPv4 and IPv6, each on every port. */
 #define SERVER_SOCKETS (TRAFFIC_SERVER_PORTS * 4)
-/* Datagrams, or batches of them that came as one (UDP_GRO), that one call takes in. */
-#define SERVER_BATCH 32
-/* Room for one: the largest there is; not a power of two, or all would want the same lines of the cache. */
-#define SERVER_ROOM (65536 + 256)
-/* Room for the receive time that comes with a datagram, and for the size of those of a batch. */
-#define SERVER_CONTROL_SIZE 128
-
 struct server;
 
-/* What the server knows of a UDP flow. */
+/* What the server knows of a TCP flow. */
 struct server_flow {
-    struct traffic_sequence sequence;
-    struct traffic_delay delay;
-    bool taken;  /* TCP: a connection has come for it */
-    bool closed; /* TCP: and has ended */
+    bool taken;  /* a connection has come for it */
+    bool closed; /* and has ended */
 };
 
 struct server_socket {
@@ -63,28 +54,20 @@ struct server {
     size_t socket_count;
     uint16_t port;
     struct server_flow *flows;
+    struct traffic_meter meter;
     size_t published; /* the next flow to be put on the board */
     struct server_connection *connections;
     size_t connection_count;
-    struct histogram owd;    /* its bins lie on the board */
-    struct stamps stamps;    /* likewise */
     int64_t last_arrival_ns; /* monotonic, of anything of this run */
     int64_t finish_ns;       /* monotonic, when the client had ended; 0 before */
     int64_t quiet_ns;        /* how long nothing may come after that */
-    struct mmsghdr messages[SERVER_BATCH];
-    struct iovec vectors[SERVER_BATCH];
-    uint8_t (*datagrams)[SERVER_ROOM]; /* SERVER_BATCH of them */
-    struct sockaddr_storage names[SERVER_BATCH];
-    uint8_t controls[SERVER_BATCH][SERVER_CONTROL_SIZE];
+    struct traffic_inbox inbox;
 };
 
 /* True if this thread is the one that looks after the flow 'flow' of the plan: its port's. */
 static inline bool server_has(const struct server *server, const struct traffic_flow *flow) {
     return traffic_job_has(server->job, flow, (uint32_t)flow->dport - TRAFFIC_FIRST_PORT);
 }
-
-/* Prepares the memory for recvmmsg().  Returns 0 or -ENOMEM with 'error' filled. */
-int server_udp_init(struct server *server, struct error *error);
 
 /* Takes in the datagrams that wait at a socket: an event callback, 'context' is the struct server_socket. */
 void server_udp_read(evutil_socket_t fd, short what, void *context);
