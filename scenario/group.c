@@ -46,6 +46,7 @@ static const struct scenario_field group_fields[] = {
      FROM(TRAFFIC_DATAGRAM_SIZE, 8972)},
     {"payload-shape", SCENARIO_NUMBER, AT(struct traffic_group, payload_shape), FROM(0.01, 10)},
     {"payload-histogram", SCENARIO_FILE, FROM(1, 1000), .words = HISTOGRAM_FILE},
+    {"response", SCENARIO_RANGE, AT(struct traffic_group, response_min), FROM(1, TRAFFIC_RESPONSE_MAX)},
     {"both-ways", SCENARIO_FLAG, AT(struct traffic_group, both_ways)},
     {"arrivals", SCENARIO_CHOICE, AT(struct traffic_group, arrivals), .words = "fit even poisson together"},
     {"gaps", SCENARIO_CHOICE, AT(struct traffic_group, gaps),
@@ -73,6 +74,9 @@ static_assert(offsetof(struct traffic_group, packets_max) ==
               "a range is two numbers side by side");
 static_assert(offsetof(struct traffic_group, payload_max) ==
                   offsetof(struct traffic_group, payload_min) + sizeof(uint16_t),
+              "a range is two numbers side by side");
+static_assert(offsetof(struct traffic_group, response_max) ==
+                  offsetof(struct traffic_group, response_min) + sizeof(uint32_t),
               "a range is two numbers side by side");
 
 void *scenario_next_group(struct scenario_reading *reading, const struct config_node *node,
@@ -239,9 +243,23 @@ static int check_protocol(const struct config *file, const struct config_node *n
         return config_error(file, node, error,
                             "found no 'payload' here, expected it to be the bytes of an UDP datagram's");
     }
-    if (tcp && payload != NULL) {
+    if (tcp && payload != NULL && group->response_max == 0) {
         return config_error(file, payload, error,
-                            "found a payload with protocol tcp, expected it with udp alone");
+                            "found a payload with protocol tcp, expected it with udp, or beside a response");
+    }
+    if (tcp && payload == NULL && group->response_max > 0) {
+        return config_error(file, config_get(node, "response"), error,
+                            "found a response without a request, expected 'payload', its bytes");
+    }
+    if (!tcp && group->response_max > 0 &&
+        (group->response_min < TRAFFIC_RESPONSE_SIZE || group->response_max > 8972)) {
+        return config_error(file, config_get(node, "response"), error,
+                            "found responses beyond %d to 8972 bytes, expected them to fit a datagram",
+                            TRAFFIC_RESPONSE_SIZE);
+    }
+    if (group->response_max > 0 && group->both_ways != 0) {
+        return config_error(file, config_get(node, "both-ways"), error,
+                            "found both ways beside responses, expected one of them");
     }
     for (size_t i = 0; i < (tcp ? COUNT(of_udp) : COUNT(of_tcp)); i++) {
         const struct config_node *other = config_get(node, others[i]);

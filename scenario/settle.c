@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/flow_key.h"
 #include "scenario/field.h"
 #include "topo/openflow.h"
 
@@ -54,7 +55,12 @@ static int check_group(const struct scenario *scenario, const struct traffic_gro
     unsigned mtu = scenario->lab.mtu != 0 ? scenario->lab.mtu : TOPO_MTU_DEFAULT;
     unsigned addresses = scenario->lab.addresses != 0 ? scenario->lab.addresses : 1;
     unsigned largest = mtu - (group->family == 6 ? 40 : 20) - 8;
-    if (group->payload_max > largest) {
+    if (group->protocol == PROTOCOL_UDP && group->response_max > largest) {
+        return config_error(&scenario->file, config_get(node, "response"), error,
+                            "found a response of %u bytes, expected at most %u, for a frame of an MTU of %u",
+                            group->response_max, largest, mtu);
+    }
+    if (group->protocol == PROTOCOL_UDP && group->payload_max > largest) {
         return config_error(&scenario->file, config_get(node, "payload"), error,
                             "found a payload of %u bytes, expected at most %u, for a frame of an MTU of %u",
                             group->payload_max, largest, mtu);

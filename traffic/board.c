@@ -31,7 +31,7 @@ int traffic_board_open(struct traffic_board *board, size_t flow_count, struct er
     size_t received = line(flow_count * sizeof *board->received);
     size_t bins = line(HISTOGRAM_BINS * sizeof *board->owd_bins);
     size_t class_bins = line(TRAFFIC_CLASSES_MAX * HISTOGRAM_BINS * sizeof *board->class_bins);
-    size_t size = live + sent + received + bins + class_bins + STAMPS_SLOTS * sizeof *board->stamps;
+    size_t size = live + sent + received + 2 * bins + class_bins + STAMPS_SLOTS * sizeof *board->stamps;
     *board = (struct traffic_board){0};
     uint8_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
@@ -41,8 +41,9 @@ int traffic_board_open(struct traffic_board *board, size_t flow_count, struct er
     board->sent = (void *)(memory + live);
     board->received = (void *)(memory + live + sent);
     board->owd_bins = (void *)(memory + live + sent + received);
-    board->class_bins = (void *)(memory + live + sent + received + bins);
-    board->stamps = (void *)(memory + live + sent + received + bins + class_bins);
+    board->response_bins = (void *)(memory + live + sent + received + bins);
+    board->class_bins = (void *)(memory + live + sent + received + 2 * bins);
+    board->stamps = (void *)(memory + live + sent + received + 2 * bins + class_bins);
     board->flow_count = flow_count;
     board->size = size;
     return 0;

@@ -37,6 +37,14 @@ enum traffic_problem {
 /* The beginning of the text for 'problem', such as "could not connect". */
 const char *traffic_problem_text(int problem);
 
+/* How long the responses to the requests of a flow took, from the request's send time to the response's
+ * receive time.
+ */
+struct traffic_response_times {
+    int64_t count; /* each response once */
+    int64_t min, p50, p90, p99, p999, max;
+};
+
 struct traffic_sent {
     _Atomic int64_t packets; /* datagrams */
     _Atomic int64_t bytes;   /* payload */
@@ -44,6 +52,7 @@ struct traffic_sent {
     int state;               /* enum traffic_flow_state */
     int problem;             /* enum traffic_problem */
     int problem_errno;
+    struct traffic_response_times responses; /* at the end */
 };
 
 struct traffic_received {
@@ -80,6 +89,7 @@ struct traffic_board {
     struct traffic_sent *sent;         /* and the server the others */
     struct traffic_received *received; /* both by number of flow, 'flow_count' of them */
     uint32_t *owd_bins;                /* HISTOGRAM_BINS of them */
+    uint32_t *response_bins;           /* likewise, of response times; the client's */
     uint32_t *class_bins;              /* of several classes: likewise of each, one behind the other */
     struct stamp *stamps;              /* STAMPS_SLOTS of them */
     size_t flow_count;

@@ -38,7 +38,7 @@ static void sum_up(const struct traffic_plan *plan, const struct traffic_board *
                    struct traffic_interval *sums) {
     for (size_t i = 0; i < plan->count; i++) {
         const struct traffic_flow *flow = &plan->flows[i];
-        const struct traffic_board *board = boards[flow->reverse];
+        const struct traffic_board *board = boards[traffic_flow_side(flow)];
         struct traffic_interval *sum = &sums[flow->class];
         /* What was received is read first, so that no interval shows more received than sent. */
         sum->received_packets += board->received[i].packets;

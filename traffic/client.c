@@ -21,6 +21,8 @@
 #define GRACE_NS (3 * NS_PER_S)
 #define STOP_NS  NS_PER_S
 #define MORE_NS  NS_PER_S
+/* How often what came as responses is put on the board. */
+#define TICK_US 50000
 /* The flow number of the turn that ends the run. */
 #define DEADLINE UINT32_MAX
 
@@ -103,6 +105,10 @@ static void close_flow(struct client_flow *flow) {
     struct client_port *port =
         &flow->client->ports[flow->plan->family == 6][flow->plan->sport - TRAFFIC_SOURCE_FIRST];
     if (flow->plan->protocol == PROTOCOL_UDP && --port->flows == 0 && port->fd >= 0) {
+        if (port->responses != NULL) {
+            event_free(port->responses);
+            port->responses = NULL;
+        }
         close(port->fd);
         port->fd = -1;
     }
@@ -126,6 +132,10 @@ void client_end(struct client_flow *flow, enum traffic_flow_state state, enum tr
     if (flow->room != NULL) {
         event_free(flow->room);
         flow->room = NULL;
+    }
+    if (flow->asking != NULL && flow->asking->responses != NULL) {
+        event_free(flow->asking->responses);
+        flow->asking->responses = NULL;
     }
     close_flow(flow);
     if (--client->left == 0) {
@@ -176,7 +186,7 @@ static void arm(struct client *client) {
 /* Lets 'flow' send and gives it its next turn. */
 static void take_turn(struct client_flow *flow, int64_t now_ns) {
     struct client *client = flow->client;
-    if (has_ended(flow) || client->stopping) {
+    if (has_ended(flow) || (client->stopping && (flow->asking == NULL || !flow->asking->last))) {
         return;
     }
     if (sent_of(flow)->state == TRAFFIC_FLOW_WAITING) {
@@ -195,6 +205,11 @@ void client_take_turn(struct client_flow *flow) {
     arm(flow->client);
 }
 
+void client_turn_at(struct client_flow *flow, int64_t at_ns) {
+    traffic_pacer_push(&flow->client->pacer, at_ns, flow->plan->number);
+    arm(flow->client);
+}
+
 /* Ends every flow that has not ended: the time is over. */
 static void end_all(struct client *client) {
     for (size_t i = 0; i < client->job->plan->count; i++) {
@@ -202,9 +217,11 @@ static void end_all(struct client *client) {
         if (has_ended(flow)) {
             continue;
         }
+        bool waits = flow->asking != NULL && flow->asking->last;
         bool all_sent = flow->plan->protocol == PROTOCOL_TCP && flow->done == flow->plan->bytes;
-        if (client->stopping) {
-            client_end(flow, TRAFFIC_FLOW_STOPPED, TRAFFIC_PROBLEM_NONE, 0);
+        if (client->stopping || waits) {
+            client_end(flow, client->stopping ? TRAFFIC_FLOW_STOPPED : TRAFFIC_FLOW_DONE,
+                       TRAFFIC_PROBLEM_NONE, 0);
         } else {
             client_end(flow, TRAFFIC_FLOW_FAILED, all_sent ? TRAFFIC_PROBLEM_CLOSE : TRAFFIC_PROBLEM_TIME,
                        flow->last_errno);
@@ -278,6 +295,9 @@ static void stop(struct client *client) {
         }
         if (flow->plan->protocol == PROTOCOL_TCP && flow->fd >= 0) {
             client_tcp_stop(flow);
+        } else if (flow->asking != NULL && flow->fd >= 0) {
+            int64_t until_ns = client_ask_last(flow, clock_monotonic_ns());
+            traffic_pacer_push(&client->pacer, until_ns, flow->plan->number);
         } else {
             client_end(flow, TRAFFIC_FLOW_STOPPED, TRAFFIC_PROBLEM_NONE, 0);
         }
@@ -315,7 +335,7 @@ static int make_ports(struct client *client) {
     }
     for (size_t i = 0; i < plan->count; i++) {
         const struct traffic_flow *flow = &plan->flows[i];
-        if (flow->protocol == PROTOCOL_UDP && flow->reverse == client->job->reverse) {
+        if (flow->protocol == PROTOCOL_UDP && traffic_flow_side(flow) == client->job->reverse) {
             struct client_port *port = &client->ports[flow->family == 6][flow->sport - TRAFFIC_SOURCE_FIRST];
             port->users++;
             port->flows += is_mine(client, flow);
@@ -341,6 +361,13 @@ static int make_flows(struct client *client, struct error *error) {
     return 0;
 }
 
+/* Puts what has come on the board, now and then. */
+static void on_tick(evutil_socket_t fd, short what, void *context) {
+    (void)fd;
+    (void)what;
+    client_responses_publish(context, false);
+}
+
 static int make_events(struct client *client, struct error *error) {
     client->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (client->timer < 0) {
@@ -352,6 +379,13 @@ static int make_events(struct client *client, struct error *error) {
             event_new(client->base, client->timer, EV_READ | EV_PERSIST | EV_ET, on_timer, client);
         client->channel_event =
             event_new(client->base, client->job->channel, EV_READ | EV_PERSIST, on_channel, client);
+    }
+    if (client->base != NULL && client->askings != NULL) {
+        const struct timeval tick = {.tv_usec = TICK_US};
+        client->tick_event = event_new(client->base, -1, EV_PERSIST, on_tick, client);
+        if (client->tick_event == NULL || event_add(client->tick_event, &tick) != 0) {
+            return error_set(error, -ENOMEM, "no memory for the event loop of the traffic client");
+        }
     }
     if (client->timer_event == NULL || client->channel_event == NULL ||
         event_add(client->timer_event, NULL) != 0 || event_add(client->channel_event, NULL) != 0) {
@@ -370,9 +404,13 @@ static void free_client(struct client *client) {
     if (client->base != NULL) {
         event_base_free(client->base);
     }
+    if (client->tick_event != NULL) {
+        event_free(client->tick_event);
+    }
     if (client->timer >= 0) {
         close(client->timer);
     }
+    client_responses_free(client);
     traffic_pacer_free(&client->pacer);
     traffic_delay_free(&client->late);
     free(client->flows);
@@ -381,20 +419,33 @@ static void free_client(struct client *client) {
     free(client->ports[1]);
 }
 
-/* Who sends as fast as it goes is not to keep others, such as the server, from running. */
+/* Who sends as fast as it goes is not to keep others, such as the server, from running; who waits for
+ * responses does not. */
 static bool has_fast_flow(const struct traffic_job *job) {
     for (size_t i = 0; i < job->plan->count; i++) {
-        if (job->plan->flows[i].fast && job->plan->flows[i].reverse == job->reverse) {
+        const struct traffic_flow *flow = &job->plan->flows[i];
+        if (flow->fast && flow->response == 0 && traffic_flow_side(flow) == job->reverse) {
             return true;
         }
     }
     return false;
 }
 
-/* One thread of the client; 'context' is the board of all. */
+/* What the threads of a client share. */
+struct house {
+    struct traffic_board board; /* of all of them */
+    struct traffic_meter_flow *responses;
+};
+
+/* One thread of the client; 'context' is the house. */
 static int work(const struct traffic_job *job, void *context, struct error *error) {
-    struct client client = {.job = job, .whole = context, .timer = -1};
+    struct house *house = context;
+    struct client client = {.job = job, .whole = &house->board, .timer = -1};
     int failure = make_flows(&client, error);
+    if (failure == 0 && client_responses_init(&client, house->responses) != 0) {
+        failure =
+            error_set(error, -ENOMEM, "no memory for responses to %zu flows", job->plan->response_count);
+    }
     failure = failure != 0 ? failure : make_events(&client, error);
     if (failure == 0) {
         client_pace_init(&client.pace, job->tuning.spin);
@@ -403,6 +454,7 @@ static int work(const struct traffic_job *job, void *context, struct error *erro
         job->board->live->late_p50 = traffic_delay_quantile(&client.late, 0.5);
         job->board->live->late_p99 = traffic_delay_quantile(&client.late, 0.99);
         job->board->live->late_max = client.late.max;
+        client_responses_publish(&client, true);
         traffic_endpoint_report(job, TRAFFIC_DONE, 0);
     }
     free_client(&client);
@@ -418,6 +470,15 @@ int traffic_client_main(const struct traffic_job *job, struct error *error) {
         return failure;
     }
     client_greet_server(job);
-    struct traffic_board whole = *job->board;
-    return traffic_crew_run(job, false, work, &whole, error);
+    struct house house = {.board = *job->board};
+    if (job->responses != NULL && job->plan->response_count > 0) {
+        house.responses = traffic_meter_make_flows(job->plan, TRAFFIC_SIDE_RESPONSES);
+        if (house.responses == NULL) {
+            return error_set(error, -ENOMEM, "no memory for responses to %zu flows",
+                             job->plan->response_count);
+        }
+    }
+    failure = traffic_crew_run(job, false, work, &house, error);
+    traffic_meter_free_flows(house.responses, job->plan);
+    return failure;
 }

@@ -10,6 +10,8 @@
 #include "traffic/client_pace.h"
 #include "traffic/delay.h"
 #include "traffic/endpoint.h"
+#include "traffic/inbox.h"
+#include "traffic/meter.h"
 #include "traffic/pacer.h"
 
 /* Datagrams, or pieces of TCP, that a flow that is behind its schedule sends at once at most. */
@@ -26,24 +28,40 @@ struct client;
 /* A UDP socket that the flows of one source port and IP version share, each with an address of its own: so
  * that thousands of addresses don't need thousands of sockets. */
 struct client_port {
-    int fd;         /* -1: none */
-    uint32_t users; /* flows of the plan */
-    uint32_t flows; /* those of this thread that have not ended */
+    int fd;                  /* -1: none */
+    struct event *responses; /* something has come; NULL: nothing is waited for */
+    uint32_t users;          /* flows of the plan */
+    uint32_t flows;          /* those of this thread that have not ended */
 };
 
 struct client_flow {
     struct client *client;
     const struct traffic_flow *plan;
-    struct event *event;      /* TCP */
-    struct event *room;       /* fast flows: the socket has room again */
-    int fd;                   /* -1: none; the flow's own, or that of 'port' */
-    struct client_port *port; /* NULL unless 'fd' is shared */
-    uint64_t done;            /* datagrams or bytes that the kernel took */
-    uint64_t piece;           /* a datagram or segment, and the moment when it is to be sent, after the */
-    int64_t moment_ns;        /* run's beginning: client_moment() goes on from there */
-    bool closing;             /* TCP, fast: its time was over and our side is closed */
-    int last_errno;           /* of the last send that failed */
-    unsigned int gso;         /* UDP: datagrams that one send may hand over as one; 1: none */
+    struct event *event;          /* TCP */
+    struct event *room;           /* fast flows: the socket has room again */
+    int fd;                       /* -1: none; the flow's own, or that of 'port' */
+    struct client_port *port;     /* NULL unless 'fd' is shared */
+    uint64_t done;                /* datagrams or bytes that the kernel took */
+    uint64_t piece;               /* a datagram or segment, and the moment when it is to be sent, after the */
+    int64_t moment_ns;            /* run's beginning: client_moment() goes on from there */
+    bool closing;                 /* TCP, fast: its time was over and our side is closed */
+    int last_errno;               /* of the last send that failed */
+    unsigned int gso;             /* UDP: datagrams that one send may hand over as one; 1: none */
+    struct client_asking *asking; /* of flows whose packets are requests, else NULL */
+};
+
+/* A flow of requests. */
+struct client_asking {
+    struct event *responses;    /* UDP, a socket of its own: something has come */
+    struct traffic_delay times; /* from the request to the response */
+    uint64_t count;             /* of responses, each once */
+    int64_t until_ns;           /* monotonic: how long a response is waited for */
+    bool waiting;               /* fast, or TCP: for the response to the last request */
+    bool last;                  /* no further request follows */
+    struct client_flow *over;   /* UDP: the next of those that have got all they waited for */
+    bool is_over;
+    int64_t asked_ns; /* TCP: since the epoch, when the request under way began */
+    uint64_t got;     /* TCP: bytes of all responses */
 };
 
 struct client {
@@ -52,6 +70,7 @@ struct client {
     struct event_base *base;
     struct event *channel_event;
     struct event *timer_event;
+    struct event *tick_event; /* where responses are counted; or NULL */
     int timer;
     struct traffic_pacer pacer;
     struct client_pace pace;
@@ -63,8 +82,13 @@ struct client {
     int64_t received; /* what the server had at the last look after the plan's end, and how much time was */
     int64_t more_ns;  /* given since */
     bool stopping;
-    struct traffic_delay late; /* UDP sends after their moment */
-    uint8_t *frame;            /* CLIENT_FRAME bytes for datagrams that are sent as one */
+    struct traffic_delay late;       /* UDP sends after their moment */
+    struct client_asking *askings;   /* one a response flow of the plan */
+    struct traffic_meter responses;  /* what is counted of them; no flows: there are none */
+    struct client_flow *over;        /* see client_asking */
+    struct traffic_inbox *inbox;     /* where they come in, if any are of UDP */
+    struct histogram response_times; /* of all; its bins lie on the board of the responses */
+    uint8_t *frame;                  /* CLIENT_FRAME bytes for datagrams that are sent as one */
 };
 
 /* Exchanges a datagram with the server for each IP version that there is, until it is answered or three
@@ -110,9 +134,42 @@ int client_send_together(struct client_flow *flow, unsigned int count);
 int64_t client_fast_udp_turn(struct client_flow *flow, int64_t now_ns);
 int64_t client_fast_tcp_turn(struct client_flow *flow, int64_t now_ns);
 
+/* Sends the next datagram of 'flow' and counts it.  Returns false if the kernel did not take it. */
+bool client_udp_send_next(struct client_flow *flow, int64_t now_ns);
+
 /* Sends what is due.  Returns the moment of the next turn, or 0 for none. */
 int64_t client_udp_turn(struct client_flow *flow, int64_t now_ns);
 int64_t client_tcp_turn(struct client_flow *flow, int64_t now_ns);
+
+/* Makes what is needed for responses, if the plan has any: of this thread, which shares 'flows' with the
+ * others. Returns 0 or -ENOMEM.  client_responses_free() takes it back, client_responses_publish() puts what
+ * was counted on the boards. */
+int client_responses_init(struct client *client, struct traffic_meter_flow *flows);
+void client_responses_free(struct client *client);
+void client_responses_publish(struct client *client, bool last);
+
+/* Has the responses to the UDP flow 'flow', whose socket is open, taken in.  Returns 0, or -1 when the flow
+ * has ended because it failed. */
+int client_responses_listen(struct client_flow *flow);
+
+/* A turn of a flow of UDP whose packets are requests: as fast as responses come; or one that has asked all it
+ * will. Returns as client_udp_turn(). */
+int64_t client_ask_udp_turn(struct client_flow *flow, int64_t now_ns);
+
+/* Notes that the last request of 'flow' was sent.  Returns the moment until which responses are waited for,
+ * or 0 when the flow has ended. */
+int64_t client_ask_last(struct client_flow *flow, int64_t now_ns);
+
+/* A turn of a flow of TCP whose pieces are requests, and what its connection has to read: true if it has
+ * ended, or failed with '*code'. */
+int64_t client_ask_tcp_turn(struct client_flow *flow, int64_t now_ns);
+bool client_ask_tcp_read(struct client_flow *flow, int *code);
+
+/* Gives 'flow', which has no turn, one at 'at_ns'. */
+void client_turn_at(struct client_flow *flow, int64_t at_ns);
+
+/* Lets 'flow' go on when its socket has room.  Returns the moment of its next turn, or 0 for none. */
+int64_t client_wait_for_room(struct client_flow *flow, int64_t now_ns);
 
 /* Lets 'flow' send at once and gives it its next turn: for a flow that had none. */
 void client_take_turn(struct client_flow *flow);

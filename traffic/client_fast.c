@@ -18,8 +18,7 @@ static void on_room(evutil_socket_t fd, short what, void *context) {
     client_take_turn(context);
 }
 
-/* Lets 'flow' go on when its socket has room.  Returns the moment of its next turn, or 0 for none. */
-static int64_t wait_for_room(struct client_flow *flow, int64_t now_ns) {
+int64_t client_wait_for_room(struct client_flow *flow, int64_t now_ns) {
     if (flow->room == NULL) {
         flow->room = event_new(flow->client->base, flow->fd, EV_WRITE, on_room, flow);
     }
@@ -61,7 +60,7 @@ int64_t client_fast_udp_turn(struct client_flow *flow, int64_t now_ns) {
         return now_ns;
     }
     flow->last_errno = errno;
-    return errno == EAGAIN ? wait_for_room(flow, now_ns) : now_ns + RETRY_NS;
+    return errno == EAGAIN ? client_wait_for_room(flow, now_ns) : now_ns + RETRY_NS;
 }
 
 int64_t client_fast_tcp_turn(struct client_flow *flow, int64_t now_ns) {
@@ -72,7 +71,7 @@ int64_t client_fast_tcp_turn(struct client_flow *flow, int64_t now_ns) {
         if (taken < 0) {
             flow->last_errno = errno;
             if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS) {
-                return wait_for_room(flow, now_ns);
+                return client_wait_for_room(flow, now_ns);
             }
             client_tcp_fail(flow, errno);
             return 0;

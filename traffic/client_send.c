@@ -8,65 +8,17 @@
 #include <sys/socket.h>
 
 #include "common/clock.h"
+#include "traffic/way.h"
 #include "traffic/wire.h"
 
-/* Room for the source address of a datagram, its DSCP and TTL, and the size of those that are sent as one. */
-#define CONTROL_SIZE                                                                                         \
-    (CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t)))
-
-/* What all datagrams of one call have in common. */
-struct way {
-    struct sockaddr_storage name;
-    _Alignas(struct cmsghdr) uint8_t control[CONTROL_SIZE];
-    struct msghdr header;
-};
-
-/* Appends to the control data of 'way' the 'size' bytes at 'data'. */
-static void add_control(struct way *way, int level, int type, const void *data, size_t size) {
-    struct cmsghdr part = {.cmsg_level = level, .cmsg_type = type, .cmsg_len = CMSG_LEN(size)};
-    uint8_t *to = way->control + way->header.msg_controllen;
-    memset(to, 0, CMSG_SPACE(size));
-    memcpy(to, &part, sizeof part);
-    memcpy(to + CMSG_LEN(0), data, size);
-    way->header.msg_control = way->control;
-    way->header.msg_controllen += CMSG_SPACE(size);
-}
-
-/* Adds that a datagram is to come from 'address' (RFC 3542, 6.2; ip(7), IP_PKTINFO). */
-static void add_source(struct way *way, const struct ip_address *address) {
-    if (address->family == 6) {
-        struct in6_pktinfo info = {0};
-        memcpy(&info.ipi6_addr, address->bytes, sizeof info.ipi6_addr);
-        add_control(way, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
-    } else {
-        struct in_pktinfo info = {0};
-        memcpy(&info.ipi_spec_dst, address->bytes, sizeof info.ipi_spec_dst);
-        add_control(way, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
-    }
-}
-
-/* Adds what the flow's group says of the header. */
-static void add_header(struct way *way, const struct traffic_flow *flow) {
-    bool six = flow->family == 6;
-    int level = six ? IPPROTO_IPV6 : IPPROTO_IP;
-    int class = flow->group == NULL ? 0 : flow->group->dscp << 2;
-    int ttl = flow->group == NULL ? 0 : flow->group->ttl;
-    if (class != 0) {
-        add_control(way, level, six ? IPV6_TCLASS : IP_TOS, &class, sizeof class);
-    }
-    if (ttl != 0) {
-        add_control(way, level, six ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof ttl);
-    }
-}
-
 /* Where the datagrams of 'flow' go to, and come from, unless its socket knows. */
-static void set_way(struct way *way, const struct client_flow *flow) {
+static void set_way(struct traffic_way *way, const struct client_flow *flow) {
     way->header = (struct msghdr){0};
     if (flow->port != NULL) {
         way->header.msg_namelen = client_peer(flow, &way->name);
         way->header.msg_name = &way->name;
-        add_source(way, client_source(flow));
-        add_header(way, flow->plan);
+        traffic_way_add_source(way, client_source(flow));
+        traffic_way_add_header(way, flow->plan);
     }
 }
 
@@ -84,7 +36,7 @@ int client_send_each(struct client_flow *flow, unsigned int count) {
     uint8_t headers[CLIENT_BATCH][TRAFFIC_DATAGRAM_SIZE];
     struct iovec vectors[CLIENT_BATCH][2];
     struct mmsghdr messages[CLIENT_BATCH];
-    struct way way;
+    struct traffic_way way;
     set_way(&way, flow);
     for (unsigned int i = 0; i < count; i++) {
         uint16_t size = traffic_plan_payload(flow->client->job->plan, flow->plan, flow->done + i);
@@ -118,9 +70,9 @@ int client_send_together(struct client_flow *flow, unsigned int count) {
     for (unsigned int i = 0; i < count; i++) {
         write_header(flow, i, now_ns, client->frame + (size_t)i * size);
     }
-    struct way way;
+    struct traffic_way way;
     set_way(&way, flow);
-    add_control(&way, SOL_UDP, UDP_SEGMENT, &size, sizeof size);
+    traffic_way_add(&way, SOL_UDP, UDP_SEGMENT, &size, sizeof size);
     struct iovec vector = {.iov_base = client->frame, .iov_len = (size_t)count * size};
     way.header.msg_iov = &vector;
     way.header.msg_iovlen = 1;

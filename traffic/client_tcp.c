@@ -23,8 +23,8 @@
 
 /* Keeps what waits in the socket small and leaves the order of moments to the plan. */
 static void set_options(const struct client_flow *flow) {
-    bool even =
-        !flow->plan->fast && flow->plan->gaps == TRAFFIC_LAW_CONSTANT && flow->plan->burst_packets == 0;
+    bool even = !flow->plan->fast && flow->plan->gaps == TRAFFIC_LAW_CONSTANT &&
+                flow->plan->burst_packets == 0 && flow->asking == NULL;
     int one = 1;
     int buffer = SEND_BUFFER;
     int64_t segment = (int64_t)traffic_segment_bytes(flow->plan->family);
@@ -34,7 +34,7 @@ static void set_options(const struct client_flow *flow) {
     one = flow->plan->group == NULL || flow->plan->group->nagle == 0;
     setsockopt(flow->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     bool near = traffic_board_get(&flow->client->whole->live->round_trip_ns) <= SHORT_WAY_NS;
-    if (near && !flow->plan->fast) {
+    if (near && !flow->plan->fast && flow->asking == NULL) {
         setsockopt(flow->fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
     }
     if (even) {
@@ -68,10 +68,17 @@ void client_tcp_fail(struct client_flow *flow, int code) {
     finish(flow, code);
 }
 
-/* The server never sends: its end of file says that all has come. */
+/* The server never sends, but for responses: its end of file says that all has come. */
 static void on_read(evutil_socket_t fd, short what, void *context) {
     (void)what;
     struct client_flow *flow = context;
+    int code = 0;
+    if (flow->asking != NULL) {
+        if (client_ask_tcp_read(flow, &code)) {
+            finish(flow, code);
+        }
+        return;
+    }
     uint8_t byte;
     ssize_t size = recv(fd, &byte, sizeof byte, MSG_DONTWAIT);
     if (size == 0) {
@@ -143,6 +150,9 @@ int64_t client_tcp_turn(struct client_flow *flow, int64_t now_ns) {
     if (flow->fd < 0) {
         open_flow(flow);
         return 0;
+    }
+    if (flow->asking != NULL) {
+        return client_ask_tcp_turn(flow, now_ns);
     }
     if (flow->plan->fast) {
         return client_fast_tcp_turn(flow, now_ns);

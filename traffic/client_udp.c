@@ -14,7 +14,7 @@
  * those of a paced one must not be due one by one: its pacing allows bursts, or there is none. */
 static unsigned int usual_gso(const struct client_flow *flow) {
     const struct traffic_flow *plan = flow->plan;
-    bool together = plan->fast || (plan->burst_packets > 1 && plan->gap_ns == 0);
+    bool together = (plan->fast && plan->response == 0) || (plan->burst_packets > 1 && plan->gap_ns == 0);
     if (!together || plan->payload_min < plan->payload_max) {
         return 1;
     }
@@ -39,7 +39,7 @@ int client_udp_open(struct client_flow *flow) {
         return -1;
     }
     flow->gso = usual_gso(flow);
-    return 0;
+    return flow->asking == NULL ? 0 : client_responses_listen(flow);
 }
 
 /* Counts 'count' datagrams as sent at 'now_ns'. */
@@ -49,7 +49,9 @@ static void count_sent(struct client_flow *flow, unsigned int count, int64_t now
     board->live->late_packets += count > 1 && flow->plan->gap_ns > 0 ? count - 1 : 0;
     for (unsigned int i = 0; i < count; i++) {
         uint16_t size = traffic_plan_payload(flow->client->job->plan, flow->plan, flow->done);
-        traffic_delay_add(&flow->client->late, now_ns - client_moment(flow, flow->done));
+        if (!flow->plan->fast) {
+            traffic_delay_add(&flow->client->late, now_ns - client_moment(flow, flow->done));
+        }
         flow->done++;
         traffic_board_add(&sent->packets, 1);
         traffic_board_add(&sent->bytes, size);
@@ -58,9 +60,21 @@ static void count_sent(struct client_flow *flow, unsigned int count, int64_t now
     }
 }
 
+bool client_udp_send_next(struct client_flow *flow, int64_t now_ns) {
+    if (client_send_each(flow, 1) < 1) {
+        flow->last_errno = errno;
+        return false;
+    }
+    count_sent(flow, 1, now_ns);
+    return true;
+}
+
 int64_t client_udp_turn(struct client_flow *flow, int64_t now_ns) {
     if (flow->fd < 0 && client_udp_open(flow) != 0) {
         return 0;
+    }
+    if (flow->asking != NULL && (flow->plan->fast || flow->asking->last)) {
+        return client_ask_udp_turn(flow, now_ns);
     }
     if (flow->plan->fast) {
         return client_fast_udp_turn(flow, now_ns);
@@ -75,6 +89,9 @@ int64_t client_udp_turn(struct client_flow *flow, int64_t now_ns) {
         return now_ns + RETRY_NS;
     }
     count_sent(flow, (unsigned int)taken, now_ns);
+    if (flow->done == all && flow->asking != NULL) {
+        return client_ask_last(flow, now_ns);
+    }
     if (flow->done == all) {
         client_end(flow, TRAFFIC_FLOW_DONE, TRAFFIC_PROBLEM_NONE, 0);
         return 0;

@@ -20,8 +20,9 @@ struct member {
     traffic_crew_fn *work;
     void *context;
     struct traffic_job job;
-    struct traffic_board board; /* of which 'sent' and 'received' are the endpoint's */
-    int channel;                /* our end; -1: none */
+    /* Of which 'sent' and 'received' are the endpoint's: of what clients send, and of the responses to it. */
+    struct traffic_board board, responses;
+    int channel; /* our end; -1: none */
     bool ready, done, ended;
     uint16_t port;
     int failure;
@@ -44,16 +45,28 @@ static void *run_member(void *context) {
     return NULL;
 }
 
+/* Makes a board for one thread that shares the flows of 'whole'. */
+static int open_board(struct traffic_board *board, const struct traffic_board *whole, struct error *error) {
+    int failure = traffic_board_open(board, whole->flow_count, error);
+    if (failure == 0) {
+        board->sent = whole->sent;
+        board->received = whole->received;
+    }
+    return failure;
+}
+
 static int start(struct crew *crew, unsigned int number, traffic_crew_fn *work, void *context,
                  struct error *error) {
     struct member *member = &crew->members[number];
     *member = (struct member){.work = work, .context = context, .channel = -1, .job = *crew->job};
-    int failure = traffic_board_open(&member->board, crew->job->board->flow_count, error);
+    int failure = open_board(&member->board, crew->job->board, error);
+    if (failure == 0 && crew->job->responses != NULL) {
+        failure = open_board(&member->responses, crew->job->responses, error);
+        member->job.responses = &member->responses;
+    }
     if (failure != 0) {
         return failure;
     }
-    member->board.sent = crew->job->board->sent;
-    member->board.received = crew->job->board->received;
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
         return error_set(error, -errno, "could not start a thread of traffic: no socket pair: %s",
@@ -73,22 +86,33 @@ static int start(struct crew *crew, unsigned int number, traffic_crew_fn *work, 
     return 0;
 }
 
-/* Adds up what the threads have on their boards. */
-static void sum(struct crew *crew, bool last) {
+/* Adds up what the threads have on their boards: those of the responses, or the others. */
+static void sum_boards(struct crew *crew, bool responses, bool with_bins, bool last) {
     const struct traffic_board *boards[TRAFFIC_SERVER_PORTS];
+    const struct traffic_board *whole = responses ? crew->job->responses : crew->job->board;
+    /* Who receives one sends the other. */
+    bool receives = crew->server != responses;
     for (unsigned int i = 0; i < crew->count; i++) {
-        boards[i] = &crew->members[i].board;
+        boards[i] = responses ? &crew->members[i].responses : &crew->members[i].board;
     }
-    crew_sum_live(crew->job->board, boards, crew->count, crew->server, last);
-    int64_t now_ns = clock_monotonic_ns();
-    if (crew->server && (last || now_ns - crew->bins_ns >= BINS_EACH_NS)) {
-        crew_sum_bins(crew->job->board, boards, crew->count,
+    crew_sum_live(whole, boards, crew->count, receives, last);
+    if (receives && with_bins) {
+        crew_sum_bins(whole, boards, crew->count,
                       crew->job->plan->class_count > 1 ? crew->job->plan->class_count : 0);
-        crew->bins_ns = now_ns;
     }
-    if (crew->server && last) {
-        crew_sum_stamps(crew->job->board, boards, crew->count);
+    if (receives && last) {
+        crew_sum_stamps(whole, boards, crew->count);
     }
+}
+
+static void sum(struct crew *crew, bool last) {
+    int64_t now_ns = clock_monotonic_ns();
+    bool with_bins = last || now_ns - crew->bins_ns >= BINS_EACH_NS;
+    sum_boards(crew, false, with_bins, last);
+    if (crew->job->responses != NULL) {
+        sum_boards(crew, true, with_bins, last);
+    }
+    crew->bins_ns = with_bins ? now_ns : crew->bins_ns;
 }
 
 /* Hands on a message from the parent, or that it is gone.  Every server thread proves the address by its own
@@ -193,6 +217,7 @@ int traffic_crew_run(const struct traffic_job *job, bool server, traffic_crew_fn
     }
     for (unsigned int i = 0; i < crew.count; i++) {
         traffic_board_close(&crew.members[i].board);
+        traffic_board_close(&crew.members[i].responses);
     }
     return failure;
 }

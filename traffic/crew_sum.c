@@ -46,14 +46,14 @@ static void finish_server(struct traffic_live *to, const struct traffic_live *li
 }
 
 void crew_sum_live(const struct traffic_board *to, const struct traffic_board *const from[],
-                   unsigned int count, bool server, bool last) {
-    if (server) {
+                   unsigned int count, bool receives, bool last) {
+    if (receives) {
         SERVER_COUNTS(COUNT)
     } else {
         CLIENT_COUNTS(COUNT)
     }
     for (unsigned int i = 0; i < count && last; i++) {
-        if (server) {
+        if (receives) {
             finish_server(to->live, from[i]->live);
         } else {
             finish_client(to->live, from[i]->live);
@@ -69,6 +69,11 @@ void crew_sum_bins(const struct traffic_board *to, const struct traffic_board *c
             all += from[i]->owd_bins[bin];
         }
         to->owd_bins[bin] = all;
+        all = 0;
+        for (unsigned int i = 0; i < count; i++) {
+            all += from[i]->response_bins[bin];
+        }
+        to->response_bins[bin] = all;
     }
     for (size_t bin = 0; bin < classes * HISTOGRAM_BINS; bin++) {
         uint32_t all = 0;

@@ -47,6 +47,8 @@ struct traffic_job {
     uint64_t run;    /* a number that no other run has */
     uint8_t reverse; /* which flows of the plan */
     const struct traffic_board *board;
+    const struct traffic_board
+        *responses; /* that of the responses to forward flows; NULL: none is of this job */
     struct traffic_tuning tuning;
     unsigned int thread, threads; /* of an endpoint with several, which this is, and how many; 0 of 0: one */
     const struct traffic_host *sender, *receiver; /* where the client is, and where the server is */
@@ -63,7 +65,8 @@ struct traffic_job {
  * shared out. */
 static inline bool traffic_job_has(const struct traffic_job *job, const struct traffic_flow *flow,
                                    uint32_t share) {
-    return flow->reverse == job->reverse && (job->threads < 2 || share % job->threads == job->thread);
+    return traffic_flow_side(flow) == job->reverse &&
+           (job->threads < 2 || share % job->threads == job->thread);
 }
 
 /* Runs an endpoint until its end.  Returns 0, or a negative errno, with 'error' filled, if it could not

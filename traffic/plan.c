@@ -15,7 +15,7 @@
 
 /* Flows that one of 'group' stands for. */
 static size_t flows_each(const struct traffic_group *group) {
-    return group->both_ways != 0 ? 2 : 1;
+    return group->both_ways != 0 || group->response_max > 0 ? 2 : 1;
 }
 
 /* How many times each group of 'profile' is there, into 'counts', so that there are 'flows' of them in all
@@ -65,6 +65,27 @@ static struct traffic_flow flow_of(const struct traffic_profile *profile, size_t
     return flow;
 }
 
+/* Makes the flow number 'number' the twin of the one before it. */
+static void add_twin(struct traffic_plan *plan, size_t number) {
+    const struct traffic_flow *flow = &plan->flows[number - 1];
+    struct traffic_flow *twin = &plan->flows[number];
+    *twin = *flow;
+    twin->number = (uint32_t)number;
+    twin->reverse = 1;
+    if (flow->response == 0) {
+        plan->reverse_count++;
+        return;
+    }
+    plan->response_count++;
+    twin->responds = 1;
+    twin->request = twin->response = 0;
+    twin->payload_min = twin->payload_max = flow->protocol == PROTOCOL_UDP ? (uint16_t)flow->response : 0;
+    twin->payload_usual = twin->payload_min;
+    if (flow->packets < TRAFFIC_ENDLESS) {
+        twin->bytes = flow->packets * flow->response;
+    }
+}
+
 /* What a flow and its twin have in common is set in the flow and copied. */
 static void fill(struct traffic_plan *plan, const size_t *counts, double factor, uint64_t *random) {
     const struct traffic_profile *profile = plan->profile;
@@ -85,12 +106,8 @@ static void fill(struct traffic_plan *plan, const size_t *counts, double factor,
         for (size_t i = 0; i < counts[g]; i++) {
             struct traffic_flow *flow = &plan->flows[number++];
             plan_set_times(plan, flow, &profile->groups[g], i, counts[g], largest, random);
-            if (profile->groups[g].both_ways != 0) {
-                struct traffic_flow *twin = &plan->flows[number];
-                *twin = *flow;
-                twin->number = (uint32_t)number++;
-                twin->reverse = 1;
-                plan->reverse_count++;
+            if (flows_each(&profile->groups[g]) == 2) {
+                add_twin(plan, number++);
             }
         }
     }

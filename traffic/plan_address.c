@@ -36,7 +36,7 @@ static void set_hosts(const struct traffic_plan *plan, const size_t *counts, uin
             uint32_t to = pick(i, counts[g], destinations, offsets[1] + i / sources);
             flow->source = from;
             flow->destination = to;
-            if (group->both_ways != 0) {
+            if (number < plan->count && plan->flows[number].reverse != 0) {
                 plan->flows[number].source = to;
                 plan->flows[number].destination = from;
                 number++;
@@ -50,6 +50,9 @@ static int set_ports(struct traffic_plan *plan, uint32_t *taken[2], uint64_t *ra
     uint32_t most[2] = {0, 0}, places[2];
     for (size_t i = 0; i < plan->count; i++) {
         const struct traffic_flow *flow = &plan->flows[i];
+        if (flow->responds != 0) {
+            continue;
+        }
         uint32_t count = ++taken[flow->reverse][flow->source];
         most[flow->reverse] = count > most[flow->reverse] ? count : most[flow->reverse];
     }
@@ -66,6 +69,11 @@ static int set_ports(struct traffic_plan *plan, uint32_t *taken[2], uint64_t *ra
     uint64_t first = traffic_random_next(random) % TRAFFIC_SOURCE_PORTS;
     for (size_t i = 0; i < plan->count; i++) {
         struct traffic_flow *flow = &plan->flows[i];
+        if (flow->responds != 0) {
+            flow->sport = plan->flows[i - 1].dport;
+            flow->dport = plan->flows[i - 1].sport;
+            continue;
+        }
         uint64_t rank = --taken[flow->reverse][flow->source];
         uint64_t place = rank * places[flow->reverse] + traffic_random_next(random) % places[flow->reverse];
         flow->sport = (uint16_t)(TRAFFIC_SOURCE_FIRST + (first + place) % TRAFFIC_SOURCE_PORTS);

@@ -101,6 +101,15 @@ int plan_check_group(const struct traffic_profile *profile, size_t number, struc
         {!tcp && (group->congestion != NULL || group->mss != 0 || group->nagle != 0),
          "congestion control, MSS and Nagle's algorithm are TCP's"},
         {group->both_ways != 0 && tcp, "only UDP goes both ways"},
+        {group->both_ways != 0 && group->response_max > 0,
+         "what is answered does not go both ways by itself"},
+        {group->response_min > group->response_max ||
+             group->response_max > (tcp ? TRAFFIC_RESPONSE_MAX : PAYLOAD_MAX) ||
+             (group->response_max > 0 && group->response_min < (tcp ? 1 : TRAFFIC_RESPONSE_SIZE)),
+         "responses must be a range within 48 to 65507 bytes, of TCP within 1 to 100000000"},
+        {tcp && group->response_max > 0 &&
+             (group->payload_min < TRAFFIC_PREAMBLE_SIZE || group->payload_min > group->payload_max),
+         "requests of TCP must be a range within 24 to 65535 bytes"},
     };
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         if (checks[i].bad) {
@@ -141,7 +150,13 @@ void plan_set_size(struct traffic_flow *flow, const struct traffic_group *group,
         double packets = fmax(planned * factor, fmin(planned, SMALLEST_PACKETS));
         flow->packets = packets < 1 ? 1 : (uint64_t)llround(packets);
     }
+    if (group->response_max > 0) {
+        flow->response = (uint32_t)lround(log_spaced(group->response_min, group->response_max, i, count));
+    }
     if (group->protocol == PROTOCOL_TCP) {
+        if (group->response_max > 0) {
+            flow->request = (uint32_t)lround(log_spaced(group->payload_min, group->payload_max, i, count));
+        }
         return;
     }
     /* Sizes of datagrams run through the group three times, so that they don't grow with the size of the
@@ -169,8 +184,8 @@ struct rhythm {
 
 /* The packets/s that the group gives 'flow', one of 'count'; 0: none. */
 static double rate_of(const struct traffic_group *group, const struct traffic_flow *flow, size_t count) {
-    double bits = 8 * (flow->protocol == PROTOCOL_TCP ? (double)traffic_segment_bytes(flow->family)
-                                                      : flow->payload_usual);
+    double bits =
+        8 * (flow->protocol == PROTOCOL_TCP ? (double)traffic_flow_piece(flow) : flow->payload_usual);
     double rate = group->total_rate_bps > 0 ? group->total_rate_bps / (double)count : group->rate_bps;
     return rate > 0 ? rate / bits : group->pps;
 }
@@ -279,7 +294,7 @@ static void set_gaps(struct traffic_flow *flow, const struct traffic_group *grou
 
 static void set_bytes(struct traffic_flow *flow) {
     flow->bytes = flow->protocol == PROTOCOL_TCP
-                      ? flow->packets * traffic_segment_bytes(flow->family)
+                      ? flow->packets * traffic_flow_piece(flow)
                       : (uint64_t)((double)flow->packets * flow->payload_usual + 0.5);
 }
 

@@ -155,6 +155,48 @@ static const struct traffic_group ipv6[] = {
     {.protocol = PROTOCOL_TCP, .family = 6, .count = 14, 4, 2000, 0, 0, 0},
 };
 
+/* A run of 10 s: clients that ask and wait, as of a name server and of a web server. */
+static const struct traffic_group requests[] = {
+    {.protocol = PROTOCOL_UDP,
+     .family = 4,
+     .count = 20,
+     .payload_min = 48,
+     .payload_max = 100,
+     .response_min = 100,
+     .response_max = 1200,
+     .arrivals = TRAFFIC_ARRIVALS_TOGETHER,
+     .gaps = TRAFFIC_LAW_EXPONENTIAL,
+     .pps = 20},
+    {.protocol = PROTOCOL_UDP,
+     .family = 6,
+     .count = 10,
+     .payload_min = 48,
+     .payload_max = 100,
+     .response_min = 100,
+     .response_max = 1200,
+     .arrivals = TRAFFIC_ARRIVALS_TOGETHER,
+     .gaps = TRAFFIC_LAW_EXPONENTIAL,
+     .pps = 20},
+    {.protocol = PROTOCOL_TCP,
+     .family = 4,
+     .count = 10,
+     .packets_min = 5,
+     .packets_max = 100,
+     .payload_min = 300,
+     .payload_max = 900,
+     .response_min = 1000,
+     .response_max = 50000},
+    {.protocol = PROTOCOL_TCP,
+     .family = 6,
+     .count = 5,
+     .packets_min = 5,
+     .packets_max = 100,
+     .payload_min = 300,
+     .payload_max = 900,
+     .response_min = 1000,
+     .response_max = 50000},
+};
+
 /* A run of 30 s: 10,000 flows of UDP and 1,000 of TCP, all there at the same time. */
 static const struct traffic_group concurrent[] = {
     {.protocol = PROTOCOL_UDP,
@@ -191,6 +233,8 @@ static const struct traffic_profile profiles[] = {
     {"microbursts", "bursts of 2 ms at 20,000 packets/s from ten flows, next to nothing in between",
      SECONDS(10), microbursts, COUNT(microbursts)},
     {"ipv6", "40 flows of IPv6, TCP and UDP: what NetFlow v5 can't see", SECONDS(10), ipv6, COUNT(ipv6)},
+    {"requests", "30 clients of UDP and 15 of TCP that ask and get responses of 100 bytes to 50 KB",
+     SECONDS(10), requests, COUNT(requests)},
     {"concurrent", "10,000 flows of UDP and 1,000 of TCP at the same time, each a packet every 4 s",
      SECONDS(30), concurrent, COUNT(concurrent)},
 };

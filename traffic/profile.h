@@ -68,9 +68,14 @@ struct traffic_group {
     uint8_t payload_law;
 
     uint8_t both_ways; /* UDP: 1 if each flow has a twin from the server's host to the client's: voice */
-    uint8_t sizes;     /* enum traffic_sizes */
-    uint8_t arrivals;  /* enum traffic_arrivals */
-    uint8_t gaps;      /* enum traffic_law */
+    /* Bytes of the response that the server gives to each packet, then a request; each flow has its own size
+     * of the range, and a twin that is made up of the responses.  0: none.  The next request of a fast flow
+     * goes out when the response is there.  TCP: 'payload' is the request's size, and one request is under
+     * way at a time. */
+    uint32_t response_min, response_max;
+    uint8_t sizes;    /* enum traffic_sizes */
+    uint8_t arrivals; /* enum traffic_arrivals */
+    uint8_t gaps;     /* enum traffic_law */
     /* 1: as fast as it goes, from the run's beginning on; 'arrivals', 'gaps', 'pps' and bursts say nothing
      * then.  Both 'packets' 0: to the run's end. */
     uint8_t fast;
@@ -137,6 +142,8 @@ struct traffic_flow {
     uint8_t protocol; /* PROTOCOL_TCP or PROTOCOL_UDP */
     uint8_t family;   /* 4 or 6 */
     uint8_t reverse;  /* 1: from the server's host to the client's */
+    uint8_t responds; /* 1: it is made up of the responses to the flow before it; 'reverse' is 1, too, and
+                       * 'dport' is the port of that flow's sender, 'sport' the one that it sends to */
     uint8_t class;    /* the group of the profile that it is of; see TRAFFIC_CLASSES_MAX */
     uint8_t gaps;     /* enum traffic_law; with bursts it is that of the pauses */
     struct traffic_distribution random_gaps;    /* the same, ready to be drawn from */
@@ -149,6 +156,8 @@ struct traffic_flow {
     uint16_t payload_max;
     uint32_t source, destination; /* which address of the sending host, and of the receiving one; from 0 */
     uint64_t packets;             /* UDP: datagrams to send; TCP: about so many segments */
+    uint32_t request;             /* TCP: bytes of a request, 0 where none is answered */
+    uint32_t response;            /* bytes of the response to each request; 0: none */
     uint64_t bytes;               /* TCP: payload to send, preamble included; UDP: about so many */
     int64_t start_ns;             /* after the run's beginning */
     int64_t length_ns;      /* from the first to the last packet; with random gaps at most, nearly always */
@@ -159,9 +168,21 @@ struct traffic_flow {
     uint8_t fast; /* 1: without gaps, as fast as it goes, until 'length_ns' is over at the latest */
 };
 
-/* The board on which a flow is counted: forward or reverse. */
+/* What is counted of a plan stands on three boards: of the flows that clients send, forward and reverse, and
+ * of the responses to forward ones. */
+enum traffic_side { TRAFFIC_SIDE_FORWARD, TRAFFIC_SIDE_REVERSE, TRAFFIC_SIDE_RESPONSES, TRAFFIC_SIDES };
+
+/* The board of 'flow'. */
 static inline unsigned int traffic_flow_side(const struct traffic_flow *flow) {
-    return flow->reverse;
+    return flow->responds != 0 ? TRAFFIC_SIDE_RESPONSES : flow->reverse;
+}
+
+/* The largest response of TCP. */
+#define TRAFFIC_RESPONSE_MAX 100000000U
+
+/* Of TCP: the bytes that 'packets' and 'gap_ns' of a flow count, a request or a full segment. */
+static inline uint64_t traffic_flow_piece(const struct traffic_flow *flow) {
+    return flow->request > 0 ? flow->request : traffic_segment_bytes(flow->family);
 }
 
 /* The 'packets' of a fast flow that only time ends; its 'bytes' are as many. */
@@ -198,8 +219,9 @@ struct traffic_plan {
     uint32_t client_addresses, server_addresses; /* at least 1 */
     struct traffic_flow *flows;                  /* by number */
     size_t count;
-    size_t class_count;   /* at least 1 */
-    size_t reverse_count; /* of them, those from the server's host to the client's */
+    size_t class_count;    /* at least 1 */
+    size_t reverse_count;  /* of them, those from the server's host to the client's, but for the next: */
+    size_t response_count; /* those that are made up of responses */
 };
 
 /* What a plan will offer, all flows together; bytes are on the wire, layer 2 without FCS, acknowledgements

@@ -23,7 +23,8 @@ int traffic_result_open(struct traffic_result *result, const struct traffic_plan
     result->intervals = calloc(result->interval_room, sizeof *result->intervals);
     result->owd_seen = calloc(HISTOGRAM_BINS, sizeof *result->owd_seen);
     if (result->flows == NULL || result->intervals == NULL || result->owd_seen == NULL ||
-        histogram_init(&result->owd) != 0 || traffic_classes_open(&result->classes, plan) != 0) {
+        histogram_init(&result->owd) != 0 || histogram_init(&result->response_times) != 0 ||
+        traffic_classes_open(&result->classes, plan) != 0) {
         return error_set(error, -ENOMEM, "no memory for the results of %zu flows", plan->count);
     }
     return 0;
@@ -35,8 +36,10 @@ void traffic_result_free(struct traffic_result *result) {
     histogram_free(&result->owd);
     free(result->owd_seen);
     traffic_classes_free(&result->classes);
-    free(result->stamps[0].items);
-    free(result->stamps[1].items);
+    histogram_free(&result->response_times);
+    for (size_t i = 0; i < TRAFFIC_SIDES; i++) {
+        free(result->stamps[i].items);
+    }
     *result = (struct traffic_result){0};
 }
 
@@ -146,6 +149,10 @@ static struct flow_key key_of(const struct traffic_flow *flow, const struct traf
                            .family = flow->family,
                            .sport = flow->sport,
                            .dport = (uint16_t)(port + flow->dport - TRAFFIC_FIRST_PORT)};
+    if (flow->responds != 0) {
+        key.sport = (uint16_t)(port + flow->sport - TRAFFIC_FIRST_PORT);
+        key.dport = flow->dport;
+    }
     const struct traffic_host *from = flow->reverse ? &settings->server : &settings->client;
     const struct traffic_host *to = flow->reverse ? &settings->client : &settings->server;
     if (from->addresses[which] != NULL) {
@@ -192,7 +199,10 @@ static void fill_udp(struct traffic_flow_result *result, const struct traffic_re
 static void fill_failed(struct traffic_flow_result *result, const struct traffic_sent *sent, bool stopped,
                         bool tail_seen) {
     size_t size = sizeof result->failed;
-    if (sent->state == TRAFFIC_FLOW_FAILED) {
+    if (result->responds) {
+        /* Whether all requests were sent their own flow says. */
+        snprintf(result->failed, size, "%s", tail_seen ? "" : "an end of it ended before this flow did");
+    } else if (sent->state == TRAFFIC_FLOW_FAILED) {
         snprintf(result->failed, size, "%s%s%s", traffic_problem_text(sent->problem),
                  sent->problem_errno > 0 ? ": " : "",
                  sent->problem_errno > 0 ? strerror(sent->problem_errno) : "");
@@ -204,6 +214,19 @@ static void fill_failed(struct traffic_flow_result *result, const struct traffic
                sent->state == TRAFFIC_FLOW_DONE) {
         snprintf(result->failed, size, "the server received %" PRId64 " of %" PRId64 " bytes",
                  result->received_bytes, result->sent_bytes);
+    }
+}
+
+static void fill_responses(struct traffic_flow_result *result, const struct traffic_flow *flow,
+                           const struct traffic_response_times *times) {
+    const struct {
+        int64_t *to, from;
+    } values[] = {{&result->response_min_ns, times->min},   {&result->response_p50_ns, times->p50},
+                  {&result->response_p90_ns, times->p90},   {&result->response_p99_ns, times->p99},
+                  {&result->response_p999_ns, times->p999}, {&result->response_max_ns, times->max}};
+    result->responses = flow->response > 0 ? times->count : TRAFFIC_NONE;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        *values[i].to = flow->response > 0 && times->count > 0 ? values[i].from : TRAFFIC_NONE;
     }
 }
 
@@ -220,6 +243,8 @@ static void fill_flow(struct traffic_flow_result *result, const struct traffic_f
     result->owd_min_ns = result->owd_p50_ns = result->owd_p90_ns = result->owd_p99_ns = TRAFFIC_NONE;
     result->owd_p999_ns = result->owd_max_ns = result->jitter_ns = TRAFFIC_NONE;
     result->pdv_p50_ns = result->pdv_p99_ns = TRAFFIC_NONE;
+    result->responds = flow->responds != 0;
+    fill_responses(result, flow, &sent->responses);
     if (flow->protocol == PROTOCOL_UDP) {
         result->sent_packets = traffic_board_get(&sent->packets);
         fill_udp(result, received, tail_seen);
@@ -246,6 +271,25 @@ static void add_delays(struct histogram *owd, const struct traffic_board *board)
     }
 }
 
+/* Adds the times of all requests; their ends are those of the flows. */
+static void add_response_times(struct traffic_result *result, const struct traffic_board *board) {
+    struct histogram all = {.bins = board->response_bins, .min = INT64_MAX, .max = INT64_MIN};
+    for (size_t i = 0; i < HISTOGRAM_BINS; i++) {
+        all.count += all.bins[i];
+        all.sum += (double)all.bins[i] * (double)histogram_bin_low(i);
+    }
+    for (size_t i = 0; i < result->flow_count; i++) {
+        const struct traffic_flow_result *flow = &result->flows[i];
+        if (flow->response_min_ns != TRAFFIC_NONE) {
+            all.min = flow->response_min_ns < all.min ? flow->response_min_ns : all.min;
+            all.max = flow->response_max_ns > all.max ? flow->response_max_ns : all.max;
+        }
+    }
+    if (all.count > 0 && all.max >= all.min) {
+        histogram_merge(&result->response_times, &all);
+    }
+}
+
 static int64_t larger(int64_t a, int64_t b) {
     return a > b ? a : b;
 }
@@ -267,13 +311,13 @@ static void add_live(struct traffic_result *result, const struct traffic_live *l
 }
 
 void traffic_result_fill(struct traffic_result *result, const struct traffic_settings *settings,
-                         const struct traffic_board *const boards[2], const uint16_t ports[2],
-                         const bool tails_seen[2]) {
+                         const struct traffic_board *const boards[TRAFFIC_SIDES],
+                         const uint16_t ports[TRAFFIC_SIDES], const bool tails_seen[TRAFFIC_SIDES]) {
     const struct traffic_plan *plan = settings->plan;
     result->flow_count = plan->count;
     for (size_t i = 0; i < plan->count; i++) {
         struct traffic_flow_result *flow = &result->flows[i];
-        size_t side = plan->flows[i].reverse;
+        size_t side = traffic_flow_side(&plan->flows[i]);
         const struct traffic_sent *sent = &boards[side]->sent[i];
         flow->key = key_of(&plan->flows[i], settings, ports[side]);
         fill_flow(flow, &plan->flows[i], sent, &boards[side]->received[i], tails_seen[side]);
@@ -285,9 +329,10 @@ void traffic_result_fill(struct traffic_result *result, const struct traffic_set
             result->reordered += flow->reordered;
         }
     }
-    for (size_t side = 0; side < (plan->reverse_count > 0 ? 2 : 1); side++) {
+    for (size_t side = 0; side < TRAFFIC_SIDES; side++) {
         add_live(result, boards[side]->live);
         add_delays(&result->owd, boards[side]);
         traffic_classes_add_delays(&result->classes, boards[side]);
     }
+    add_response_times(result, boards[TRAFFIC_SIDE_RESPONSES]);
 }

@@ -21,14 +21,14 @@ void traffic_result_interval_delays(struct traffic_result *result, const struct 
 /* Appends 'interval'; beyond the room that the plan's duration gives it is added to the last one. */
 void traffic_result_add_interval(struct traffic_result *result, const struct traffic_interval *interval);
 
-/* Copies the stamps of the direction 'which', 1 for the reverse one, off its board, once its server has
+/* Copies the stamps of the side 'which', an enum traffic_side, off its board, once its server has
  * ended. 'run' is its number on the wire.  Without memory there are none. */
 void traffic_result_add_stamps(struct traffic_result *result, size_t which, uint64_t run,
                                const struct traffic_board *board);
 
-/* Fills in the flows, the sums over them and the delays, once all endpoints have ended.  For each direction,
- * of which there are two if the plan has reverse flows: its board, the server's first port, and false if the
- * server did not live to its end, so that loss is not known. */
+/* Fills in the flows, the sums over them and the delays, once all endpoints have ended.  For each side, an
+ * enum traffic_side: its board, the server's first port, and false if who receives did not live to its end,
+ * so that loss is not known. */
 void traffic_result_fill(struct traffic_result *result, const struct traffic_settings *settings,
-                         const struct traffic_board *const boards[2], const uint16_t ports[2],
-                         const bool tails_seen[2]);
+                         const struct traffic_board *const boards[TRAFFIC_SIDES],
+                         const uint16_t ports[TRAFFIC_SIDES], const bool tails_seen[TRAFFIC_SIDES]);

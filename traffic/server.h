@@ -15,10 +15,11 @@
 #define SERVER_SOCKETS (TRAFFIC_SERVER_PORTS * 4)
 struct server;
 
-/* What the server knows of a TCP flow. */
+/* What the server knows of a flow. */
 struct server_flow {
-    bool taken;  /* a connection has come for it */
-    bool closed; /* and has ended */
+    bool taken;         /* TCP: a connection has come for it */
+    bool closed;        /* TCP: and has ended */
+    uint64_t responses; /* UDP: that were sent */
 };
 
 struct server_socket {
@@ -34,12 +35,14 @@ struct server_connection {
     struct server *server;
     struct server_connection *next, **previous;
     struct event *event;
+    struct event *room; /* the socket has room for the rest of a response; or NULL */
     int fd;
     uint32_t flow; /* valid once the preamble is complete */
     bool known;
     bool shut;       /* everything has come and our side is closed */
     uint64_t wanted; /* bytes that the preamble promised */
     uint64_t got;
+    uint64_t responded; /* bytes of responses that the kernel took */
     uint8_t preamble[TRAFFIC_PREAMBLE_SIZE];
 };
 
@@ -77,6 +80,18 @@ void server_udp_prove(const struct server *server, uint64_t cookie, uint16_t por
 
 /* Accepts the connections that wait: as server_udp_read(). */
 void server_tcp_accept(evutil_socket_t fd, short what, void *context);
+
+/* Sends the response to 'request' of 'flow', which came to the socket 'fd'.  What the kernel does not take is
+ * not sent, and not counted as sent. */
+void server_respond_udp(struct server *server, int fd, const struct traffic_flow *flow,
+                        const struct traffic_datagram *request);
+
+/* Sends what 'connection' owes in responses to the requests that have come, as far as there is room; goes on
+ * by itself when there is more. */
+void server_respond_tcp(struct server_connection *connection);
+
+/* Closes our side of 'connection' when all has come and been responded to. */
+void server_tcp_shut(struct server_connection *connection);
 
 /* Closes and frees 'connection'. */
 void server_tcp_close(struct server_connection *connection);

@@ -28,21 +28,31 @@ void server_tcp_close(struct server_connection *connection) {
     if (connection->event != NULL) {
         event_free(connection->event);
     }
+    if (connection->room != NULL) {
+        event_free(connection->room);
+    }
     close(connection->fd);
     free(connection);
 }
 
-/* Counts 'size' bytes of a connection whose flow is known.  When all have come the server closes its side
- * first, so that the time-wait state stays here and the client's source port is free for the next run. */
+/* The server closes its side first, so that the time-wait state stays here and the client's source port is
+ * free for the next run. */
+void server_tcp_shut(struct server_connection *connection) {
+    const struct traffic_flow *flow = &connection->server->job->plan->flows[connection->flow];
+    uint64_t wanted = flow->response == 0 ? 0 : connection->wanted / flow->request * flow->response;
+    if (connection->got >= connection->wanted && connection->responded >= wanted && !connection->shut) {
+        shutdown(connection->fd, SHUT_WR);
+        connection->shut = true;
+    }
+}
+
+/* Counts 'size' bytes of a connection whose flow is known. */
 static void count(struct server_connection *connection, uint64_t size) {
     const struct traffic_board *board = connection->server->job->board;
     connection->got += size;
     board->received[connection->flow].bytes += (int64_t)size;
     traffic_board_add(&board->live->received_bytes, (int64_t)size);
-    if (connection->got >= connection->wanted && !connection->shut) {
-        shutdown(connection->fd, SHUT_WR);
-        connection->shut = true;
-    }
+    server_respond_tcp(connection);
 }
 
 /* Looks at a complete preamble.  Returns false if it is not of this run. */

@@ -43,6 +43,15 @@ const char *traffic_text_summary(const struct traffic_result *result, char *text
                            (double)histogram_quantile(owd, 0.9) / 1e3,
                            (double)histogram_quantile(owd, 0.99) / 1e3, (double)owd->max / 1e3);
     }
+    const struct histogram *times = &result->response_times;
+    if (length > 0 && (size_t)length < size && times->bins != NULL && times->count > 0) {
+        length += snprintf(
+            text + length, size - (size_t)length,
+            "%llu requests responded to: after min %.1f us, p50 %.1f, p90 %.1f, p99 %.1f, max %.1f us\n",
+            (unsigned long long)times->count, (double)times->min / 1e3,
+            (double)histogram_quantile(times, 0.5) / 1e3, (double)histogram_quantile(times, 0.9) / 1e3,
+            (double)histogram_quantile(times, 0.99) / 1e3, (double)times->max / 1e3);
+    }
     if (length > 0 && (size_t)length < size && result->failed_flows > 0) {
         snprintf(text + length, size - (size_t)length, "%zu flows did not do all that they should\n",
                  result->failed_flows);

@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "traffic/endpoint.h"
 #include "traffic/result.h"
+#include "traffic/wire.h"
 
 /* How long an endpoint may take to be ready; how long the client may go on after the end of its plan, and the
  * server after the client, before they are ended; and how long one that has reported everything may take to
@@ -39,14 +40,21 @@ struct run {
     const struct traffic_settings *settings;
     struct traffic_result *result;
     struct error *error;
-    struct pair pairs[2];    /* forward, reverse */
-    uint64_t number;         /* of the first on the wire; the second has the next */
-    size_t pair_count;       /* 1 if no flow is reverse */
-    int64_t start_ns;        /* monotonic; 0 before */
-    int64_t interval_end_ns; /* monotonic: when the present interval is over */
+    struct pair pairs[2];           /* forward, reverse */
+    struct traffic_board responses; /* to forward flows */
+    uint64_t number;                /* of the first on the wire; the second has the next */
+    size_t pair_count;              /* 1 if no flow is reverse */
+    int64_t start_ns;               /* monotonic; 0 before */
+    int64_t interval_end_ns;        /* monotonic: when the present interval is over */
     struct traffic_progress progress;
     bool died; /* an endpoint ended before it should */
 };
+
+static void get_boards(const struct run *run, const struct traffic_board *boards[TRAFFIC_SIDES]) {
+    boards[TRAFFIC_SIDE_FORWARD] = &run->pairs[0].board;
+    boards[TRAFFIC_SIDE_REVERSE] = &run->pairs[1].board;
+    boards[TRAFFIC_SIDE_RESPONSES] = &run->responses;
+}
 
 static bool wants_stop(const struct run *run) {
     return run->settings->stop != NULL && *run->settings->stop != 0;
@@ -55,10 +63,11 @@ static bool wants_stop(const struct run *run) {
 /* Closes the present interval and tells the caller. */
 static void end_interval(struct run *run, int64_t now_ns, bool last) {
     struct traffic_progress *progress = &run->progress;
-    const struct traffic_board *boards[2] = {&run->pairs[0].board, &run->pairs[1].board};
-    traffic_result_snapshot(boards, run->pair_count, progress, clock_real_ns());
+    const struct traffic_board *boards[TRAFFIC_SIDES];
+    get_boards(run, boards);
+    traffic_result_snapshot(boards, TRAFFIC_SIDES, progress, clock_real_ns());
     progress->elapsed_ns = now_ns - run->start_ns;
-    traffic_result_interval_delays(run->result, boards, run->pair_count, &progress->last);
+    traffic_result_interval_delays(run->result, boards, TRAFFIC_SIDES, &progress->last);
     traffic_result_add_interval(run->result, &progress->last);
     traffic_classes_note(&run->result->classes, run->settings->plan, boards, run->result->started_ns,
                          progress->last.end_ns, last);
@@ -155,6 +164,7 @@ static int start_pair(struct run *run, size_t which, uint64_t number) {
                               .run = number,
                               .reverse = (uint8_t)which,
                               .board = &pair->board,
+                              .responses = which == 0 ? &run->responses : NULL,
                               .tuning = settings->tuning,
                               .sender = which == 0 ? &settings->client : &settings->server,
                               .receiver = which == 0 ? &settings->server : &settings->client,
@@ -261,7 +271,7 @@ static int drive(struct run *run) {
     run->interval_end_ns = run->start_ns + NS_PER_S;
     run->progress.sum.start_ns = run->result->started_ns;
     run->progress.last.end_ns = run->result->started_ns;
-    run->progress.flows = run->settings->plan->count;
+    run->progress.flows = run->settings->plan->count - run->settings->plan->response_count;
     run->progress.duration_ns = run->settings->plan->duration_ns;
     for (size_t i = 0; i < run->pair_count; i++) {
         traffic_endpoint_tell(&run->pairs[i].client, TRAFFIC_GO, run->start_ns);
@@ -273,9 +283,11 @@ static int drive(struct run *run) {
 
 /* Ends all processes and writes down what they counted. */
 static void conclude(struct run *run) {
-    const struct traffic_board *boards[2] = {&run->pairs[0].board, &run->pairs[1].board};
-    uint16_t ports[2];
-    bool tails_seen[2];
+    const struct traffic_board *boards[TRAFFIC_SIDES];
+    uint16_t ports[TRAFFIC_SIDES] = {0};
+    bool tails_seen[TRAFFIC_SIDES] = {false};
+    get_boards(run, boards);
+    tails_seen[TRAFFIC_SIDE_RESPONSES] = run->pairs[0].server.done && run->pairs[0].client.done;
     for (size_t i = 0; i < run->pair_count; i++) {
         struct pair *pair = &run->pairs[i];
         ports[i] = pair->server.port;
@@ -285,6 +297,11 @@ static void conclude(struct run *run) {
         run->result->client_cpu_ns += pair->client.cpu_ns;
         run->result->server_cpu_ns += pair->server.cpu_ns;
         traffic_result_add_stamps(run->result, i, run->number + i, &pair->board);
+    }
+    ports[TRAFFIC_SIDE_RESPONSES] = ports[TRAFFIC_SIDE_FORWARD];
+    if (run->settings->plan->response_count > 0) {
+        traffic_result_add_stamps(run->result, TRAFFIC_SIDE_RESPONSES, run->number + TRAFFIC_RESPONSE_RUN,
+                                  &run->responses);
     }
     if (run->start_ns == 0) {
         return;
@@ -320,15 +337,17 @@ int traffic_run(const struct traffic_settings *settings, struct traffic_result *
     for (size_t i = 0; i < 2; i++) {
         run.pairs[i].server.channel = run.pairs[i].client.channel = -1;
     }
-    for (size_t i = 0; i < run.pair_count && failure == 0; i++) {
+    for (size_t i = 0; i < 2 && failure == 0; i++) {
         failure = traffic_board_open(&run.pairs[i].board, settings->plan->count, error);
     }
+    failure = failure != 0 ? failure : traffic_board_open(&run.responses, settings->plan->count, error);
     if (failure == 0) {
         failure = drive(&run);
         conclude(&run);
     }
-    for (size_t i = 0; i < run.pair_count; i++) {
+    for (size_t i = 0; i < 2; i++) {
         traffic_board_close(&run.pairs[i].board);
     }
+    traffic_board_close(&run.responses);
     return failure;
 }

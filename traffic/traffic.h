@@ -64,7 +64,14 @@ struct traffic_flow_result {
     int64_t retransmitted;                    /* TCP segments sent again; TRAFFIC_NONE for UDP */
     int64_t owd_min_ns, owd_p50_ns, owd_p90_ns, owd_p99_ns, owd_p999_ns, owd_max_ns; /* one-way delay, UDP */
     int64_t jitter_ns;                                                               /* RFC 3550, 6.4.1 */
-    int64_t pdv_p50_ns, pdv_p99_ns;   /* RFC 5481, 4.2: delay less the flow's smallest */
+    int64_t pdv_p50_ns, pdv_p99_ns; /* RFC 5481, 4.2: delay less the flow's smallest */
+    /* Of requests: how many were responded to, each counted once, and how long that took, from the request's
+     * send time to the response's receive time; TRAFFIC_NONE of others, and the times where nothing came. The
+     * responses are a flow of their own, the next one. */
+    int64_t responses;
+    int64_t response_min_ns, response_p50_ns, response_p90_ns, response_p99_ns, response_p999_ns,
+        response_max_ns;
+    bool responds;                    /* it is such a flow */
     char failed[TRAFFIC_FAILED_SIZE]; /* what went wrong, for people; "" if nothing */
 };
 
@@ -101,7 +108,8 @@ struct traffic_result {
     int64_t loss_bins[TRAFFIC_LOSS_BINS]; /* rows of losses by length, see traffic/sequence.h */
     struct traffic_classes classes;
     uint32_t *owd_seen;              /* the bins of 'owd' at the end of the last interval */
-    struct traffic_stamps stamps[2]; /* forward, reverse */
+    struct traffic_stamps stamps[3]; /* by enum traffic_side */
+    struct histogram response_times; /* of all requests */
     bool stopped;                    /* before the plan's end, because it was asked to */
 };
 

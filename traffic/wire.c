@@ -33,6 +33,21 @@ bool traffic_datagram_read(const uint8_t *from, size_t size, struct traffic_data
     return !cursor.failed && magic == DATAGRAM_MAGIC;
 }
 
+void traffic_response_write(const struct traffic_response *response, uint8_t to[TRAFFIC_RESPONSE_SIZE]) {
+    traffic_datagram_write(&response->datagram, to);
+    uint8_t *rest = put(to + TRAFFIC_DATAGRAM_SIZE, response->request, 8);
+    put(rest, (uint64_t)response->request_ns, 8);
+}
+
+bool traffic_response_read(const uint8_t *from, size_t size, struct traffic_response *response) {
+    bool good = traffic_datagram_read(from, size, &response->datagram);
+    struct cursor cursor = cursor_over(from, size);
+    cursor_skip(&cursor, TRAFFIC_DATAGRAM_SIZE);
+    response->request = cursor_u64(&cursor);
+    response->request_ns = (int64_t)cursor_u64(&cursor);
+    return good && !cursor.failed;
+}
+
 void traffic_preamble_write(const struct traffic_preamble *preamble, uint8_t to[TRAFFIC_PREAMBLE_SIZE]) {
     to = put(to, PREAMBLE_MAGIC, 4);
     to = put(to, preamble->run, 8);

@@ -4,7 +4,7 @@ foreach(PROGRAM traffic_drive traffic_relay)
   add_executable(${PROGRAM} ${CMAKE_SOURCE_DIR}/tests/lab/${PROGRAM}.c)
   target_link_libraries(${PROGRAM} PRIVATE nsmon_traffic)
 endforeach()
-foreach(CASE plain dropped concurrent drop duplicate swap late)
+foreach(CASE plain dropped requests concurrent drop duplicate swap late)
   add_test(NAME lab.traffic.${CASE}
     COMMAND sh ${CMAKE_SOURCE_DIR}/tests/lab/traffic.sh
             $<TARGET_FILE:traffic_drive> $<TARGET_FILE:traffic_relay> ${CASE})

@@ -66,7 +66,7 @@ address() {
 
 ip netns add c-ns1 && ip netns add c-ns2 || fail "can't make namespaces"
 case $case in
-plain | dropped | concurrent)
+plain | dropped | concurrent | requests)
     ip link add tap1 netns c-ns1 type veth peer name tap2 netns c-ns2 || fail "can't make the links"
     ;;
 *)
@@ -163,6 +163,40 @@ END
     echo "$dropped of $(column "$port" 6) datagrams dropped, as many lost"
 }
 
+# Every tenth request of a flow is dropped on its way, and every seventh of the responses: each is counted where it is
+# missing, and what was not asked is not responded to.
+case_requests() {
+    command -v nft >/dev/null || skip "needs nft (Debian's nftables)"
+    port=$(largest 4 3 requests 3)
+    for rule in "c-ns2 tap2 sport 10" "c-ns1 tap1 dport 7"; do
+        set -- $rule
+        ip netns exec "$1" nft -f - <<END || skip "the kernel lacks nftables for netdev"
+table netdev spoil {
+    counter spoilt { }
+    chain in {
+        type filter hook ingress device $2 priority 0;
+        udp $3 $port numgen inc mod $4 3 counter name spoilt drop
+    }
+}
+END
+    done
+    drive requests 3 4 3 || fail "the run failed: $(cat $out/log)"
+    asks=$(ip netns exec c-ns2 nft list counter netdev spoil spoilt | awk '/packets/ { print $2 }')
+    responses=$(ip netns exec c-ns1 nft list counter netdev spoil spoilt | awk '/packets/ { print $2 }')
+    [ "$asks" -ge 10 ] && [ "$responses" -ge 10 ] || fail "only $asks and $responses datagrams were dropped"
+    [ "$(column "$port" 10)" = "$asks" ] || fail "$asks requests dropped, $(column "$port" 10) lost"
+    back=$(awk -F'\t' -v port="$port" '$4 == port { print $6, $8, $10 }' $out/flows)
+    want="$(column "$port" 8) $(($(column "$port" 8) - responses)) $responses"
+    [ "$back" = "$want" ] || fail "responses sent, received, lost: $back, not $want"
+    other=$(awk -F'\t' -v port="$port" '$1 == "udp" && $3 != port && $4 != port && ($10 != 0 || $11 != 0) ||
+                                        $1 == "tcp" && $7 != $9' $out/flows)
+    [ "$other" = "" ] || fail "other flows were counted wrong: $other"
+    timed=$(awk '/^responses:/ { print $2 }' $out/log)
+    whole=$(awk -F'\t' '$1 == "udp" && $3 >= 7700 && $3 < 7964 { n += $8 } END { print n }' $out/flows)
+    [ "$timed" -gt "$whole" ] || fail "$timed requests timed, but $whole responses came of UDP alone"
+    echo "$asks of $(column "$port" 6) requests and $responses of $(column "$port" 8) responses dropped, as many lost"
+}
+
 # As many flows at once as the endpoints are to bear, on as many sockets: one address a host.
 case_concurrent() {
     drive concurrent 8 1 "$$" || fail "the run failed"
@@ -215,6 +249,7 @@ case $case in
 plain) case_plain ;;
 dropped) case_dropped ;;
 concurrent) case_concurrent ;;
+requests) case_requests ;;
 drop | duplicate | swap) spoiled "$case" ;;
 late) case_late ;;
 *) fail "no case '$case'" ;;

@@ -135,6 +135,7 @@ int main(int argc, char *argv[]) {
             (double)result.late_max_ns / 1e3, result.foreign, result.socket_drops);
     fprintf(stderr, "greetings: %" PRId64 " sent, %" PRId64 " received\n", result.greetings_sent,
             result.greetings_received);
+    fprintf(stderr, "responses: %" PRIu64 " timed\n", result.response_times.count);
     print_flows(&result);
     size_t failed = result.failed_flows;
     traffic_result_free(&result);

@@ -287,6 +287,38 @@ static void rate_in_bits_is_of_payload_and_of_each_flow_or_of_all(void **state) 
     }
 }
 
+static void requests_and_responses_are_pairs_of_flows_with_sizes_of_their_own(void **state) {
+    (void)state;
+    const struct traffic_group groups[] = {
+        {UDP4, .count = 3, .packets_min = 10, .packets_max = 10, .response_min = 100, .response_max = 900},
+        {.protocol = PROTOCOL_TCP,
+         .family = 6,
+         .count = 1,
+         .packets_min = 7,
+         .packets_max = 7,
+         .payload_min = 50,
+         .payload_max = 50,
+         .response_min = 2000,
+         .response_max = 2000}};
+    const struct traffic_profile profile = {"test", "", 10 * NS_PER_S, groups, 2};
+    struct traffic_plan_settings settings = {.seed = 5};
+    struct traffic_plan plan;
+    assert_int_equal(traffic_plan_make(&plan, &profile, &settings, NULL), 0);
+    assert_int_equal(plan.count, 8);
+    assert_true(plan.response_count == 4 && plan.reverse_count == 0);
+    static const uint32_t responses[] = {100, 300, 900, 2000};
+    for (size_t i = 0; i < plan.count; i += 2) {
+        const struct traffic_flow *asks = &plan.flows[i], *responds = &plan.flows[i + 1];
+        assert_true(asks->responds == 0 && responds->responds == 1 && responds->response == 0);
+        assert_int_equal(asks->response, responses[i / 2]);
+        assert_int_equal(responds->bytes, asks->packets * responses[i / 2]);
+        assert_int_equal(traffic_flow_side(asks), TRAFFIC_SIDE_FORWARD);
+        assert_int_equal(traffic_flow_side(responds), TRAFFIC_SIDE_RESPONSES);
+    }
+    assert_true(plan.flows[6].request == 50 && plan.flows[6].bytes == 7 * 50);
+    traffic_plan_free(&plan);
+}
+
 static void burst_is_tight_and_its_pause_fills_the_period(void **state) {
     (void)state;
     const struct traffic_group group = {UDP4,
@@ -356,7 +388,13 @@ static void check_tuples(const struct traffic_plan *plan) {
         const struct traffic_flow *flow = &plan->flows[i];
         uint32_t tuple[5] = {flow->reverse, flow->source, flow->destination, flow->sport, flow->dport};
         memcpy(tuples[i], tuple, sizeof tuple);
-        assert_in_range(flow->sport, TRAFFIC_SOURCE_FIRST, TRAFFIC_SOURCE_END - 1);
+        if (flow->responds != 0) { /* the way back of the flow before */
+            const struct traffic_flow *asks = &plan->flows[i - 1];
+            assert_true(flow->sport == asks->dport && flow->dport == asks->sport && flow->reverse == 1);
+            assert_true(flow->source == asks->destination && flow->destination == asks->source);
+        } else {
+            assert_in_range(flow->sport, TRAFFIC_SOURCE_FIRST, TRAFFIC_SOURCE_END - 1);
+        }
         assert_true(flow->source < (flow->reverse ? plan->server_addresses : plan->client_addresses));
         assert_true(flow->destination < (flow->reverse ? plan->client_addresses : plan->server_addresses));
     }
@@ -489,6 +527,19 @@ static void group_that_makes_no_sense_is_named(void **state) {
         {{UDP4, .count = 1, .pps = 1, .burst_packets = 2, .burst_period_ns = 5}, "contradict"},
         {{UDP4, .count = 1, .pps = 1, .rate_bps = 1}, "contradict"},
         {{.protocol = PROTOCOL_TCP, .family = 4, .count = 1, .pps = 1, .both_ways = 1}, "both ways"},
+        {{UDP4, .count = 1, .pps = 1, .response_min = 47, .response_max = 50}, "responses"},
+        {{UDP4, .count = 1, .pps = 1, .response_min = 48, .response_max = 65508}, "responses"},
+        {{UDP4, .count = 1, .pps = 1, .response_min = 60, .response_max = 50}, "responses"},
+        {{UDP4, .count = 1, .pps = 1, .response_min = 48, .response_max = 48, .both_ways = 1}, "both ways"},
+        {{.protocol = PROTOCOL_TCP,
+          .family = 4,
+          .count = 1,
+          .pps = 1,
+          .response_min = 1,
+          .response_max = 1,
+          .payload_min = 23,
+          .payload_max = 50},
+         "requests of TCP"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const struct traffic_group groups[2] = {{UDP4, .count = 1, .pps = 1}, bad[i].group};
@@ -515,6 +566,7 @@ int main(void) {
         cmocka_unit_test(poisson_arrivals_are_uniform_and_even_ones_equidistant),
         cmocka_unit_test(streams_have_the_rate_they_ask_for_to_the_end_of_the_run),
         cmocka_unit_test(rate_in_bits_is_of_payload_and_of_each_flow_or_of_all),
+        cmocka_unit_test(requests_and_responses_are_pairs_of_flows_with_sizes_of_their_own),
         cmocka_unit_test(burst_is_tight_and_its_pause_fills_the_period),
         cmocka_unit_test(no_flow_is_longer_than_the_run_has_time),
         cmocka_unit_test(flows_take_all_addresses_in_turn_and_share_few_ports),

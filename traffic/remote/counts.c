@@ -55,11 +55,11 @@ static int64_t *number_at(void *base, size_t offset) {
     return (int64_t *)(void *)((char *)base + offset);
 }
 
-/* A message of 'type' about the direction 'reverse' that holds 'rows', which it takes over. */
-static int send_rows(struct remote_link *link, const char *type, uint8_t reverse, json_t *rows,
+/* A message of 'type' about the side 'side' that holds 'rows', which it takes over. */
+static int send_rows(struct remote_link *link, const char *type, uint8_t side, json_t *rows,
                      struct error *error) {
-    return remote_link_send(
-        link, json_pack("{s:s, s:i, s:o}", "type", type, "reverse", reverse, "rows", rows), error);
+    return remote_link_send(link, json_pack("{s:s, s:i, s:o}", "type", type, "side", side, "rows", rows),
+                            error);
 }
 
 /* The row of the flow number 'i'; NULL without memory. */
@@ -82,16 +82,16 @@ static json_t *received_row(const struct traffic_board *board, size_t i) {
 }
 
 static int send_table(struct remote_link *link, const char *type, const struct traffic_plan *plan,
-                      uint8_t reverse, const struct traffic_board *board, row_fn *make, struct error *error) {
+                      uint8_t side, const struct traffic_board *board, row_fn *make, struct error *error) {
     json_t *rows = json_array();
     int failure = 0;
     for (size_t i = 0; i < plan->count && failure == 0; i++) {
-        if (plan->flows[i].reverse != reverse) {
+        if (traffic_flow_side(&plan->flows[i]) != side) {
             continue;
         }
         json_array_append_new(rows, make(board, i));
         if (json_array_size(rows) == ROWS_A_MESSAGE) {
-            failure = send_rows(link, type, reverse, rows, error);
+            failure = send_rows(link, type, side, rows, error);
             rows = json_array();
         }
     }
@@ -99,16 +99,16 @@ static int send_table(struct remote_link *link, const char *type, const struct t
         json_decref(rows);
         return failure;
     }
-    return send_rows(link, type, reverse, rows, error);
+    return send_rows(link, type, side, rows, error);
 }
 
-int remote_counts_send_sent(struct remote_link *link, const struct traffic_plan *plan, uint8_t reverse,
+int remote_counts_send_sent(struct remote_link *link, const struct traffic_plan *plan, uint8_t side,
                             const struct traffic_board *board, struct error *error) {
-    return send_table(link, "sent", plan, reverse, board, sent_row, error);
+    return send_table(link, "sent", plan, side, board, sent_row, error);
 }
 
 /* The bins that are not empty, and the figures beside them. */
-static int send_delays(struct remote_link *link, uint8_t reverse, const struct traffic_board *board,
+static int send_delays(struct remote_link *link, uint8_t side, const struct traffic_board *board,
                        struct error *error) {
     const struct traffic_live *live = board->live;
     json_t *bins = json_array();
@@ -118,10 +118,10 @@ static int send_delays(struct remote_link *link, uint8_t reverse, const struct t
             json_array_append_new(bins, json_pack("[I, I]", (json_int_t)i, (json_int_t)board->owd_bins[i]));
         }
         if (json_array_size(bins) == BINS_A_MESSAGE || (i == HISTOGRAM_BINS - 1 && live->owd_count > 0)) {
-            json_t *message = json_pack(
-                "{s:s, s:i, s:o, s:I, s:I, s:I, s:I, s:f}", "type", "delays", "reverse", reverse, "bins",
-                bins, "count", (json_int_t)live->owd_count, "negative", (json_int_t)live->owd_negative, "min",
-                (json_int_t)live->owd_min, "max", (json_int_t)live->owd_max, "sum", live->owd_sum);
+            json_t *message = json_pack("{s:s, s:i, s:o, s:I, s:I, s:I, s:I, s:f}", "type", "delays", "side",
+                                        side, "bins", bins, "count", (json_int_t)live->owd_count, "negative",
+                                        (json_int_t)live->owd_negative, "min", (json_int_t)live->owd_min,
+                                        "max", (json_int_t)live->owd_max, "sum", live->owd_sum);
             failure = remote_link_send(link, message, error);
             bins = json_array();
         }
@@ -130,15 +130,15 @@ static int send_delays(struct remote_link *link, uint8_t reverse, const struct t
     return failure;
 }
 
-int remote_counts_send_received(struct remote_link *link, const struct traffic_plan *plan, uint8_t reverse,
+int remote_counts_send_received(struct remote_link *link, const struct traffic_plan *plan, uint8_t side,
                                 const struct traffic_board *board, bool last, struct error *error) {
-    int failure = send_table(link, "received", plan, reverse, board, received_row, error);
-    return failure == 0 && last ? send_delays(link, reverse, board, error) : failure;
+    int failure = send_table(link, "received", plan, side, board, received_row, error);
+    return failure == 0 && last ? send_delays(link, side, board, error) : failure;
 }
 
-int remote_counts_send_live(struct remote_link *link, uint8_t reverse, const struct traffic_board *board,
+int remote_counts_send_live(struct remote_link *link, uint8_t side, const struct traffic_board *board,
                             bool sending, struct error *error) {
-    json_t *message = json_pack("{s:s, s:i}", "type", sending ? "sending" : "receiving", "reverse", reverse);
+    json_t *message = json_pack("{s:s, s:i}", "type", sending ? "sending" : "receiving", "side", side);
     for (size_t i = 0; i < LIVE_FIELDS; i++) {
         if (live_fields[i].sending == sending) {
             int64_t value = *number_at(board->live, live_fields[i].offset);
@@ -160,8 +160,8 @@ static int senseless(const json_t *message, struct error *error) {
                      remote_message_type(message));
 }
 
-/* Reads a row of 'count' whole numbers, of which the first is that of a flow of direction 'reverse'. */
-static bool read_row(const json_t *row, size_t count, const struct traffic_plan *plan, uint8_t reverse,
+/* Reads a row of 'count' whole numbers, of which the first is that of a flow of the side 'side'. */
+static bool read_row(const json_t *row, size_t count, const struct traffic_plan *plan, uint8_t side,
                      int64_t *numbers) {
     if (json_array_size(row) != count) {
         return false;
@@ -173,17 +173,17 @@ static bool read_row(const json_t *row, size_t count, const struct traffic_plan 
         numbers[i] = json_integer_value(json_array_get(row, i));
     }
     return numbers[0] >= 0 && (uint64_t)numbers[0] < plan->count &&
-           plan->flows[numbers[0]].reverse == reverse;
+           traffic_flow_side(&plan->flows[numbers[0]]) == side;
 }
 
-int remote_counts_take_sent(const json_t *message, const struct traffic_plan *plan, uint8_t reverse,
+int remote_counts_take_sent(const json_t *message, const struct traffic_plan *plan, uint8_t side,
                             struct traffic_board *board, struct error *error) {
     const json_t *rows = json_object_get(message, "rows");
     for (size_t i = 0; i < json_array_size(rows); i++) {
         int64_t numbers[7];
-        if (!read_row(json_array_get(rows, i), 7, plan, reverse, numbers) || numbers[1] < 0 ||
-            numbers[2] < 0 || numbers[3] < 0 || numbers[4] < 0 || numbers[4] > TRAFFIC_FLOW_STOPPED ||
-            numbers[5] < 0 || numbers[5] > TRAFFIC_PROBLEM_TIME || numbers[6] < 0 || numbers[6] > 4095) {
+        if (!read_row(json_array_get(rows, i), 7, plan, side, numbers) || numbers[1] < 0 || numbers[2] < 0 ||
+            numbers[3] < 0 || numbers[4] < 0 || numbers[4] > TRAFFIC_FLOW_STOPPED || numbers[5] < 0 ||
+            numbers[5] > TRAFFIC_PROBLEM_TIME || numbers[6] < 0 || numbers[6] > 4095) {
             return senseless(message, error);
         }
         struct traffic_sent *sent = &board->sent[numbers[0]];
@@ -197,12 +197,12 @@ int remote_counts_take_sent(const json_t *message, const struct traffic_plan *pl
     return 0;
 }
 
-int remote_counts_take_received(const json_t *message, const struct traffic_plan *plan, uint8_t reverse,
+int remote_counts_take_received(const json_t *message, const struct traffic_plan *plan, uint8_t side,
                                 struct traffic_board *board, struct error *error) {
     const json_t *rows = json_object_get(message, "rows");
     for (size_t i = 0; i < json_array_size(rows); i++) {
         int64_t numbers[1 + RECEIVED_FIELDS];
-        if (!read_row(json_array_get(rows, i), 1 + RECEIVED_FIELDS, plan, reverse, numbers)) {
+        if (!read_row(json_array_get(rows, i), 1 + RECEIVED_FIELDS, plan, side, numbers)) {
             return senseless(message, error);
         }
         struct traffic_received *received = &board->received[numbers[0]];

@@ -42,8 +42,10 @@ static bool get_address(int fd, int (*get)(int, struct sockaddr *, socklen_t *),
 
 int remote_session_open(struct remote_session *session, int fd, bool initiator) {
     session->initiator = initiator;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < TRAFFIC_SIDES; i++) {
         session->sides[i].endpoint.channel = -1;
+    }
+    for (size_t i = 0; i < 2; i++) {
         session->hosts[i] = (struct traffic_host){.netns_fd = -1, .address_count = 1};
     }
     struct error error = {""};
@@ -62,7 +64,7 @@ int remote_session_open(struct remote_session *session, int fd, bool initiator) 
 }
 
 void remote_session_close(struct remote_session *session) {
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < TRAFFIC_SIDES; i++) {
         traffic_endpoint_end(&session->sides[i].endpoint, 0);
         traffic_board_close(&session->sides[i].board);
     }
@@ -202,10 +204,11 @@ int remote_session_prepare(struct remote_session *session, struct traffic_result
     int code = remote_streams_plan(&session->streams, &session->plan, &error);
     session->result = result;
     code = code != 0 ? code : traffic_result_open(result, &session->plan, &error);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < TRAFFIC_SIDES; i++) {
         struct remote_side *side = &session->sides[i];
-        side->used = ((unsigned)session->streams.direction >> i & 1U) != 0;
-        side->sending = (i == 0) == session->initiator;
+        side->used = i == TRAFFIC_SIDE_RESPONSES ? session->plan.response_count > 0
+                                                 : ((unsigned)session->streams.direction >> i & 1U) != 0;
+        side->sending = (i == TRAFFIC_SIDE_FORWARD) == session->initiator;
         code = code != 0 ? code : traffic_board_open(&side->board, session->plan.count, &error);
     }
     session->prepared = code == 0;
@@ -215,19 +218,20 @@ int remote_session_prepare(struct remote_session *session, struct traffic_result
 int remote_session_start(struct remote_session *session, uint8_t reverse) {
     struct remote_side *side = &session->sides[reverse];
     struct error error = {""};
-    struct traffic_job job = {.plan = &session->plan,
-                              .run = session->run + reverse,
-                              .reverse = reverse,
-                              .board = &side->board,
-                              .tuning = {.threads = (unsigned int)session->streams.threads,
-                                         .gso = (unsigned int)session->streams.gso},
-                              .sender = &session->hosts[reverse],
-                              .receiver = &session->hosts[reverse == 0],
-                              .first_port = side->port,
-                              .netns_fd = -1,
-                              .keeper = session->keeper,
-                              .clock_offset_ns =
-                                  reverse == 0 ? session->clock_offset_ns : -session->clock_offset_ns};
+    struct traffic_job job = {
+        .plan = &session->plan,
+        .run = session->run + reverse,
+        .reverse = reverse,
+        .board = &side->board,
+        .responses = reverse == 0 ? &session->sides[TRAFFIC_SIDE_RESPONSES].board : NULL,
+        .tuning = {.threads = (unsigned int)session->streams.threads,
+                   .gso = (unsigned int)session->streams.gso},
+        .sender = &session->hosts[reverse],
+        .receiver = &session->hosts[reverse == 0],
+        .first_port = side->port,
+        .netns_fd = -1,
+        .keeper = session->keeper,
+        .clock_offset_ns = reverse == 0 ? session->clock_offset_ns : -session->clock_offset_ns};
     int code =
         traffic_endpoint_start(&side->endpoint, side->sending ? "client" : "server",
                                side->sending ? traffic_client_main : traffic_server_main, &job, &error);

@@ -37,7 +37,8 @@
 /* Messages that may come before they are waited for: "accepted" and "ready", say. */
 #define REMOTE_MAIL 4
 
-/* One direction. */
+/* One direction, or the responses to what goes forward, which have no endpoint of their own: the forward ones
+ * send and receive them. */
 struct remote_side {
     struct traffic_board board;
     struct traffic_endpoint endpoint; /* ours */
@@ -61,11 +62,11 @@ struct remote_session {
     struct traffic_host hosts[2]; /* the same as the ends of a run */
     struct remote_streams streams;
     struct traffic_plan plan;
-    uint64_t run;                /* of the forward direction; the reverse one has the next */
-    struct remote_side sides[2]; /* forward, reverse */
-    bool prepared;               /* boards and result are there */
-    struct remote_clocks clocks; /* the initiator's */
-    int64_t clock_offset_ns;     /* the responder's clock less the initiator's, as delays are corrected by */
+    uint64_t run;                            /* of the forward direction; the reverse one has the next */
+    struct remote_side sides[TRAFFIC_SIDES]; /* by enum traffic_side */
+    bool prepared;                           /* boards and result are there */
+    struct remote_clocks clocks;             /* the initiator's */
+    int64_t clock_offset_ns; /* the responder's clock less the initiator's, as delays are corrected by */
     struct remote_reading *reading; /* where a "pong" goes, or NULL */
     json_t *mail[REMOTE_MAIL];      /* messages that somebody is to wait for, the oldest first */
     size_t mail_count;

@@ -32,7 +32,7 @@ void remote_inside_stop(struct remote_session *session, const char *why) {
         snprintf(session->why, sizeof session->why, "%s", why);
         remote_session_send(session, json_pack("{s:s, s:s}", "type", "stop", "text", why));
     }
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < TRAFFIC_SIDE_RESPONSES; i++) {
         if (session->sides[i].used && session->sides[i].sending) {
             traffic_endpoint_tell(&session->sides[i].endpoint, TRAFFIC_STOP, 0);
         }
@@ -45,9 +45,9 @@ void remote_session_go(struct remote_session *session) {
     session->interval_end_ns = session->start_ns + NS_PER_S;
     session->result->started_ns = clock_real_ns() + LEAD_NS;
     session->progress.sum.start_ns = session->progress.last.end_ns = session->result->started_ns;
-    session->progress.flows = session->plan.count;
+    session->progress.flows = session->plan.count - session->plan.response_count;
     session->progress.duration_ns = session->plan.duration_ns;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < TRAFFIC_SIDE_RESPONSES; i++) {
         if (session->sides[i].used && session->sides[i].sending) {
             traffic_endpoint_tell(&session->sides[i].endpoint, TRAFFIC_GO, session->start_ns);
         }
@@ -56,7 +56,7 @@ void remote_session_go(struct remote_session *session) {
 
 /* Tells the other end what ours count now. */
 static void tell_second(struct remote_session *session) {
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < TRAFFIC_SIDES; i++) {
         struct remote_side *side = &session->sides[i];
         struct error error = {""};
         int code = 0;
@@ -76,9 +76,12 @@ static void tell_second(struct remote_session *session) {
 }
 
 static void close_interval(struct remote_session *session, int64_t now_ns) {
-    const struct traffic_board *boards[2] = {&session->sides[0].board, &session->sides[1].board};
+    const struct traffic_board *boards[TRAFFIC_SIDES];
     struct traffic_progress *progress = &session->progress;
-    traffic_result_snapshot(boards, 2, progress, clock_real_ns());
+    for (size_t i = 0; i < TRAFFIC_SIDES; i++) {
+        boards[i] = &session->sides[i].board;
+    }
+    traffic_result_snapshot(boards, TRAFFIC_SIDES, progress, clock_real_ns());
     progress->elapsed_ns = now_ns - session->start_ns;
     traffic_result_add_interval(session->result, &progress->last);
     if (session->on_interval != NULL) {
@@ -114,29 +117,43 @@ static void keep_seconds(struct remote_session *session) {
     }
 }
 
-/* Tells what our endpoint of the direction 'reverse' counted, once it has ended. */
-static void tell_end(struct remote_session *session, uint8_t reverse) {
-    struct remote_side *side = &session->sides[reverse];
+/* The endpoint of ours that counts what 'side' is about. */
+static struct traffic_endpoint *endpoint_of(struct remote_session *session, size_t side) {
+    return &session->sides[side == TRAFFIC_SIDE_RESPONSES ? TRAFFIC_SIDE_FORWARD : side].endpoint;
+}
+
+/* Sends what our endpoint counted of the side 'number', once it has ended. */
+static int send_counts(struct remote_session *session, uint8_t number, struct error *error) {
+    struct remote_side *side = &session->sides[number];
+    int code = remote_counts_send_live(&session->link, number, &side->board, side->sending, error);
+    if (code != 0) {
+        return code;
+    }
+    return side->sending
+               ? remote_counts_send_sent(&session->link, &session->plan, number, &side->board, error)
+               : remote_counts_send_received(&session->link, &session->plan, number, &side->board, true,
+                                             error);
+}
+
+/* Tells what our endpoint counted of the side 'number', once it has ended. */
+static void tell_end(struct remote_session *session, uint8_t number) {
+    struct remote_side *side = &session->sides[number];
+    struct traffic_endpoint *endpoint = endpoint_of(session, number);
     struct error error = {""};
-    traffic_endpoint_end(&side->endpoint, EXIT_NS);
-    int code = remote_counts_send_live(&session->link, reverse, &side->board, side->sending, &error);
-    if (side->sending) {
+    traffic_endpoint_end(endpoint, EXIT_NS);
+    if (side->sending && number != TRAFFIC_SIDE_RESPONSES) {
         session->sent_end_ns = clock_monotonic_ns();
         session->progress.draining = true;
-        code = code != 0
-                   ? code
-                   : remote_counts_send_sent(&session->link, &session->plan, reverse, &side->board, &error);
-    } else {
-        code = code != 0 ? code
-                         : remote_counts_send_received(&session->link, &session->plan, reverse, &side->board,
-                                                       true, &error);
     }
+    int code = send_counts(session, number, &error);
     if (code != 0) {
         remote_session_fail(session, code, "%s", error.text);
         return;
     }
-    json_t *message = json_pack("{s:s, s:i, s:I}", "type", side->sending ? "finish" : "counted", "reverse",
-                                reverse, "cpu_ns", (json_int_t)side->endpoint.cpu_ns);
+    /* Nobody's time is counted twice. */
+    int64_t cpu_ns = number == TRAFFIC_SIDE_RESPONSES ? 0 : endpoint->cpu_ns;
+    json_t *message = json_pack("{s:s, s:i, s:I}", "type", side->sending ? "finish" : "counted", "side",
+                                number, "cpu_ns", (json_int_t)cpu_ns);
     if (side->sending) {
         json_object_set_new(message, "quiet_ns", json_integer(session->stopped ? STOP_QUIET_NS : QUIET_NS));
     }
@@ -147,16 +164,16 @@ static void tell_end(struct remote_session *session, uint8_t reverse) {
 /* Looks after our endpoints.  Returns true when both directions have come to their end. */
 static bool look_after(struct remote_session *session) {
     bool complete = true;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < TRAFFIC_SIDES; i++) {
         struct remote_side *side = &session->sides[i];
+        const struct traffic_endpoint *endpoint = endpoint_of(session, i);
         if (!side->used) {
             continue;
         }
-        if (side->endpoint.done && !side->told && (side->sending || side->heard)) {
+        if (endpoint->done && !side->told && (side->sending || side->heard)) {
             tell_end(session, (uint8_t)i);
-        } else if (side->endpoint.gone && !side->endpoint.done) {
-            remote_session_fail(session, -ECHILD, "the traffic %s ended before its time",
-                                side->endpoint.name);
+        } else if (endpoint->gone && !endpoint->done) {
+            remote_session_fail(session, -ECHILD, "the traffic %s ended before its time", endpoint->name);
         }
         complete = complete && side->told && side->heard;
     }
@@ -225,14 +242,14 @@ static void wind_up(struct remote_session *session) {
 /* Writes down all that is known. */
 static void conclude(struct remote_session *session) {
     struct traffic_result *result = session->result;
-    const struct traffic_board *boards[2];
-    uint16_t ports[2];
-    bool tails_seen[2];
-    for (size_t i = 0; i < 2; i++) {
+    const struct traffic_board *boards[TRAFFIC_SIDES];
+    uint16_t ports[TRAFFIC_SIDES];
+    bool tails_seen[TRAFFIC_SIDES];
+    for (size_t i = 0; i < TRAFFIC_SIDES; i++) {
         struct remote_side *side = &session->sides[i];
         traffic_endpoint_end(&side->endpoint, side->endpoint.done ? EXIT_NS : 0);
         boards[i] = &side->board;
-        ports[i] = side->port;
+        ports[i] = session->sides[i == TRAFFIC_SIDE_RESPONSES ? TRAFFIC_SIDE_FORWARD : i].port;
         tails_seen[i] = side->told && side->heard;
         int64_t *ours = session->initiator ? &result->client_cpu_ns : &result->server_cpu_ns;
         int64_t *theirs = session->initiator ? &result->server_cpu_ns : &result->client_cpu_ns;

@@ -38,13 +38,14 @@ static void take_pong(struct remote_session *session, const json_t *message, int
 /* The side that 'message' is about, in which the other end must be the sender or not; NULL if there is none.
  */
 static struct remote_side *side_of(struct remote_session *session, const json_t *message, bool other_sends) {
-    int64_t reverse;
-    if (!session->prepared || remote_take_integer(message, "reverse", 0, 1, &reverse, &session->error) != 0 ||
-        !session->sides[reverse].used || session->sides[reverse].sending == other_sends ||
-        session->sides[reverse].heard) {
+    int64_t number;
+    if (!session->prepared ||
+        remote_take_integer(message, "side", 0, TRAFFIC_SIDES - 1, &number, &session->error) != 0 ||
+        !session->sides[number].used || session->sides[number].sending == other_sends ||
+        session->sides[number].heard) {
         return NULL;
     }
-    return &session->sides[reverse];
+    return &session->sides[number];
 }
 
 /* Takes what the other end counted, one of the "sending", ... below.  Returns 0 or -EPROTO. */
@@ -56,16 +57,16 @@ static int take_counts(struct remote_session *session, const json_t *message, co
         return error_set(error, -EPROTO, "the other end's message '%.32s' does not fit what was agreed",
                          type);
     }
-    uint8_t reverse = side == &session->sides[1];
+    uint8_t number = (uint8_t)(side - session->sides);
     int64_t quiet_ns = 0;
     if (strcmp(type, "sending") == 0 || strcmp(type, "receiving") == 0) {
         return remote_counts_take_live(message, sender, &side->board, error);
     }
     if (strcmp(type, "sent") == 0) {
-        return remote_counts_take_sent(message, &session->plan, reverse, &side->board, error);
+        return remote_counts_take_sent(message, &session->plan, number, &side->board, error);
     }
     if (strcmp(type, "received") == 0) {
-        return remote_counts_take_received(message, &session->plan, reverse, &side->board, error);
+        return remote_counts_take_received(message, &session->plan, number, &side->board, error);
     }
     if (strcmp(type, "delays") == 0) {
         return remote_counts_take_delays(message, &side->board, error);
@@ -77,8 +78,10 @@ static int take_counts(struct remote_session *session, const json_t *message, co
         if (remote_take_integer(message, "quiet_ns", 0, QUIET_MAX_NS, &quiet_ns, error) != 0) {
             return -EPROTO;
         }
-        session->sent_end_ns = clock_monotonic_ns();
-        traffic_endpoint_tell(&side->endpoint, TRAFFIC_FINISH, quiet_ns);
+        if (number != TRAFFIC_SIDE_RESPONSES) {
+            session->sent_end_ns = clock_monotonic_ns();
+            traffic_endpoint_tell(&side->endpoint, TRAFFIC_FINISH, quiet_ns);
+        }
     }
     side->heard = true;
     return 0;
