@@ -10,7 +10,7 @@ const char *traffic_problem_text(int problem) {
         [TRAFFIC_PROBLEM_ADDRESS] = "no address of this family",
         [TRAFFIC_PROBLEM_SOCKET] = "could not open a socket",
         [TRAFFIC_PROBLEM_BIND] = "could not take the source port",
-        [TRAFFIC_PROBLEM_OPTION] = "the kernel refused its DSCP, TTL, flow label, congestion control or MSS",
+        [TRAFFIC_PROBLEM_OPTION] = "the kernel refused a socket option",
         [TRAFFIC_PROBLEM_CONNECT] = "could not connect",
         [TRAFFIC_PROBLEM_SEND] = "could not send all",
         [TRAFFIC_PROBLEM_CLOSE] = "the server did not confirm the end",

@@ -211,8 +211,8 @@ int client_responses_listen(struct client_flow *flow) {
 /* True if no request is to follow. */
 static bool has_asked(const struct client_flow *flow, int64_t now_ns) {
     const struct traffic_flow *plan = flow->plan;
-    return flow->done == plan->bytes ||
-           (plan->fast && now_ns >= flow->client->start_ns + plan->start_ns + plan->length_ns);
+    return flow->done == plan->bytes || ((plan->fast || plan->timed) &&
+                                         now_ns >= flow->client->start_ns + plan->start_ns + plan->length_ns);
 }
 
 int64_t client_ask_tcp_turn(struct client_flow *flow, int64_t now_ns) {

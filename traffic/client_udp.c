@@ -69,6 +69,15 @@ bool client_udp_send_next(struct client_flow *flow, int64_t now_ns) {
     return true;
 }
 
+/* Everything has been sent.  Returns the next turn, if responses are waited for. */
+static int64_t finish_sending(struct client_flow *flow, int64_t now_ns) {
+    if (flow->asking != NULL) {
+        return client_ask_last(flow, now_ns);
+    }
+    client_end(flow, TRAFFIC_FLOW_DONE, TRAFFIC_PROBLEM_NONE, 0);
+    return 0;
+}
+
 int64_t client_udp_turn(struct client_flow *flow, int64_t now_ns) {
     if (flow->fd < 0 && client_udp_open(flow) != 0) {
         return 0;
@@ -89,14 +98,14 @@ int64_t client_udp_turn(struct client_flow *flow, int64_t now_ns) {
         return now_ns + RETRY_NS;
     }
     count_sent(flow, (unsigned int)taken, now_ns);
-    if (flow->done == all && flow->asking != NULL) {
-        return client_ask_last(flow, now_ns);
-    }
     if (flow->done == all) {
-        client_end(flow, TRAFFIC_FLOW_DONE, TRAFFIC_PROBLEM_NONE, 0);
-        return 0;
+        return finish_sending(flow, now_ns);
     }
     int64_t next = client_moment(flow, flow->done);
+    if (flow->plan->timed != 0 &&
+        next >= flow->client->start_ns + flow->plan->start_ns + flow->plan->length_ns) {
+        return finish_sending(flow, now_ns);
+    }
     /* Whoever is more than a batch behind catches up by a batch a gap, not all at once. */
     return next > now_ns || taken < CLIENT_BATCH ? next : now_ns + flow->plan->gap_ns;
 }

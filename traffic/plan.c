@@ -65,8 +65,7 @@ static struct traffic_flow flow_of(const struct traffic_profile *profile, size_t
     return flow;
 }
 
-/* Makes the flow number 'number' the twin of the one before it. */
-static void add_twin(struct traffic_plan *plan, size_t number) {
+void plan_add_twin(struct traffic_plan *plan, size_t number) {
     const struct traffic_flow *flow = &plan->flows[number - 1];
     struct traffic_flow *twin = &plan->flows[number];
     *twin = *flow;
@@ -107,7 +106,7 @@ static void fill(struct traffic_plan *plan, const size_t *counts, double factor,
             struct traffic_flow *flow = &plan->flows[number++];
             plan_set_times(plan, flow, &profile->groups[g], i, counts[g], largest, random);
             if (flows_each(&profile->groups[g]) == 2) {
-                add_twin(plan, number++);
+                plan_add_twin(plan, number++);
             }
         }
     }
@@ -213,6 +212,7 @@ int64_t traffic_plan_gap(const struct traffic_plan *plan, const struct traffic_f
 void traffic_plan_free(struct traffic_plan *plan) {
     if (plan != NULL) {
         free(plan->flows);
+        free(plan->group);
         *plan = (struct traffic_plan){0};
     }
 }

@@ -24,3 +24,10 @@ void plan_set_times(const struct traffic_plan *plan, struct traffic_flow *flow,
  * filled when an address has more flows than source ports, or -ENOMEM. */
 int plan_set_addresses(struct traffic_plan *plan, const size_t *counts, uint64_t *random,
                        struct error *error);
+
+/* Makes the flow number 'number' of 'plan' the twin of the one before it: what goes back, or the responses to
+ * it. */
+void plan_add_twin(struct traffic_plan *plan, size_t number);
+
+/* Gives the responses 'twin' the ports of 'flow', whose they are, the other way round. */
+void plan_set_twin_ports(struct traffic_flow *twin, const struct traffic_flow *flow);

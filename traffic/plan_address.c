@@ -45,6 +45,11 @@ static void set_hosts(const struct traffic_plan *plan, const size_t *counts, uin
     }
 }
 
+void plan_set_twin_ports(struct traffic_flow *twin, const struct traffic_flow *flow) {
+    twin->sport = flow->dport;
+    twin->dport = flow->sport;
+}
+
 static int set_ports(struct traffic_plan *plan, uint32_t *taken[2], uint64_t *random, struct error *error) {
     const uint32_t addresses[2] = {plan->client_addresses, plan->server_addresses};
     uint32_t most[2] = {0, 0}, places[2];
@@ -70,8 +75,7 @@ static int set_ports(struct traffic_plan *plan, uint32_t *taken[2], uint64_t *ra
     for (size_t i = 0; i < plan->count; i++) {
         struct traffic_flow *flow = &plan->flows[i];
         if (flow->responds != 0) {
-            flow->sport = plan->flows[i - 1].dport;
-            flow->dport = plan->flows[i - 1].sport;
+            plan_set_twin_ports(flow, &plan->flows[i - 1]);
             continue;
         }
         uint64_t rank = --taken[flow->reverse][flow->source];

@@ -165,7 +165,8 @@ struct traffic_flow {
     uint32_t burst_packets; /* 0: no bursts; else 'gap_ns' is within a burst */
     int64_t pause_ns;       /* from the last packet of a burst to the first of the next one, or the mean */
     const struct traffic_group *group; /* that it is of, for what a socket is to be told; NULL: nothing */
-    uint8_t fast; /* 1: without gaps, as fast as it goes, until 'length_ns' is over at the latest */
+    uint8_t timed; /* 1: it ends when 'length_ns' is over, however many packets that were */
+    uint8_t fast;  /* 1: without gaps, as fast as it goes, until 'length_ns' is over at the latest */
 };
 
 /* What is counted of a plan stands on three boards: of the flows that clients send, forward and reverse, and
@@ -218,6 +219,7 @@ struct traffic_plan {
     double scale;
     uint32_t client_addresses, server_addresses; /* at least 1 */
     struct traffic_flow *flows;                  /* by number */
+    struct traffic_group *group; /* that goes with the plan, where its flows have one; else NULL */
     size_t count;
     size_t class_count;    /* at least 1 */
     size_t reverse_count;  /* of them, those from the server's host to the client's, but for the next: */

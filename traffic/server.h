@@ -81,10 +81,11 @@ void server_udp_prove(const struct server *server, uint64_t cookie, uint16_t por
 /* Accepts the connections that wait: as server_udp_read(). */
 void server_tcp_accept(evutil_socket_t fd, short what, void *context);
 
-/* Sends the response to 'request' of 'flow', which came to the socket 'fd'.  What the kernel does not take is
- * not sent, and not counted as sent. */
+/* Sends the response to 'request' of 'flow', which came to the socket 'fd' as 'header' says, to the plan's
+ * sender, unless it came from elsewhere: nobody else can have us send anything.  What the kernel does not
+ * take is not sent, and not counted as sent. */
 void server_respond_udp(struct server *server, int fd, const struct traffic_flow *flow,
-                        const struct traffic_datagram *request);
+                        const struct traffic_datagram *request, const struct msghdr *header);
 
 /* Sends what 'connection' owes in responses to the requests that have come, as far as there is room; goes on
  * by itself when there is more. */

@@ -33,8 +33,21 @@ static void set_way(struct traffic_way *way, const struct server *server, const 
     traffic_way_add_header(way, flow);
 }
 
+/* True if 'header' came from where the plan has the sender of 'flow'. */
+static bool is_from_sender(const struct server *server, const struct traffic_flow *flow,
+                           const struct msghdr *header) {
+    struct ip_address address = {0};
+    uint16_t port = 0;
+    ip_address_from_sockaddr(header->msg_name, &address, &port);
+    return port == flow->sport &&
+           ip_address_equal(&address, &server->job->sender->addresses[flow->family == 6][flow->source]);
+}
+
 void server_respond_udp(struct server *server, int fd, const struct traffic_flow *flow,
-                        const struct traffic_datagram *request) {
+                        const struct traffic_datagram *request, const struct msghdr *header) {
+    if (!is_from_sender(server, flow, header)) {
+        return;
+    }
     uint8_t head[TRAFFIC_RESPONSE_SIZE];
     struct traffic_way way;
     const struct traffic_response response = {

@@ -6,7 +6,8 @@
 #include "common/flow_key.h"
 
 /* Counts one datagram of 'size' bytes.  Returns false if it is not of this run. */
-static bool take(struct server *server, int fd, const uint8_t *data, size_t size, int64_t received_ns) {
+static bool take(struct server *server, int fd, const struct msghdr *header, const uint8_t *data, size_t size,
+                 int64_t received_ns) {
     const struct traffic_plan *plan = server->job->plan;
     struct traffic_datagram datagram;
     if (!traffic_datagram_read(data, size, &datagram) || datagram.run != server->job->run ||
@@ -18,7 +19,7 @@ static bool take(struct server *server, int fd, const uint8_t *data, size_t size
     const struct traffic_flow *flow = &plan->flows[datagram.flow];
     if (traffic_meter_take(&server->meter, &datagram, size, received_ns) && flow->response > 0 &&
         server->job->responses != NULL) {
-        server_respond_udp(server, fd, flow, &datagram);
+        server_respond_udp(server, fd, flow, &datagram, header);
     }
     return true;
 }
@@ -72,7 +73,8 @@ static bool answer_greeting(const struct server *server, int fd, const struct ms
 static inline void take_datagram(int fd, const struct msghdr *header, const uint8_t *data, size_t size,
                                  int64_t received_ns, void *context) {
     struct server *server = context;
-    if (!take(server, fd, data, size, received_ns) && !answer_greeting(server, fd, header, data, size)) {
+    if (!take(server, fd, header, data, size, received_ns) &&
+        !answer_greeting(server, fd, header, data, size)) {
         server->job->board->live->foreign++;
     }
 }

@@ -13,14 +13,25 @@ static void read_streams(const json_t *message) {
     struct traffic_plan plan;
     const json_t *object = json_object_get(message, "streams");
     if (remote_streams_read(object == NULL ? message : object, &streams, NULL) != 0) {
+        remote_streams_free(&streams);
         return;
     }
     if (remote_streams_rate(&streams) < 0 || remote_streams_plan(&streams, &plan, NULL) != 0 ||
         plan.count > 2 * REMOTE_STREAMS_MAX) {
         abort();
     }
+    /* Whatever was agreed, gaps and lengths can be drawn. */
+    for (uint64_t i = 0; i < 4; i++) {
+        const struct traffic_flow *flow = &plan.flows[0];
+        uint16_t length = flow->protocol == 17 ? traffic_plan_payload(&plan, flow, i) : flow->payload_min;
+        if (traffic_plan_gap(&plan, flow, i) < 0 || length < flow->payload_min ||
+            length > flow->payload_max) {
+            abort();
+        }
+    }
     remote_streams_digest(&plan);
     traffic_plan_free(&plan);
+    remote_streams_free(&streams);
 }
 
 static void read_counts(const json_t *message) {
@@ -40,10 +51,10 @@ static void read_counts(const json_t *message) {
             abort();
         }
     }
-    for (uint8_t reverse = 0; reverse < 2; reverse++) {
-        remote_counts_take_sent(message, &plan, reverse, &board, NULL);
-        remote_counts_take_received(message, &plan, reverse, &board, NULL);
-        remote_counts_take_live(message, reverse != 0, &board, NULL);
+    for (uint8_t side = 0; side < TRAFFIC_SIDES; side++) {
+        remote_counts_take_sent(message, &plan, side, &board, NULL);
+        remote_counts_take_received(message, &plan, side, &board, NULL);
+        remote_counts_take_live(message, side != 0, &board, NULL);
     }
     remote_counts_take_delays(message, &board, NULL);
 }

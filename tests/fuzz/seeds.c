@@ -107,12 +107,16 @@ static void write_messages(const char *folder) {
         "64,"
         "\"gap_ns\":1000,\"packets\":0,\"bytes\":0,\"duration_ns\":1000000000,\"gso\":0,\"threads\":0,"
         "\"source_port\":"
-        "12000},"
+        "12000,\"length_min\":0,\"length_law\":0,\"length_mean\":0,\"length_shape\":0,\"gap_law\":6,\"gap_"
+        "shape\":0,"
+        "\"burst\":0,\"burst_gap_ns\":0,\"response\":0,\"seed\":7,\"dscp\":46,\"ttl\":9,\"flow_label\":0,"
+        "\"mss\":0,"
+        "\"nagle\":0,\"congestion\":\"\",\"gap_histogram\":[[1000,1000,3],[2000,5000,1]]},"
         "\"clock_offset_ns\":-5,\"digest\":\"0000000000000000\"}",
         "{\"type\":\"ping\",\"asked_ns\":1700000000000000000}",
-        "{\"type\":\"sent\",\"reverse\":0,\"rows\":[[0,10,640,0,2,0,0],[1,9,576,0,3,6,111]]}",
-        "{\"type\":\"received\",\"reverse\":0,\"rows\":[[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]]}",
-        "{\"type\":\"delays\",\"reverse\":0,\"bins\":[[0,1],[28000,5]],\"count\":6,\"negative\":1,\"min\":-9,"
+        "{\"type\":\"sent\",\"side\":0,\"rows\":[[0,10,640,0,2,0,0],[1,9,576,0,3,6,111]]}",
+        "{\"type\":\"received\",\"side\":0,\"rows\":[[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]]}",
+        "{\"type\":\"delays\",\"side\":0,\"bins\":[[0,1],[28000,5]],\"count\":6,\"negative\":1,\"min\":-9,"
         "\"max\":9,\"sum\":1e3}",
         "{\"type\":\"error\",\"text\":\"\\u001b[2J \\\" [[[[\"}",
     };

@@ -112,11 +112,63 @@ case_fast() {
     done
 }
 
+# Requests get responses; random gaps and sizes are those that were asked for, whoever sends.
+case_shapes() {
+    pair
+    serve
+    send --response 300 --packets 500 --streams 2 || fail "requests"
+    check "len(s) == 4 and s[1]['direction'] == 'response' and s[1]['destination_port'] == s[0]['source_port']" \
+        "all(x['sent_packets'] == x['received_packets'] == 500 for x in s)" \
+        "s[0]['responses'] == 500 and s[1]['responses'] is None and s[1]['sent_bytes'] == 150000" \
+        "s[0]['response_time_us']['min'] > 0 and s[1]['response_time_us'] is None"
+    send --tcp --length 100 --response 5000 --packets 200 --rate 1000pps || fail "requests of TCP"
+    check "s[0]['sent_bytes'] == s[0]['received_bytes'] == 20000 and s[0]['responses'] == 200" \
+        "s[1]['sent_bytes'] == s[1]['received_bytes'] == 1000000"
+    send --tcp --response 1000 --duration 0.5 --streams 2 || fail "requests of TCP as fast as it goes"
+    send --response 1000 --duration 0.5 --threads 2 --streams 4 || fail "requests as fast as it goes"
+    check "all(x['lost'] == 0 for x in s)" "sum(x['responses'] or 0 for x in s) == r['sum']['received_packets'] / 2"
+    printf '100 3\n1000 1\n' >$out/sizes
+    printf '1ms 1\n3ms 1\n' >$out/gaps
+    chmod 644 $out/sizes $out/gaps
+    for way in "" --reverse; do
+        ip netns exec $ns2 nft -f - <<'END' || skip "nftables can't count by DSCP"
+table inet see {
+    counter good { }
+    counter bad { }
+    chain both { ip dscp 46 ip ttl 9 counter name good return; counter name bad; }
+    chain in { type filter hook input priority 0; udp dport 7700-7955 udp length >= 108 goto both; }
+    chain out { type filter hook output priority 0; udp dport 7700-7955 udp length >= 108 goto both; }
+}
+END
+        send --length-histogram $out/sizes --gap-histogram $out/gaps --duration 2 --streams 4 --seed 3 --dscp 46 --ttl 9 $way ||
+            fail "histograms $way"
+        good=$(ip netns exec $ns2 nft list counter inet see good | awk '/packets/ { print $2 }')
+        bad=$(ip netns exec $ns2 nft list counter inet see bad | awk '/packets/ { print $2 }')
+        ip netns exec $ns2 nft delete table inet see
+        # 4 streams of a mean gap of 2 ms; each with a standard deviation of 16; of 4,000 sizes three quarters are small.
+        check "all(x['lost'] == 0 and 900 < x['sent_packets'] < 1100 for x in s)" \
+            "abs(sum(x['sent_bytes'] for x in s) / sum(x['sent_packets'] for x in s) - 325) < 40" \
+            "sum(x['sent_packets'] for x in s) == $good and $bad == 0"
+    done
+    send --length 100..200 --gaps exponential --rate 2000pps --burst 4 --duration 1 --both || fail "bursts"
+    check "len(s) == 2 and all(x['lost'] == 0 and 1000 < x['sent_packets'] < 3000 for x in s)"
+    send --tcp --congestion reno --mss 600 --nagle --duration 0.3 || fail "options of TCP"
+    check "s[0]['received_bytes'] == s[0]['sent_bytes'] > 0 and s[0]['failed'] is None"
+    send --tcp --congestion nosuch --duration 0.3 && fail "took a congestion control that there is not"
+    check "'option' in s[0]['failed']"
+    refuse 2 "need a rate" "$nsmon" send x --gaps exponential --rate 0
+    refuse 2 "one way and responses the other" "$nsmon" send x --response 100 --both
+    refuse 2 "48 to 65507" "$nsmon" send x --response 20
+    refuse 2 "the range of the lengths" "$nsmon" send x --lengths normal
+    refuse 2 "not 'poisson'" "$nsmon" send x --gaps poisson
+    refuse 2 "reading the histogram" "$nsmon" send x --gap-histogram /nowhere/file
+}
+
 case_limits() {
     pair
     serve --max-rate 1mbit --max-duration 2 --max-streams 3 --bind 10.9.0.2
     for words in "--rate 2mbit" "--rate 0" "--rate 600kbit --streams 2" "--tcp" "--rate 2mbit --reverse" \
-        "--duration 3 --rate 1kbit" "--streams 4 --rate 1kbit"; do
+        "--duration 3 --rate 1kbit" "--streams 4 --rate 1kbit" "--rate 100pps --response 2000"; do
         # shellcheck disable=SC2086 # words
         send $words && fail "allowed: $words"
         grep -q "allowed here" $out/last || fail "no reason for $words"
@@ -124,6 +176,9 @@ case_limits() {
     done
     send --total-rate 900kbit --streams 3 --duration 0.5 || fail "not allowed what is allowed"
     check "len(s) == 3" "'error' not in r"
+    # The limit is of one direction.
+    send --rate 900kbit --both --duration 1.9 || fail "not allowed both ways what is allowed in each"
+    check "not r['stopped']" "all(x['lost'] == 0 for x in s)"
     to=fd09::2
     send && fail "it listens where it should not"
     check "'could not connect' in r['error']"
@@ -385,6 +440,7 @@ case_switch() {
 
 case $case in
 streams4) streams 10.9.0.2 ;;
+shapes) case_shapes ;;
 streams6) streams fd09::2 ;;
 duplicated) spoiled duplicate "s[0]['duplicated'] == SPOILT and s[0]['reordered'] == 0" ;;
 swapped) spoiled swap "s[0]['reordered'] == SPOILT and s[0]['reorder_extent'] == 1 and s[0]['duplicated'] == 0" ;;

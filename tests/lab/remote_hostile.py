@@ -7,8 +7,10 @@ import time
 
 HOST = sys.argv[1]
 STREAMS = {"protocol": 17, "family": 4, "direction": 1, "count": 1, "length": 64, "gap_ns": 1000000, "packets": 0, "bytes": 0,
-           "duration_ns": 2000000000, "gso": 0, "threads": 0, "source_port": 12000}
-HELLO = {"type": "hello", "protocol": 1, "nonce": "0123456789abcdef"}
+           "duration_ns": 2000000000, "gso": 0, "threads": 0, "source_port": 12000, "length_min": 0, "length_law": 0,
+           "length_mean": 0, "length_shape": 0, "gap_law": 0, "gap_shape": 0, "burst": 0, "burst_gap_ns": 0, "response": 0,
+           "seed": 1, "dscp": 0, "ttl": 0, "flow_label": 0, "mss": 0, "nagle": 0, "congestion": ""}
+HELLO = {"type": "hello", "protocol": 2, "nonce": "0123456789abcdef"}
 
 
 class Client:
@@ -48,8 +50,13 @@ def digest(streams):
     value = 0xcbf29ce484222325
     packets = streams["packets"] or streams["duration_ns"] // streams["gap_ns"]
     reverse = int(streams["direction"] == 2)
-    for number in (17, 4, reverse, streams["source_port"], 7700, streams["length"], streams["length"], packets,
-                   packets * streams["length"], 0, streams["gap_ns"]):
+    # Of a response, the flow behind it goes the other way.
+    flows = [(17, 4, reverse, 0, streams["source_port"], 7700, streams["length"], streams["length"], packets,
+              packets * streams["length"], 0, streams["gap_ns"], 0, 0, 0, 0, 0, streams["response"])]
+    if streams["response"]:
+        flows.append((17, 4, 1, 1, 7700, streams["source_port"], streams["response"], streams["response"], packets,
+                      packets * streams["response"], 0, streams["gap_ns"], 0, 0, 0, 0, 0, 0))
+    for number in (number for flow in flows for number in flow):
         value = ((value ^ number) * 0x100000001b3) & (2**64 - 1)
     return f"{value:016x}"
 
@@ -83,14 +90,18 @@ def everything():
     refused("NULs", b"\0" * 100 + b"\n")
     refused("another version", {**HELLO, "protocol": -1})
     refused("a test before hello", ask())
-    refused("counts before a test", {"type": "sent", "reverse": 0, "rows": [[0] * 7]}, words="agreed")
+    refused("counts before a test", {"type": "sent", "side": 0, "rows": [[0] * 7]}, words="agreed")
     refused("stop before a test", *[{"type": "stop"}] * 10)
     refused("much mail", *[{"type": "x"}] * 10)
     refused("ten million flows", HELLO, ask(count=10**7), words="count")
-    for key in STREAMS:
+    refused("a name that is none", HELLO, ask(congestion="x;y"), words="congestion")
+    refused("a histogram of nothing", HELLO, ask(gap_law=6, gap_histogram=[]), words="gap_histogram")
+    refused("a histogram that goes down", HELLO, ask(gap_law=6, gap_histogram=[[5, 6, 1], [1, 2, 1]]), words="gap_histogram")
+    for key in [key for key in STREAMS if key != "congestion"]:
         refused(f"a negative {key}", HELLO, ask(**{key: -1}), words=key)
         refused(f"a {key} that is text", HELLO, ask(**{key: "1"}), words=key)
-        refused(f"a huge {key}", HELLO, ask(**{key: 2**63 - 1}), words=key)
+        if key != "seed":
+            refused(f"a huge {key}", HELLO, ask(**{key: 2**63 - 1}), words=key)
     refused("a real number", HELLO, ask(count=1.5), words="count")
     refused("beyond 64 bits", HELLO, b'{"type":"test","streams":{"count":99999999999999999999999}}\n')
     refused("another plan", HELLO, ask(), words="another plan")
@@ -217,7 +228,36 @@ def reflect():
             continue
         print("a stranger was answered", source, body)
         sys.exit(1)
+    client.socket.close()
     print("strangers get no answer")
+    requests()
+
+
+def requests():
+    """A request gets a response where the plan has the client, and from nowhere else."""
+    client = Client()
+    client.say(HELLO)
+    streams = {**STREAMS, "response": 1000}
+    client.say({**ask(response=1000), "digest": digest(streams)})
+    accepted = client.until("accepted")
+    if accepted is None or accepted["type"] != "accepted":
+        print("requests: not accepted:", accepted)
+        sys.exit(1)
+    client.say({"type": "go"})
+    run = bytes.fromhex(accepted["run"])
+    for sequence, (source, port) in enumerate((("10.9.0.7", streams["source_port"]), ("10.9.0.1", 0))):
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.bind((source, port))
+        udp.settimeout(0.5)
+        udp.sendto(bytes.fromhex("6e736d75") + run + bytes(4) + sequence.to_bytes(8, "big") + bytes(8) + bytes(32),
+                   (HOST, accepted["port"]))
+        try:
+            udp.recv(2000)
+        except TimeoutError:
+            continue
+        print("a request from elsewhere got a response", source, port)
+        sys.exit(1)
+    print("requests from elsewhere get no response")
 
 
 everything() if sys.argv[2] == "all" else reflect()

@@ -13,6 +13,7 @@
 
 #include "common/clock.h"
 #include "common/flow_key.h"
+#include "traffic/empirical.h"
 #include "traffic/remote/clock.h"
 #include "traffic/remote/counts.h"
 #include "traffic/remote/link.h"
@@ -178,6 +179,107 @@ static void both_ends_make_one_plan_of_streams(void **state) {
     traffic_plan_free(&other);
 }
 
+static struct traffic_empirical *histogram_of(const char *text, enum traffic_empirical_unit unit) {
+    struct traffic_empirical *histogram = NULL;
+    assert_int_equal(traffic_empirical_parse("h", text, strlen(text), unit, &histogram, NULL), 0);
+    return histogram;
+}
+
+static void shape_of_streams_goes_over_the_wire(void **state) {
+    (void)state;
+    struct remote_streams streams = some_streams(), read;
+    struct traffic_plan plan, other;
+    struct error error = {""};
+    streams.family = 6;
+    streams.length_min = 50;
+    streams.length_law = TRAFFIC_LAW_HISTOGRAM;
+    streams.length_histogram = histogram_of("50 1\n60..100 0.001\n", TRAFFIC_EMPIRICAL_COUNT);
+    streams.gap_law = TRAFFIC_LAW_HISTOGRAM;
+    streams.gap_histogram = histogram_of("1us 1\n2ms..3ms 7\n", TRAFFIC_EMPIRICAL_TIME);
+    streams.dscp = 46;
+    streams.ttl = 9;
+    streams.flow_label = 77;
+    streams.seed = 5;
+    json_t *object = remote_streams_write(&streams);
+    if (remote_streams_read(object, &read, &error) != 0) {
+        fail_msg("%s", error.text);
+    }
+    json_decref(object);
+    assert_int_equal(remote_streams_plan(&streams, &plan, &error), 0);
+    assert_int_equal(remote_streams_plan(&read, &other, &error), 0);
+    assert_true(remote_streams_digest(&plan) == remote_streams_digest(&other));
+    for (uint64_t i = 0; i < 1000; i++) {
+        assert_int_equal(traffic_plan_gap(&plan, &plan.flows[1], i),
+                         traffic_plan_gap(&other, &other.flows[1], i));
+        assert_int_equal(traffic_plan_payload(&plan, &plan.flows[4], i),
+                         traffic_plan_payload(&other, &other.flows[4], i));
+    }
+    const struct traffic_group *group = other.flows[5].group;
+    assert_true(group->dscp == 46 && group->ttl == 9 && group->flow_label == 77);
+    assert_true(other.flows[0].timed == 1 && other.flows[0].packets == TRAFFIC_ENDLESS);
+    traffic_plan_free(&plan);
+    traffic_plan_free(&other);
+    remote_streams_free(&streams);
+    remote_streams_free(&read);
+}
+
+static void bursts_and_requests_of_streams_are_planned(void **state) {
+    (void)state;
+    struct remote_streams streams = some_streams();
+    struct traffic_plan plan;
+    streams.burst = 5;
+    streams.burst_gap_ns = 1000;
+    streams.packets = 10;
+    assert_int_equal(remote_streams_plan(&streams, &plan, NULL), 0);
+    int64_t sum_ns = 0;
+    for (uint64_t i = 0; i < 10; i++) {
+        sum_ns += traffic_plan_gap(&plan, &plan.flows[0], i);
+        assert_true((traffic_plan_gap(&plan, &plan.flows[0], i) == 1000) == (i % 5 != 4));
+    }
+    assert_int_equal(sum_ns, 10 * NS_PER_MS);
+    traffic_plan_free(&plan);
+    streams.burst = 0;
+    streams.response = 500;
+    assert_int_equal(remote_streams_plan(&streams, &plan, NULL), -EINVAL);
+    streams.direction = REMOTE_FORWARD;
+    assert_int_equal(remote_streams_plan(&streams, &plan, NULL), 0);
+    assert_true(plan.count == 6 && plan.response_count == 3 && plan.reverse_count == 0);
+    assert_true(plan.flows[1].responds == 1 && plan.flows[1].sport == plan.flows[0].dport);
+    traffic_plan_free(&plan);
+    /* A limit is held against the larger way. */
+    assert_int_equal(remote_streams_rate(&streams), 3 * 500 * 8 * 1000);
+}
+
+static void histograms_of_the_other_end_are_bounded(void **state) {
+    (void)state;
+    struct remote_streams streams = some_streams(), read;
+    static const char *const bad[] = {"[]",         "5",
+                                      "[[2,1,1]]",  "[[1,2,0]]",
+                                      "[[1,2]]",    "[[1,2,1],[2,3,1]]",
+                                      "[[-1,2,1]]", "[[1,9223372036854775807,1]]",
+                                      "[[0,0,1]]"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        json_t *object = remote_streams_write(&streams);
+        struct error error = {""};
+        json_object_set_new(object, "gap_law", json_integer(TRAFFIC_LAW_HISTOGRAM));
+        json_object_set_new(object, "gap_histogram", json_loads(bad[i], JSON_DECODE_ANY, NULL));
+        assert_int_equal(remote_streams_read(object, &read, &error), -EPROTO);
+        remote_streams_free(&read);
+        json_decref(object);
+    }
+    json_t *object = remote_streams_write(&streams), *bins = json_array();
+    for (int i = 0; i <= REMOTE_HISTOGRAM_BINS; i++) {
+        json_array_append_new(bins, json_pack("[i, i, i]", i + 1, i + 1, 1));
+    }
+    json_object_set_new(object, "length_histogram", bins);
+    assert_int_equal(remote_streams_read(object, &read, NULL), -EPROTO);
+    remote_streams_free(&read);
+    json_object_del(object, "length_histogram");
+    json_object_set_new(object, "congestion", json_string("a name; that is none"));
+    assert_int_equal(remote_streams_read(object, &read, NULL), -EPROTO);
+    json_decref(object);
+}
+
 static void streams_end_by_time_bytes_or_packets(void **state) {
     (void)state;
     struct remote_streams streams = some_streams();
@@ -208,19 +310,22 @@ static void senseless_streams_are_refused(void **state) {
     static const struct {
         const char *key;
         int64_t value;
-    } bad[] = {{"count", 10000000},  {"count", 0},    {"count", -1},      {"length", 31},
-               {"length", 65508},    {"protocol", 7}, {"family", 5},      {"direction", 0},
-               {"gap_ns", -1},       {"packets", -5}, {"duration_ns", 0}, {"source_port", 80},
-               {"bytes", INT64_MAX}, {"gso", 65},     {"seed", 1}};
+    } bad[] = {{"count", 10000000},  {"count", 0},      {"count", -1},      {"length", 31},
+               {"length", 65508},    {"protocol", 7},   {"family", 5},      {"direction", 0},
+               {"gap_ns", -1},       {"packets", -5},   {"duration_ns", 0}, {"source_port", 80},
+               {"bytes", INT64_MAX}, {"gso", 65},       {"gap_law", 7},     {"gap_law", 6},
+               {"burst", 2000000},   {"response", 100}, {"flow_label", 5},  {"length_law", 1},
+               {"mss", 100},         {"nagle", 1},      {"dscp", 64},       {"unheard_of", 1}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct remote_streams streams = some_streams();
         json_t *object = remote_streams_write(&streams);
-        bool unknown = strcmp(bad[i].key, "seed") == 0;
+        bool unknown = strcmp(bad[i].key, "unheard_of") == 0;
         json_object_set_new(object, bad[i].key, json_integer(bad[i].value));
         struct error error = {""};
         assert_true((remote_streams_read(object, &streams, &error) == 0) == unknown);
         assert_true((error.text[0] == '\0') == unknown);
         json_decref(object);
+        remote_streams_free(&streams);
     }
     struct remote_streams both = some_streams();
     both.packets = both.bytes = 1;
@@ -399,6 +504,9 @@ int main(void) {
         cmocka_unit_test(messages_come_in_pieces_and_in_heaps),
         cmocka_unit_test(a_line_without_end_and_an_end_that_reads_nothing_are_given_up),
         cmocka_unit_test(both_ends_make_one_plan_of_streams),
+        cmocka_unit_test(shape_of_streams_goes_over_the_wire),
+        cmocka_unit_test(bursts_and_requests_of_streams_are_planned),
+        cmocka_unit_test(histograms_of_the_other_end_are_bounded),
         cmocka_unit_test(streams_end_by_time_bytes_or_packets),
         cmocka_unit_test(senseless_streams_are_refused),
         cmocka_unit_test(the_fastest_exchange_is_believed),

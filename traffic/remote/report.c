@@ -41,14 +41,28 @@ static json_t *variation(const struct traffic_flow_result *flow) {
                      microseconds(flow->pdv_p99_ns));
 }
 
+/* How long responses took; of flows that are no requests there is none. */
+static json_t *response_times(const struct traffic_flow_result *flow) {
+    if (flow->response_min_ns == TRAFFIC_NONE) {
+        return json_null();
+    }
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "min", microseconds(flow->response_min_ns), "p50",
+                     microseconds(flow->response_p50_ns), "p90", microseconds(flow->response_p90_ns), "p99",
+                     microseconds(flow->response_p99_ns), "p999", microseconds(flow->response_p999_ns), "max",
+                     microseconds(flow->response_max_ns));
+}
+
 static json_t *stream(const struct traffic_flow_result *flow, bool reverse) {
     char src[IP_TEXT_SIZE], dst[IP_TEXT_SIZE];
     struct ip_address from = ip_address_make(flow->key.family, flow->key.src);
     struct ip_address to = ip_address_make(flow->key.family, flow->key.dst);
-    json_t *json = json_pack(
-        "{s:s, s:s, s:s, s:i, s:s, s:i}", "protocol", flow->key.protocol == PROTOCOL_UDP ? "udp" : "tcp",
-        "direction", reverse ? "reverse" : "forward", "source", ip_address_format(&from, src), "source_port",
-        flow->key.sport, "destination", ip_address_format(&to, dst), "destination_port", flow->key.dport);
+    json_t *json = json_pack("{s:s, s:s, s:s, s:i, s:s, s:i}", "protocol",
+                             flow->key.protocol == PROTOCOL_UDP ? "udp" : "tcp", "direction",
+                             flow->responds ? "response"
+                             : reverse      ? "reverse"
+                                            : "forward",
+                             "source", ip_address_format(&from, src), "source_port", flow->key.sport,
+                             "destination", ip_address_format(&to, dst), "destination_port", flow->key.dport);
     const struct {
         const char *name;
         json_t *value;
@@ -67,6 +81,8 @@ static json_t *stream(const struct traffic_flow_result *flow, bool reverse) {
         {"owd_us", delays(flow)},
         {"jitter_us", microseconds(flow->jitter_ns)},
         {"pdv_us", variation(flow)},
+        {"responses", integer(flow->responses)},
+        {"response_time_us", response_times(flow)},
         {"failed", flow->failed[0] == '\0' ? json_null() : words(flow->failed)},
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {

@@ -198,7 +198,7 @@ static int prepare(struct remote_session *session) {
     if (!random_number(&session->run)) {
         return remote_session_fail(session, -EIO, "no random numbers");
     }
-    session->run &= ~UINT64_C(1); /* so that the next one is there */
+    session->run &= ~UINT64_C(3); /* so that the next ones are there */
     if (session->sides[0].used && remote_session_start(session, 0) != 0) {
         return session->failure;
     }
@@ -250,6 +250,7 @@ int remote_respond(const struct remote_recv *recv, int fd, int keeper, struct re
         watch->ends(&client, &result, session.why, session.error.text, watch->context);
     }
     remote_session_close(&session);
+    remote_streams_free(&session.streams);
     traffic_result_free(&result);
     return code;
 }

@@ -75,6 +75,16 @@ static void tell_second(struct remote_session *session) {
     remote_session_send(session, json_pack("{s:s}", "type", "second"));
 }
 
+static void note_incoming(struct remote_session *session) {
+    int64_t bytes = 0;
+    for (size_t i = 0; i < TRAFFIC_SIDES; i++) {
+        const struct remote_side *side = &session->sides[i];
+        bytes += side->used && !side->sending ? traffic_board_get(&side->board.live->received_bytes) : 0;
+    }
+    session->incoming_last_bytes = bytes - session->incoming_bytes;
+    session->incoming_bytes = bytes;
+}
+
 static void close_interval(struct remote_session *session, int64_t now_ns) {
     const struct traffic_board *boards[TRAFFIC_SIDES];
     struct traffic_progress *progress = &session->progress;
@@ -83,6 +93,7 @@ static void close_interval(struct remote_session *session, int64_t now_ns) {
     }
     traffic_result_snapshot(boards, TRAFFIC_SIDES, progress, clock_real_ns());
     progress->elapsed_ns = now_ns - session->start_ns;
+    note_incoming(session);
     traffic_result_add_interval(session->result, &progress->last);
     if (session->on_interval != NULL) {
         session->on_interval(progress, session->context);
@@ -94,7 +105,7 @@ static bool is_too_fast(const struct remote_session *session) {
     const struct traffic_interval *last = &session->progress.last;
     double ns = (double)(last->end_ns - last->start_ns);
     return session->rate_max > 0 && ns > 0 &&
-           (double)last->received_bytes * 8e9 / ns > (double)session->rate_max * 1.1;
+           (double)session->incoming_last_bytes * 8e9 / ns > (double)session->rate_max * 1.1;
 }
 
 static void keep_seconds(struct remote_session *session) {

@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "common/clock.h"
 #include "common/flow_key.h"
+#include "traffic/empirical.h"
 #include "traffic/remote/message.h"
 #include "traffic/traffic.h"
 #include "traffic/wire.h"
@@ -14,8 +16,10 @@
 /* Of IPv4: 65535 less the headers of IP and UDP. */
 #define LENGTH_MAX 65507
 #define GAP_MAX    (3600 * NS_PER_S)
-
-static const struct traffic_profile profile = {.name = "streams", .summary = "streams that are alike"};
+#define SHAPE_MAX  (INT64_C(10) * REMOTE_MILLIONTHS)
+/* The largest weight of a bin on the wire. */
+#define WEIGHT_MAX INT64_C(1000000000)
+#define BURST_MAX  100000
 
 static const struct {
     const char *name;
@@ -27,7 +31,16 @@ static const struct {
     {"direction", offsetof(struct remote_streams, direction), REMOTE_FORWARD, REMOTE_BOTH},
     {"count", offsetof(struct remote_streams, count), 1, REMOTE_STREAMS_MAX},
     {"length", offsetof(struct remote_streams, length), TRAFFIC_DATAGRAM_SIZE, LENGTH_MAX},
+    {"length_min", offsetof(struct remote_streams, length_min), 0, LENGTH_MAX},
+    {"length_law", offsetof(struct remote_streams, length_law), 0, TRAFFIC_LAW_HISTOGRAM},
+    {"length_mean", offsetof(struct remote_streams, length_mean), 0, LENGTH_MAX},
+    {"length_shape", offsetof(struct remote_streams, length_shape), 0, SHAPE_MAX},
     {"gap_ns", offsetof(struct remote_streams, gap_ns), 0, GAP_MAX},
+    {"gap_law", offsetof(struct remote_streams, gap_law), 0, TRAFFIC_LAW_HISTOGRAM},
+    {"gap_shape", offsetof(struct remote_streams, gap_shape), 0, SHAPE_MAX},
+    {"burst", offsetof(struct remote_streams, burst), 0, BURST_MAX},
+    {"burst_gap_ns", offsetof(struct remote_streams, burst_gap_ns), 0, NS_PER_S},
+    {"response", offsetof(struct remote_streams, response), 0, TRAFFIC_RESPONSE_MAX},
     {"packets", offsetof(struct remote_streams, packets), 0, REMOTE_COUNT_MAX},
     {"bytes", offsetof(struct remote_streams, bytes), 0, REMOTE_COUNT_MAX},
     {"duration_ns", offsetof(struct remote_streams, duration_ns), NS_PER_S / 10, REMOTE_DURATION_MAX},
@@ -35,12 +48,72 @@ static const struct {
     {"threads", offsetof(struct remote_streams, threads), 0, TRAFFIC_SERVER_PORTS},
     {"source_port", offsetof(struct remote_streams, source_port), TRAFFIC_SOURCE_FIRST,
      TRAFFIC_SOURCE_END - 1},
+    {"seed", offsetof(struct remote_streams, seed), 0, INT64_MAX},
+    {"dscp", offsetof(struct remote_streams, dscp), 0, 63},
+    {"ttl", offsetof(struct remote_streams, ttl), 0, 255},
+    {"flow_label", offsetof(struct remote_streams, flow_label), 0, 0xfffff},
+    {"mss", offsetof(struct remote_streams, mss), 0, 65495},
+    {"nagle", offsetof(struct remote_streams, nagle), 0, 1},
 };
 
 enum { FIELDS = sizeof fields / sizeof *fields };
 
 static int64_t *field_of(struct remote_streams *streams, size_t field) {
     return (int64_t *)(void *)((char *)streams + fields[field].offset);
+}
+
+void remote_streams_free(struct remote_streams *streams) {
+    free(streams->length_histogram);
+    free(streams->gap_histogram);
+    streams->length_histogram = streams->gap_histogram = NULL;
+}
+
+/* What goes together and what does not. */
+static int check_whole(const struct remote_streams *streams, struct error *error) {
+    const bool tcp = streams->protocol == PROTOCOL_TCP;
+    const bool random = streams->gap_law != TRAFFIC_LAW_CONSTANT || streams->burst > 0;
+    const bool requests = streams->response > 0;
+    const struct {
+        bool bad;
+        const char *why;
+    } checks[] = {
+        {!tcp && streams->protocol != PROTOCOL_UDP, "streams are of TCP or UDP"},
+        {streams->family == 5, "streams are of IPv4 or IPv6"},
+        {streams->packets != 0 && (streams->bytes != 0 || (tcp && !requests)),
+         "a number of packets is for UDP and for requests, and not beside a number of bytes"},
+        {streams->bytes != 0 && requests,
+         "requests are numbered, not measured in bytes: give a number of packets"},
+        {requests && streams->direction != REMOTE_FORWARD,
+         "requests go one way and responses the other: 'reverse' and 'both' say nothing then"},
+        {requests && !tcp && (streams->response < TRAFFIC_RESPONSE_SIZE || streams->response > LENGTH_MAX),
+         "a response of UDP has 48 to 65507 bytes"},
+        {tcp && random && !requests, "random gaps and bursts are for datagrams and requests"},
+        {random && streams->gap_ns == 0, "random gaps and bursts need a rate"},
+        {tcp && streams->length_law != TRAFFIC_LAW_CONSTANT, "TCP has no random lengths"},
+        {streams->length_law != TRAFFIC_LAW_CONSTANT &&
+             (streams->length_min < TRAFFIC_DATAGRAM_SIZE || streams->length_min > streams->length),
+         "random lengths need a range of at least 32 bytes"},
+        {streams->length_law != TRAFFIC_LAW_CONSTANT && streams->length_mean != 0 &&
+             (streams->length_mean < streams->length_min || streams->length_mean > streams->length),
+         "the mean of the lengths lies outside of their range"},
+        {(streams->length_law == TRAFFIC_LAW_HISTOGRAM) != (streams->length_histogram != NULL) ||
+             (streams->gap_law == TRAFFIC_LAW_HISTOGRAM) != (streams->gap_histogram != NULL),
+         "a distribution without its histogram, or a histogram without"},
+        {streams->gap_law == TRAFFIC_LAW_NORMAL && streams->gap_shape > REMOTE_MILLIONTHS / 2,
+         "normal gaps with a shape above 0.5 would be below 0"},
+        {streams->burst > 0 && streams->burst_gap_ns > streams->gap_ns,
+         "the gap in a burst is longer than the mean gap"},
+        {streams->flow_label != 0 && streams->family == 4, "only IPv6 has flow labels"},
+        {!tcp && (streams->mss != 0 || streams->nagle != 0 || streams->congestion[0] != '\0'),
+         "congestion control, MSS and Nagle's algorithm are TCP's"},
+        {streams->mss != 0 && streams->mss < 88, "the MSS is 88 at least"},
+    };
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+        if (checks[i].bad) {
+            return error_set(error, -EINVAL, "%s", checks[i].why);
+        }
+    }
+    return 0;
 }
 
 int remote_streams_check(const struct remote_streams *streams, struct error *error) {
@@ -53,143 +126,103 @@ int remote_streams_check(const struct remote_streams *streams, struct error *err
                              fields[i].name, value, fields[i].minimum, fields[i].maximum);
         }
     }
-    if (streams->protocol != PROTOCOL_TCP && streams->protocol != PROTOCOL_UDP) {
-        return error_set(error, -EINVAL, "streams are of TCP or UDP");
+    return check_whole(streams, error);
+}
+
+/* 'histogram' as [[low, high, weight], ...]; weights are told to a billionth of the largest. */
+static json_t *write_histogram(const struct traffic_empirical *histogram) {
+    json_t *bins = json_array();
+    double largest = 0;
+    for (size_t i = 0; i < histogram->count; i++) {
+        largest = fmax(largest, histogram->bins[i].weight);
     }
-    if (streams->family == 5) {
-        return error_set(error, -EINVAL, "streams are of IPv4 or IPv6");
+    for (size_t i = 0; i < histogram->count; i++) {
+        const struct traffic_empirical_bin *bin = &histogram->bins[i];
+        int64_t weight = llround(bin->weight / largest * (double)WEIGHT_MAX);
+        json_array_append_new(bins, json_pack("[I, I, I]", (json_int_t)bin->low, (json_int_t)bin->high,
+                                              (json_int_t)(weight < 1 ? 1 : weight)));
     }
-    if (streams->packets != 0 && (streams->bytes != 0 || streams->protocol == PROTOCOL_TCP)) {
-        return error_set(error, -EINVAL, "a number of packets is for UDP, and not beside a number of bytes");
+    return bins;
+}
+
+/* Reads the histogram 'name' of 'object', if there is one. */
+static int read_histogram(const json_t *object, const char *name, struct traffic_empirical **made,
+                          struct error *error) {
+    const json_t *bins = json_object_get(object, name);
+    size_t count = json_array_size(bins), bad;
+    *made = NULL;
+    if (bins == NULL) {
+        return 0;
     }
+    if (count == 0 || count > REMOTE_HISTOGRAM_BINS) {
+        return error_set(error, -EPROTO, "the other end's '%s' has not 1 to %d bins", name,
+                         REMOTE_HISTOGRAM_BINS);
+    }
+    struct traffic_empirical *histogram = calloc(1, sizeof *histogram);
+    if (histogram == NULL) {
+        return error_set(error, -ENOMEM, "no memory for a histogram");
+    }
+    for (size_t i = 0; i < count; i++) {
+        const json_t *bin = json_array_get(bins, i);
+        json_int_t weight = json_integer_value(json_array_get(bin, 2));
+        histogram->bins[i] =
+            (struct traffic_empirical_bin){.low = json_integer_value(json_array_get(bin, 0)),
+                                           .high = json_integer_value(json_array_get(bin, 1)),
+                                           .weight = weight > 0 && weight <= WEIGHT_MAX ? (double)weight : 0};
+    }
+    histogram->count = count;
+    if (traffic_empirical_finish(histogram, &bad) != 0) {
+        free(histogram);
+        return error_set(error, -EPROTO, "the other end's '%s' is no histogram", name);
+    }
+    *made = histogram;
     return 0;
-}
-
-bool remote_streams_timed(const struct remote_streams *streams) {
-    return streams->packets == 0 && streams->bytes == 0;
-}
-
-/* What one gap stands for, bytes of payload. */
-static int64_t piece_bytes(const struct remote_streams *streams) {
-    return streams->protocol == PROTOCOL_UDP ? streams->length
-                                             : (int64_t)traffic_segment_bytes((uint8_t)streams->family);
-}
-
-int64_t remote_streams_rate(const struct remote_streams *streams) {
-    if (streams->gap_ns == 0) {
-        return INT64_MAX;
-    }
-    /* At most 5000 streams of 65507 bytes: below 2^32 bits, so the product is below 2^62. */
-    return streams->count * piece_bytes(streams) * 8 * NS_PER_S / streams->gap_ns;
-}
-
-/* How many pieces a stream has. */
-static uint64_t pieces_of(const struct remote_streams *streams) {
-    int64_t piece = piece_bytes(streams);
-    if (streams->packets > 0) {
-        return (uint64_t)streams->packets;
-    }
-    if (streams->bytes > 0) {
-        return (uint64_t)((streams->bytes + piece - 1) / piece);
-    }
-    if (streams->gap_ns == 0) {
-        return TRAFFIC_ENDLESS;
-    }
-    int64_t pieces = streams->duration_ns / streams->gap_ns;
-    return pieces < 1 ? 1 : (uint64_t)pieces;
-}
-
-static void fill(const struct remote_streams *streams, struct traffic_flow *flow, uint32_t number,
-                 uint8_t reverse) {
-    uint64_t pieces = pieces_of(streams);
-    bool tcp = streams->protocol == PROTOCOL_TCP;
-    *flow = (struct traffic_flow){
-        .number = number,
-        .protocol = (uint8_t)streams->protocol,
-        .family = (uint8_t)streams->family,
-        .reverse = reverse,
-        .gaps = TRAFFIC_LAW_CONSTANT,
-        .sport = (uint16_t)(TRAFFIC_SOURCE_FIRST +
-                            (streams->source_port - TRAFFIC_SOURCE_FIRST + number) % TRAFFIC_SOURCE_PORTS),
-        .dport = (uint16_t)(TRAFFIC_FIRST_PORT + number % TRAFFIC_SERVER_PORTS),
-        .payload_min = (uint16_t)streams->length,
-        .payload_max = (uint16_t)streams->length,
-        .packets = pieces,
-        .bytes = pieces == TRAFFIC_ENDLESS ? pieces : pieces * (uint64_t)piece_bytes(streams),
-        .length_ns = streams->duration_ns,
-        .gap_ns = streams->gap_ns,
-        .fast = streams->gap_ns == 0};
-    if (tcp && streams->bytes > 0) {
-        flow->bytes =
-            (uint64_t)(streams->bytes < TRAFFIC_PREAMBLE_SIZE ? TRAFFIC_PREAMBLE_SIZE : streams->bytes);
-    }
-    /* Streams that keep a rate don't send in step. */
-    uint32_t count = streams->count > 0 ? (uint32_t)streams->count : 1;
-    flow->start_ns = streams->gap_ns / count * (number % count);
-}
-
-int remote_streams_plan(const struct remote_streams *streams, struct traffic_plan *plan,
-                        struct error *error) {
-    *plan = (struct traffic_plan){0};
-    int failure = remote_streams_check(streams, error);
-    if (failure != 0) {
-        return failure;
-    }
-    bool both = streams->direction == REMOTE_BOTH;
-    *plan = (struct traffic_plan){.profile = &profile,
-                                  .seed = (uint64_t)streams->source_port,
-                                  .duration_ns = streams->duration_ns,
-                                  .scale = 1,
-                                  .client_addresses = 1,
-                                  .server_addresses = 1,
-                                  .count = (size_t)streams->count * (both ? 2 : 1)};
-    plan->flows = calloc(plan->count, sizeof *plan->flows);
-    if (plan->flows == NULL) {
-        return error_set(error, -ENOMEM, "no memory for a plan of %zu streams", plan->count);
-    }
-    for (size_t i = 0; i < plan->count; i++) {
-        uint8_t reverse = streams->direction == REMOTE_REVERSE || i >= (size_t)streams->count;
-        fill(streams, &plan->flows[i], (uint32_t)i, reverse);
-        plan->reverse_count += reverse;
-    }
-    return 0;
-}
-
-uint64_t remote_streams_digest(const struct traffic_plan *plan) {
-    uint64_t digest = UINT64_C(0xcbf29ce484222325); /* FNV-1a, a whole number at a time */
-    for (size_t i = 0; i < plan->count; i++) {
-        const struct traffic_flow *flow = &plan->flows[i];
-        const uint64_t numbers[] = {
-            flow->protocol,        flow->family,      flow->reverse, flow->sport, flow->dport,
-            flow->payload_min,     flow->payload_max, flow->packets, flow->bytes, (uint64_t)flow->start_ns,
-            (uint64_t)flow->gap_ns};
-        for (size_t n = 0; n < sizeof numbers / sizeof *numbers; n++) {
-            digest = (digest ^ numbers[n]) * UINT64_C(0x100000001b3);
-        }
-    }
-    return digest;
 }
 
 json_t *remote_streams_write(const struct remote_streams *streams) {
     struct remote_streams copy = *streams;
     json_t *object = json_object();
-    for (size_t i = 0; i < FIELDS && object != NULL; i++) {
-        if (json_object_set_new(object, fields[i].name, json_integer(*field_of(&copy, i))) != 0) {
-            json_decref(object);
-            object = NULL;
-        }
+    bool good = object != NULL;
+    for (size_t i = 0; i < FIELDS && good; i++) {
+        good = json_object_set_new(object, fields[i].name, json_integer(*field_of(&copy, i))) == 0;
+    }
+    good = good && json_object_set_new(object, "congestion", json_string(streams->congestion)) == 0;
+    if (good && streams->length_histogram != NULL) {
+        good =
+            json_object_set_new(object, "length_histogram", write_histogram(streams->length_histogram)) == 0;
+    }
+    if (good && streams->gap_histogram != NULL) {
+        good = json_object_set_new(object, "gap_histogram", write_histogram(streams->gap_histogram)) == 0;
+    }
+    if (!good) {
+        json_decref(object);
+        return NULL;
     }
     return object;
 }
 
+/* A name of the kernel's: letters, digits, '_' and '-'. */
+static int read_congestion(const json_t *object, struct remote_streams *streams, struct error *error) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    const char *name = json_string_value(json_object_get(object, "congestion"));
+    if (name == NULL || strlen(name) >= sizeof streams->congestion || strspn(name, letters) != strlen(name)) {
+        return error_set(error, -EPROTO, "the other end's 'congestion' is no name of a congestion control");
+    }
+    memcpy(streams->congestion, name, strlen(name) + 1);
+    return 0;
+}
+
 int remote_streams_read(const json_t *object, struct remote_streams *streams, struct error *error) {
     *streams = (struct remote_streams){0};
-    for (size_t i = 0; i < FIELDS; i++) {
-        int failure = remote_take_integer(object, fields[i].name, fields[i].minimum, fields[i].maximum,
-                                          field_of(streams, i), error);
-        if (failure != 0) {
-            return failure;
-        }
+    int failure = 0;
+    for (size_t i = 0; i < FIELDS && failure == 0; i++) {
+        failure = remote_take_integer(object, fields[i].name, fields[i].minimum, fields[i].maximum,
+                                      field_of(streams, i), error);
     }
-    return remote_streams_check(streams, error);
+    failure = failure != 0 ? failure : read_congestion(object, streams, error);
+    failure = failure != 0 ? failure
+                           : read_histogram(object, "length_histogram", &streams->length_histogram, error);
+    failure =
+        failure != 0 ? failure : read_histogram(object, "gap_histogram", &streams->gap_histogram, error);
+    return failure != 0 ? failure : remote_streams_check(streams, error);
 }
