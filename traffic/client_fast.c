@@ -6,8 +6,9 @@
 
 #include "common/clock.h"
 
-/* Pieces that one TCP flow sends before the others have their turn. */
-#define PIECES_A_TURN 4
+/* Pieces that one TCP flow sends, and batches that one UDP flow sends, before the others have their turn. */
+#define PIECES_A_TURN  4
+#define BATCHES_A_TURN 4
 /* After a send that failed for another reason than that the socket is full. */
 #define RETRY_NS (2 * NS_PER_MS)
 
@@ -52,11 +53,14 @@ int64_t client_fast_udp_turn(struct client_flow *flow, int64_t now_ns) {
         client_end(flow, TRAFFIC_FLOW_DONE, TRAFFIC_PROBLEM_NONE, 0);
         return 0;
     }
-    uint64_t left = plan->packets - flow->done;
     unsigned int most = flow->gso > 1 ? flow->gso : CLIENT_BATCH;
-    int taken = client_send_together(flow, left < most ? (unsigned int)left : most);
+    int taken = 1;
+    for (int i = 0; i < BATCHES_A_TURN && taken > 0 && flow->done < plan->packets; i++) {
+        uint64_t left = plan->packets - flow->done;
+        taken = client_send_together(flow, left < most ? (unsigned int)left : most);
+        count_sent(flow, taken > 0 ? (uint64_t)taken : 0);
+    }
     if (taken >= 0) {
-        count_sent(flow, (uint64_t)taken);
         return now_ns;
     }
     flow->last_errno = errno;
