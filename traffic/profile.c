@@ -124,6 +124,38 @@ static const struct traffic_group voip[] = {
      .pps = 50},
 };
 
+/* A run of 10 s: eight streams of video, 25 pictures a second of a dozen datagrams each, about 3 Mbit/s a
+ * stream, and what their viewers send back. */
+static const struct traffic_group video[] = {
+    {.protocol = PROTOCOL_UDP,
+     .family = 4,
+     .count = 6,
+     .payload_min = 1200,
+     .payload_max = 1200,
+     .arrivals = TRAFFIC_ARRIVALS_TOGETHER,
+     .burst_packets = 12,
+     .burst_gap_ns = 200000,
+     .burst_period_ns = 40000000},
+    {.protocol = PROTOCOL_UDP,
+     .family = 6,
+     .count = 2,
+     .payload_min = 1200,
+     .payload_max = 1200,
+     .arrivals = TRAFFIC_ARRIVALS_TOGETHER,
+     .burst_packets = 12,
+     .burst_gap_ns = 200000,
+     .burst_period_ns = 40000000},
+    {.protocol = PROTOCOL_UDP,
+     .family = 4,
+     .count = 8,
+     .payload_min = 60,
+     .payload_max = 120,
+     .payload_law = TRAFFIC_LAW_UNIFORM,
+     .arrivals = TRAFFIC_ARRIVALS_TOGETHER,
+     .gaps = TRAFFIC_LAW_NORMAL,
+     .pps = 1},
+};
+
 /* A run of 10 s: bursts of 2 ms at 20,000 packets/s out of ten sources, at random; in between next to
  * nothing. */
 static const struct traffic_group microbursts[] = {
@@ -230,6 +262,9 @@ static const struct traffic_profile profiles[] = {
      ddos, COUNT(ddos)},
     {"voip", "40 calls, 50 datagrams/s of 172 bytes both ways, IPv4 and IPv6", SECONDS(10), voip,
      COUNT(voip)},
+    {"video",
+     "8 streams of 25 pictures a second, a dozen datagrams each, and a small datagram a second beside each",
+     SECONDS(10), video, COUNT(video)},
     {"microbursts", "bursts of 2 ms at 20,000 packets/s from ten flows, next to nothing in between",
      SECONDS(10), microbursts, COUNT(microbursts)},
     {"ipv6", "40 flows of IPv6, TCP and UDP: what NetFlow v5 can't see", SECONDS(10), ipv6, COUNT(ipv6)},
