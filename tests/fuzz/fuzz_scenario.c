@@ -9,8 +9,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct scenario *scenario = NULL;
     struct error error = {""};
-    /* Each rule would start a program. */
-    if (memmem(data, size, "openflow", 8) != NULL) {
+    /* Each rule would start a program, and a histogram's name may be that of any file. */
+    if (memmem(data, size, "openflow", 8) != NULL || memmem(data, size, "-histogram", 10) != NULL) {
         return 0;
     }
     int code = scenario_parse("x.yaml", data, size, &scenario, &error);

@@ -3,7 +3,8 @@
  * FOLDER/datagram gets one file a UDP payload, for fuzz_sflow5 and fuzz_netflow5; FOLDER/sequence one a
  * capture, for fuzz_ipfix and fuzz_collector (see fuzz.h); FOLDER/packet the sampled headers' frames, for
  * fuzz_packet; FOLDER/filter a few filters, for fuzz_filter; FOLDER/scenario what is in scenario/library;
- * FOLDER/message what the ends of a test say to each other, for fuzz_remote. */
+ * FOLDER/message what the ends of a test say to each other, for fuzz_remote; FOLDER/histogram a few of these.
+ */
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +100,19 @@ static void write_scenarios(const char *folder) {
     globfree(&found);
 }
 
+static void write_histograms(const char *folder) {
+    static const char *const histograms[] = {
+        "64         50\n65..1399   20\n1400       30   # full segments\n",
+        "# gaps\n1us..20us 1\r\n\t1ms 0.5\n2s..3s 1000000",
+        "1 1\n3 1\n5..7 0.25\n",
+    };
+    for (size_t i = 0; i < sizeof histograms / sizeof *histograms; i++) {
+        FILE *file = create(folder, "histogram", (unsigned int)i);
+        fputs(histograms[i], file);
+        fclose(file);
+    }
+}
+
 static void write_messages(const char *folder) {
     static const char *const messages[] = {
         "{\"type\":\"hello\",\"protocol\":1,\"nonce\":\"0123456789abcdef\",\"capabilities\":[\"udp\",\"tcp\"]"
@@ -129,7 +143,7 @@ static void write_messages(const char *folder) {
 
 int main(int argc, char **argv) {
     static const char *const kinds[] = {"",        "/datagram", "/sequence", "/packet",
-                                        "/filter", "/scenario", "/message"};
+                                        "/filter", "/scenario", "/message",  "/histogram"};
     if (argc < 3) {
         fprintf(stderr, "Usage: seeds FOLDER CAPTURE...\n");
         return 2;
@@ -142,6 +156,7 @@ int main(int argc, char **argv) {
     write_filters(argv[1]);
     write_scenarios(argv[1]);
     write_messages(argv[1]);
+    write_histograms(argv[1]);
     struct writing writing = {.folder = argv[1]};
     for (int i = 2; i < argc; i++) {
         writing.sequence = create(argv[1], "sequence", (unsigned int)i);
