@@ -129,8 +129,7 @@ static int read_histogram(struct scenario *scenario, const struct randomness *of
                             why.text);
     }
     scenario->histograms[scenario->histogram_count++] = histogram;
-    const struct traffic_empirical *made = histogram;
-    memcpy((char *)group + of->histogram_at, &made, sizeof made);
+    *(const struct traffic_empirical **)(void *)((char *)group + of->histogram_at) = histogram;
     ((uint8_t *)group)[of->law_at] = of->of_histogram;
     return 0;
 }

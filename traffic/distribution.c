@@ -59,7 +59,11 @@ static double standard_normal(uint64_t number) {
 }
 
 double traffic_distribution_draw(const struct traffic_distribution *distribution, uint64_t number) {
+    const struct traffic_empirical *histogram = distribution->histogram;
     double share = traffic_random_share(number);
+    if (histogram != NULL) {
+        return traffic_empirical_at(histogram, share) / histogram->mean;
+    }
     switch (distribution->law) {
     case TRAFFIC_LAW_EXPONENTIAL:
         return traffic_random_exponential(share);
@@ -71,8 +75,6 @@ double traffic_distribution_draw(const struct traffic_distribution *distribution
         return exp(distribution->b + distribution->a * standard_normal(number));
     case TRAFFIC_LAW_PARETO:
         return distribution->b * traffic_random_pareto(distribution->a, 1, TRAFFIC_GAP_PARETO_RANGE, share);
-    case TRAFFIC_LAW_HISTOGRAM:
-        return traffic_empirical_at(distribution->histogram, share) / distribution->histogram->mean;
     default:
         return 1;
     }
@@ -111,6 +113,9 @@ double traffic_distribution_mean_within(const struct traffic_distribution *distr
 
 double traffic_distribution_deviation(const struct traffic_distribution *distribution) {
     double a = distribution->a;
+    if (distribution->histogram != NULL) {
+        return distribution->histogram->deviation / distribution->histogram->mean;
+    }
     switch (distribution->law) {
     case TRAFFIC_LAW_EXPONENTIAL:
         return 1;
@@ -124,8 +129,6 @@ double traffic_distribution_deviation(const struct traffic_distribution *distrib
         double mean = pareto_moment(a, 1);
         return sqrt(pareto_moment(a, 2) / (mean * mean) - 1);
     }
-    case TRAFFIC_LAW_HISTOGRAM:
-        return distribution->histogram->deviation / distribution->histogram->mean;
     default:
         return 0;
     }
