@@ -5,7 +5,8 @@ build_packages="build-essential cmake ninja-build pkg-config libevent-dev libpca
   libnl-3-dev libnl-route-3-dev libjansson-dev libgsl-dev libyaml-dev libxxhash-dev libjs-chart.js"
 run_packages="openvswitch-switch openvswitch-common iproute2 nftables"
 test_packages="libcmocka-dev clang libclang-rt-14-dev iputils-ping iperf3 tcpdump tshark sqlite3 chromium
-  clang-format clang-tidy python3 python3-jsonschema jq mandoc softflowd pmacct iperf nuttcp sockperf"
+  clang-format clang-tidy python3 python3-jsonschema jq mandoc softflowd pmacct iperf nuttcp sockperf
+  ethtool procps"
 
 say() {
     printf '\n==> %s\n' "$*"
