@@ -8,5 +8,5 @@ add_executable(flood ${BENCH}/flood.c ${BENCH}/forget_store.c ${CMAKE_SOURCE_DIR
 target_link_libraries(flood PRIVATE nsmon_collector nsmon_decode nsmon_common)
 if(NOT NSMON_SANITIZE AND NOT NSMON_COVERAGE) # whose own memory would be measured
   add_test(NAME bench.flood COMMAND flood)
-  set_tests_properties(bench.flood PROPERTIES LABELS long TIMEOUT 1800)
+  set_tests_properties(bench.flood PROPERTIES LABELS long TIMEOUT 1800 PROCESSORS 4 COST 75)
 endif()

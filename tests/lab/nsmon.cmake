@@ -4,3 +4,6 @@ foreach(CASE exact mixed sampled readers twice killed worker foreign two shared 
     COMMAND bash ${CMAKE_SOURCE_DIR}/tests/lab/nsmon.sh $<TARGET_FILE:nsmon> ${CASE})
   set_tests_properties(lab.nsmon.${CASE} PROPERTIES SKIP_RETURN_CODE 77 LABELS lab TIMEOUT 300)
 endforeach()
+foreach(CASE mixed sampled full)
+  set_tests_properties(lab.nsmon.${CASE} PROPERTIES PROCESSORS 2)
+endforeach()

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The hand that the code is written in: "style.sh format|tidy SOURCE_DIR BUILD_DIR".
+# The hand that the code is written in: "style.sh format SOURCE_DIR BUILD_DIR", or of one room "style.sh tidy SOURCE_DIR
+# BUILD_DIR ROOM".
 set -u
 cd "$2" || exit 1
 sources=$(find common topo traffic collector reports daemon scenario cli tests -name '*.[ch]' -not -path '*/page/*')
@@ -12,9 +13,9 @@ format)
 tidy)
     runner=$(command -v run-clang-tidy || command -v run-clang-tidy-14) || { echo "SKIP: needs clang-tidy"; exit 77; }
     # What the build made itself (rooms/ holds links to the sources) is not looked at.
-    "$runner" -p "$3" -quiet "^$2/(common|topo|traffic|collector|reports|daemon|scenario|cli)/.*\\.c\$" >"$3/tidy.log" 2>/dev/null
+    "$runner" -p "$3" -quiet -j 1 "^$2/$4/.*\\.c\$" >"$3/tidy.$4.log" 2>/dev/null
     status=$?
-    grep -E "(warning|error):" "$3/tidy.log"
+    grep -E "(warning|error):" "$3/tidy.$4.log"
     exit $status
     ;;
 esac
