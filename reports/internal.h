@@ -115,6 +115,20 @@ bool report_rewriting_explains_counts(const struct report *report, const struct 
  * lack or have too many in the flows where it is furthest away. */
 bool report_doubt_explains_samples(const struct report *report, size_t number);
 
+/* cause.c: says in 'text' what is known to have gone wrong with the exports of 'source', or "". */
+void report_known_losses(const struct report *report, const struct report_source *source, char *text,
+                         size_t size);
+
+/* cause.c: says in 'text' the likely cause why the counts of 'source' are off. */
+void report_cause_of_counts(const struct report *report, const struct report_source *source, char *text,
+                            size_t size);
+
+/* cause.c: says in 'text' how the sampled packets of 'source' differ in size from those of their flows. */
+void report_cause_of_sizes(const struct report_source *source, char *text, size_t size);
+
+/* cause.c: says in 'text' how much 'source' reports that no tap saw. */
+void report_cause_of_phantoms(const struct report_source *source, char *text, size_t size);
+
 /* verdict.c: what is right and wrong, in words. */
 void report_make_verdict(struct report *report);
 
@@ -127,6 +141,11 @@ static inline bool report_is_running(const struct report *report) {
 static inline bool report_in_window(const struct read_session *session, int64_t first_ns, int64_t last_ns) {
     return (session->window_start_ns == READ_NULL || last_ns >= session->window_start_ns) &&
            (session->window_end_ns == READ_NULL || first_ns <= session->window_end_ns);
+}
+
+/* "1 flow", "2 flows": of 'count' things. */
+static inline const char *report_plural(uint64_t count) {
+    return count == 1 ? "" : "s";
 }
 
 /* A count that the store gives, never negative. */
