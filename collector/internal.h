@@ -67,6 +67,13 @@ void collector_flow_record(struct collector *collector, struct exporter *exporte
 void collector_interface_names(struct collector *collector, struct exporter *exporter,
                                const struct flow_record *record);
 
+/* What the settings say of the domain of 'exporter', or NULL. */
+const struct collector_domain *collector_domain_of(const struct collector *collector,
+                                                   const struct exporter *exporter);
+
+/* Gives a new exporter its rate and dialect: the user's, or what its neighbours let expect. */
+void collector_settle_new(struct collector *collector, struct exporter *exporter);
+
 /* To be called when an exporter's dialect was settled: takes what follows from it into its row, and tells the
  * other exporters of the address. */
 void collector_dialect_settled(struct collector *collector, struct exporter *exporter);
