@@ -12,7 +12,7 @@ void maker_put(struct maker *maker, uint64_t value, size_t size) {
     }
 }
 
-static void patch(struct maker *maker, size_t at, size_t value) {
+void maker_patch(struct maker *maker, size_t at, size_t value) {
     maker->bytes[at] = (uint8_t)(value >> 8);
     maker->bytes[at + 1] = (uint8_t)value;
 }
@@ -43,9 +43,9 @@ size_t maker_set(struct maker *maker, uint16_t id) {
 }
 
 void maker_end(struct maker *maker, size_t set) {
-    patch(maker, set, maker->size - set + 2);
+    maker_patch(maker, set, maker->size - set + 2);
     if (maker->bytes[1] == 10) {
-        patch(maker, 2, maker->size);
+        maker_patch(maker, 2, maker->size);
     }
 }
 

@@ -14,6 +14,9 @@ struct maker {
 /* Appends 'value' in 'size' bytes, big endian. */
 void maker_put(struct maker *maker, uint64_t value, size_t size);
 
+/* Puts 'value' into the two bytes at 'at'. */
+void maker_patch(struct maker *maker, size_t at, size_t value);
+
 /* Begins an IPFIX message of domain 7, or a NetFlow v9 datagram of source 7 that was up for 'uptime_ms'. */
 void maker_ipfix(struct maker *maker, uint32_t sequence);
 void maker_netflow9(struct maker *maker, uint32_t sequence, uint32_t uptime_ms);
