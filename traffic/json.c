@@ -1,0 +1,135 @@
+#include "traffic/json.h"
+
+#include "common/flow_key.h"
+
+json_t *traffic_json_number(int64_t value) {
+    return value == TRAFFIC_NONE ? json_null() : json_integer(value);
+}
+
+json_t *traffic_json_words(const char *text) {
+    char plain[1024];
+    size_t length = 0;
+    for (; text[length] != '\0' && length + 1 < sizeof plain; length++) {
+        plain[length] = text[length] >= ' ' && text[length] < 0x7f ? text[length] : '?';
+    }
+    plain[length] = '\0';
+    return json_string(plain);
+}
+
+/* Nanoseconds as microseconds. */
+static json_t *microseconds(int64_t ns) {
+    return ns == TRAFFIC_NONE ? json_null() : json_real((double)ns / 1e3);
+}
+
+static json_t *delays(const struct traffic_flow_result *flow) {
+    if (flow->owd_min_ns == TRAFFIC_NONE || flow->owd_p50_ns == TRAFFIC_NONE) {
+        return json_null();
+    }
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "min", microseconds(flow->owd_min_ns), "p50",
+                     microseconds(flow->owd_p50_ns), "p90", microseconds(flow->owd_p90_ns), "p99",
+                     microseconds(flow->owd_p99_ns), "p999", microseconds(flow->owd_p999_ns), "max",
+                     microseconds(flow->owd_max_ns));
+}
+
+static json_t *variation(const struct traffic_flow_result *flow) {
+    if (flow->pdv_p50_ns == TRAFFIC_NONE) {
+        return json_null();
+    }
+    return json_pack("{s:o, s:o}", "p50", microseconds(flow->pdv_p50_ns), "p99",
+                     microseconds(flow->pdv_p99_ns));
+}
+
+json_t *traffic_json_flow(const struct traffic_flow_result *flow, bool reverse) {
+    char src[IP_TEXT_SIZE], dst[IP_TEXT_SIZE];
+    struct ip_address from = ip_address_make(flow->key.family, flow->key.src);
+    struct ip_address to = ip_address_make(flow->key.family, flow->key.dst);
+    json_t *json = json_pack(
+        "{s:s, s:s, s:s, s:i, s:s, s:i}", "protocol", flow->key.protocol == PROTOCOL_UDP ? "udp" : "tcp",
+        "direction", reverse ? "reverse" : "forward", "source", ip_address_format(&from, src), "source_port",
+        flow->key.sport, "destination", ip_address_format(&to, dst), "destination_port", flow->key.dport);
+    const struct {
+        const char *name;
+        json_t *value;
+    } values[] = {
+        {"sent_packets", traffic_json_number(flow->sent_packets)},
+        {"sent_bytes", traffic_json_number(flow->sent_bytes)},
+        {"received_packets", traffic_json_number(flow->received_packets)},
+        {"received_bytes", traffic_json_number(flow->received_bytes)},
+        {"lost", traffic_json_number(flow->lost)},
+        {"duplicated", traffic_json_number(flow->duplicated)},
+        {"reordered", traffic_json_number(flow->reordered)},
+        {"reorder_extent", traffic_json_number(flow->reorder_extent)},
+        {"loss_bursts", traffic_json_number(flow->loss_bursts)},
+        {"loss_longest", traffic_json_number(flow->loss_longest)},
+        {"retransmitted", traffic_json_number(flow->retransmitted)},
+        {"owd_us", delays(flow)},
+        {"jitter_us", microseconds(flow->jitter_ns)},
+        {"pdv_us", variation(flow)},
+        {"failed", flow->failed[0] == '\0' ? json_null() : traffic_json_words(flow->failed)},
+    };
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        json_object_set_new(json, values[i].name, values[i].value);
+    }
+    return json;
+}
+
+static json_t *interval(const struct traffic_interval *interval, int64_t started_ns) {
+    return json_pack(
+        "{s:f, s:f, s:I, s:I, s:I, s:I}", "start", (double)(interval->start_ns - started_ns) / 1e9, "end",
+        (double)(interval->end_ns - started_ns) / 1e9, "sent_packets", (json_int_t)interval->sent_packets,
+        "sent_bytes", (json_int_t)interval->sent_bytes, "received_packets",
+        (json_int_t)interval->received_packets, "received_bytes", (json_int_t)interval->received_bytes);
+}
+
+static json_t *intervals(const struct traffic_result *result) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < result->interval_count; i++) {
+        json_array_append_new(array, interval(&result->intervals[i], result->started_ns));
+    }
+    return array;
+}
+
+/* What was lost of all flows is not known if it is not of one. */
+static json_t *sum(const struct traffic_result *result) {
+    int64_t lost = result->lost;
+    for (size_t i = 0; i < result->flow_count; i++) {
+        const struct traffic_flow_result *flow = &result->flows[i];
+        lost = flow->key.protocol == PROTOCOL_UDP && flow->lost == TRAFFIC_NONE ? TRAFFIC_NONE : lost;
+    }
+    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I}", "sent_packets",
+                     (json_int_t)result->sum.sent_packets, "sent_bytes", (json_int_t)result->sum.sent_bytes,
+                     "received_packets", (json_int_t)result->sum.received_packets, "received_bytes",
+                     (json_int_t)result->sum.received_bytes, "lost", traffic_json_number(lost), "duplicated",
+                     (json_int_t)result->duplicated, "reordered", (json_int_t)result->reordered,
+                     "socket_drops", (json_int_t)result->socket_drops);
+}
+
+/* How many rows of losses there were, by their length; those that there were none of are left out. */
+static json_t *loss_bursts(const struct traffic_result *result) {
+    json_t *rows = json_array();
+    for (size_t i = 0; i < TRAFFIC_LOSS_BINS; i++) {
+        if (result->loss_bins[i] > 0) {
+            json_array_append_new(rows,
+                                  json_pack("{s:I, s:I}", "up_to", (json_int_t)traffic_losses_bin_most(i),
+                                            "count", (json_int_t)result->loss_bins[i]));
+        }
+    }
+    return rows;
+}
+
+void traffic_json_add(json_t *json, const struct traffic_result *result) {
+    json_object_set_new(json, "sum", sum(result));
+    json_object_set_new(json, "intervals", intervals(result));
+    json_object_set_new(json, "cpu",
+                        json_pack("{s:f, s:f}", "send_seconds", (double)result->client_cpu_ns / 1e9,
+                                  "recv_seconds", (double)result->server_cpu_ns / 1e9));
+    json_object_set_new(json, "loss_burst_lengths", loss_bursts(result));
+    json_object_set_new(json, "stamps",
+                        json_pack("{s:I, s:I}", "send_batch_max", (json_int_t)result->send_batch_max,
+                                  "receive_batch_max", (json_int_t)result->receive_batch_max));
+    json_object_set_new(json, "late",
+                        json_pack("{s:I, s:f, s:f, s:f}", "packets", (json_int_t)result->late_packets,
+                                  "p50_us", (double)result->late_p50_ns / 1e3, "p99_us",
+                                  (double)result->late_p99_ns / 1e3, "max_us",
+                                  (double)result->late_max_ns / 1e3));
+}

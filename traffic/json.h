@@ -1,0 +1,22 @@
+/* The parts of a result as JSON, made in one place for all who print them: docs/send-json.schema.json
+ * describes them.  Times that end in _us are microseconds, and what there is not is null; no number is
+ * infinite or none at all. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "traffic/traffic.h"
+
+/* 'value', or null for TRAFFIC_NONE. */
+json_t *traffic_json_number(int64_t value);
+
+/* Words that hold who knows what: JSON is UTF-8, and so is what becomes of them; at most 1,023 bytes. */
+json_t *traffic_json_words(const char *text);
+
+/* One flow of a result, which goes from the client's host to the server's unless it is 'reverse'. */
+json_t *traffic_json_flow(const struct traffic_flow_result *flow, bool reverse);
+
+/* Puts into the object 'json' what a result has beside its flows: "sum", "intervals", "cpu",
+ * "loss_burst_lengths", "stamps", "late". */
+void traffic_json_add(json_t *json, const struct traffic_result *result);
