@@ -62,7 +62,7 @@ static void show_second(const struct traffic_progress *progress, void *context) 
         return;
     }
     if (show->title == NULL && show->lines++ % 20 == 0) {
-        fprintf(stderr, "%s\n", traffic_text_heading());
+        fprintf(stderr, "%s\n", traffic_text_heading(progress));
     }
     fprintf(stderr, "%s%s%s\n", show->title == NULL ? "" : show->title, show->title == NULL ? "" : ": ",
             traffic_text_progress(progress, line));

@@ -79,10 +79,10 @@ void traffic_result_show(const struct lab_run *run, const char *title, FILE *out
     for (size_t i = 0; i < result->flow_count; i++) {
         if (run->settings->per_flow || result->flows[i].failed[0] != '\0') {
             if (!heading) {
-                fprintf(out, "%s\n", traffic_text_flow_heading());
+                fprintf(out, "%s\n", traffic_text_flow_heading(result));
                 heading = true;
             }
-            fprintf(out, "%s\n", traffic_text_flow(&result->flows[i], line));
+            fprintf(out, "%s\n", traffic_text_flow(result, &result->flows[i], line));
         }
     }
 }

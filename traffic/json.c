@@ -1,5 +1,6 @@
 #include "traffic/json.h"
 
+#include "common/clock.h"
 #include "common/flow_key.h"
 
 json_t *traffic_json_number(int64_t value) {
@@ -39,6 +40,17 @@ static json_t *variation(const struct traffic_flow_result *flow) {
                      microseconds(flow->pdv_p99_ns));
 }
 
+/* What is told of TCP flows besides; the rows come into "intervals". */
+static json_t *tcp_of(const struct traffic_flow_result *flow) {
+    if (flow->key.protocol != PROTOCOL_TCP) {
+        return json_null();
+    }
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:[]}", "rtt_us", microseconds(flow->rtt_ns), "rtt_mean_us",
+                     microseconds(flow->rtt_mean_ns), "rtt_max_us", microseconds(flow->rtt_max_ns),
+                     "rtt_min_us", microseconds(flow->rtt_min_ns), "cwnd_max_bytes",
+                     traffic_json_number(flow->cwnd_max_bytes), "intervals");
+}
+
 json_t *traffic_json_flow(const struct traffic_flow_result *flow, bool reverse) {
     char src[IP_TEXT_SIZE], dst[IP_TEXT_SIZE];
     struct ip_address from = ip_address_make(flow->key.family, flow->key.src);
@@ -62,6 +74,7 @@ json_t *traffic_json_flow(const struct traffic_flow_result *flow, bool reverse) 
         {"loss_bursts", traffic_json_number(flow->loss_bursts)},
         {"loss_longest", traffic_json_number(flow->loss_longest)},
         {"retransmitted", traffic_json_number(flow->retransmitted)},
+        {"tcp", tcp_of(flow)},
         {"owd_us", delays(flow)},
         {"jitter_us", microseconds(flow->jitter_ns)},
         {"pdv_us", variation(flow)},
@@ -73,12 +86,52 @@ json_t *traffic_json_flow(const struct traffic_flow_result *flow, bool reverse) 
     return json;
 }
 
-static json_t *interval(const struct traffic_interval *interval, int64_t started_ns) {
+static double seconds(int64_t at_ns, int64_t started_ns) {
+    return (double)(at_ns - started_ns) / 1e9;
+}
+
+static json_t *row_json(const struct traffic_tcp_row *row, int64_t started_ns) {
+    const struct traffic_tcp *tcp = &row->tcp;
     return json_pack(
-        "{s:f, s:f, s:I, s:I, s:I, s:I}", "start", (double)(interval->start_ns - started_ns) / 1e9, "end",
-        (double)(interval->end_ns - started_ns) / 1e9, "sent_packets", (json_int_t)interval->sent_packets,
-        "sent_bytes", (json_int_t)interval->sent_bytes, "received_packets",
-        (json_int_t)interval->received_packets, "received_bytes", (json_int_t)interval->received_bytes);
+        "{s:f, s:f, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "start", seconds(row->start_ns, started_ns),
+        "end", seconds(row->end_ns, started_ns), "retransmitted", (json_int_t)tcp->retransmitted, "rtt_us",
+        microseconds(tcp->rtt_ns), "rttvar_us", microseconds(tcp->rttvar_ns), "rtt_min_us",
+        microseconds(tcp->rtt_min_ns), "cwnd_bytes", traffic_json_number(tcp->cwnd_bytes), "ssthresh_bytes",
+        traffic_json_number(tcp->ssthresh_bytes), "delivery_bps", traffic_json_number(tcp->delivery_bps),
+        "unacked_bytes", traffic_json_number(tcp->unacked_bytes));
+}
+
+void traffic_json_add_rows(json_t *flows, const struct traffic_result *result) {
+    for (size_t i = 0; i < result->tcp.row_count; i++) {
+        const struct traffic_tcp_row *row = &result->tcp.rows[i];
+        const json_t *tcp = json_object_get(json_array_get(flows, row->flow), "tcp");
+        json_array_append_new(json_object_get(tcp, "intervals"), row_json(row, result->started_ns));
+    }
+}
+
+/* All TCP flows of an interval. */
+static json_t *tcp_second(const struct traffic_tcp_second *tcp) {
+    if (tcp->flows == 0) {
+        return json_null();
+    }
+    json_t *round_trips =
+        tcp->rtt_p50_ns == TRAFFIC_NONE
+            ? json_null()
+            : json_pack("{s:o, s:o, s:o}", "p50", microseconds(tcp->rtt_p50_ns), "p99",
+                        microseconds(tcp->rtt_p99_ns), "max", microseconds(tcp->rtt_max_ns));
+    return json_pack(
+        "{s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "flows", (json_int_t)tcp->flows, "retransmitted",
+        (json_int_t)tcp->retransmitted, "rtt_us", round_trips, "rtt_min_us", microseconds(tcp->rtt_min_ns),
+        "cwnd_p50_bytes", traffic_json_number(tcp->cwnd_p50_bytes), "delivery_bps",
+        traffic_json_number(tcp->delivery_bps), "unacked_bytes", traffic_json_number(tcp->unacked_bytes));
+}
+
+static json_t *interval(const struct traffic_interval *interval, int64_t started_ns) {
+    return json_pack("{s:f, s:f, s:I, s:I, s:I, s:I, s:o}", "start", seconds(interval->start_ns, started_ns),
+                     "end", seconds(interval->end_ns, started_ns), "sent_packets",
+                     (json_int_t)interval->sent_packets, "sent_bytes", (json_int_t)interval->sent_bytes,
+                     "received_packets", (json_int_t)interval->received_packets, "received_bytes",
+                     (json_int_t)interval->received_bytes, "tcp", tcp_second(&interval->tcp));
 }
 
 static json_t *intervals(const struct traffic_result *result) {
@@ -96,11 +149,13 @@ static json_t *sum(const struct traffic_result *result) {
         const struct traffic_flow_result *flow = &result->flows[i];
         lost = flow->key.protocol == PROTOCOL_UDP && flow->lost == TRAFFIC_NONE ? TRAFFIC_NONE : lost;
     }
-    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I}", "sent_packets",
+    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:o, s:I}", "sent_packets",
                      (json_int_t)result->sum.sent_packets, "sent_bytes", (json_int_t)result->sum.sent_bytes,
                      "received_packets", (json_int_t)result->sum.received_packets, "received_bytes",
                      (json_int_t)result->sum.received_bytes, "lost", traffic_json_number(lost), "duplicated",
                      (json_int_t)result->duplicated, "reordered", (json_int_t)result->reordered,
+                     "retransmitted",
+                     traffic_json_number(result->tcp.flow_count == 0 ? TRAFFIC_NONE : result->retransmitted),
                      "socket_drops", (json_int_t)result->socket_drops);
 }
 
@@ -120,6 +175,8 @@ static json_t *loss_bursts(const struct traffic_result *result) {
 void traffic_json_add(json_t *json, const struct traffic_result *result) {
     json_object_set_new(json, "sum", sum(result));
     json_object_set_new(json, "intervals", intervals(result));
+    json_object_set_new(json, "tcp_interval_seconds",
+                        result->tcp.row_ns == 0 ? json_null() : json_integer(result->tcp.row_ns / NS_PER_S));
     json_object_set_new(json, "cpu",
                         json_pack("{s:f, s:f}", "send_seconds", (double)result->client_cpu_ns / 1e9,
                                   "recv_seconds", (double)result->server_cpu_ns / 1e9));

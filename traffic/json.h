@@ -17,6 +17,10 @@ json_t *traffic_json_words(const char *text);
 /* One flow of a result, which goes from the client's host to the server's unless it is 'reverse'. */
 json_t *traffic_json_flow(const struct traffic_flow_result *flow, bool reverse);
 
-/* Puts into the object 'json' what a result has beside its flows: "sum", "intervals", "cpu",
- * "loss_burst_lengths", "stamps", "late". */
+/* Gives the objects of 'flows', the array of all of 'result' by number, the rows that the result has of TCP.
+ */
+void traffic_json_add_rows(json_t *flows, const struct traffic_result *result);
+
+/* Puts into the object 'json' what a result has beside its flows: "sum", "intervals", "tcp_interval_seconds",
+ * "cpu", "loss_burst_lengths", "stamps", "late". */
 void traffic_json_add(json_t *json, const struct traffic_result *result);

@@ -26,14 +26,26 @@ def main():
         if known and stream["sent_packets"] != stream["received_packets"] + stream["lost"]:
             print("sent is not unique plus lost:", stream)
             return 1
+        if stream["tcp"] and result["tcp_interval_seconds"]:
+            rows = stream["tcp"]["intervals"]
+            if sum(row["retransmitted"] for row in rows) != (stream["retransmitted"] or 0):
+                print("the intervals do not sum to what was retransmitted:", stream)
+                return 1
+            if any(row["end"] <= row["start"] for row in rows) or any(a["end"] != b["start"] for a, b in zip(rows, rows[1:])):
+                print("intervals do not follow each other:", rows)
+                return 1
         delays = stream["owd_us"]
         if delays and not delays["min"] <= delays["p50"] <= delays["p90"] <= delays["p99"] <= delays["p999"] <= delays["max"]:
             print("delays are not in order:", delays)
             return 1
+    again = sum(interval["tcp"]["retransmitted"] for interval in result.get("intervals", []) if interval["tcp"])
+    if "sum" in result and again != (result["sum"]["retransmitted"] or 0):
+        print("the intervals of all do not sum to what was retransmitted:", again)
+        return 1
     for expression in sys.argv[3:]:
         if not eval(expression, {"r": result, "s": streams}):  # the test's own words
-            print("not so:", expression)
             print(json.dumps({**result, "intervals": len(result.get("intervals", []))}, indent=1))
+            print("not so:", expression)
             return 1
     return 0
 

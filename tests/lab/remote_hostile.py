@@ -8,7 +8,7 @@ import time
 HOST = sys.argv[1]
 STREAMS = {"protocol": 17, "family": 4, "direction": 1, "count": 1, "length": 64, "gap_ns": 1000000, "packets": 0, "bytes": 0,
            "duration_ns": 2000000000, "gso": 0, "threads": 0, "source_port": 12000}
-HELLO = {"type": "hello", "protocol": 1, "nonce": "0123456789abcdef"}
+HELLO = {"type": "hello", "protocol": 2, "nonce": "0123456789abcdef"}
 
 
 class Client:

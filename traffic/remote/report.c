@@ -22,6 +22,7 @@ static void add_result(json_t *json, const struct remote_outcome *outcome) {
     for (size_t i = 0; i < result->flow_count; i++) {
         json_array_append_new(streams, traffic_json_flow(&result->flows[i], i >= forward));
     }
+    traffic_json_add_rows(streams, result);
     json_object_set_new(json, "streams", streams);
     traffic_json_add(json, result);
     json_object_set_new(json, "clock", clocks(outcome));
