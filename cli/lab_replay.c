@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/say.h"
+#include "cli/traffic_result.h"
 #include "common/clock.h"
 #include "daemon/control.h"
 #include "daemon/lab.h"
@@ -138,19 +139,15 @@ static int send_rows(int fd, const struct run *run) {
     memcpy(request.run.profile, run->name, sizeof run->name);
     request.run.started_ns = traffic->started_ns;
     request.run.ended_ns = traffic->ended_ns;
+    request.run.tcp_interval_ns = STORE_NULL;
     snprintf(request.run.settings, sizeof request.run.settings, "%s", text == NULL ? "{}" : text);
     free(text);
     json_decref(settings);
     int code = control_send(fd, &request);
     for (size_t i = 0; code == 0 && i < traffic->interval_count; i++) {
-        const struct traffic_interval *interval = &traffic->intervals[i];
         struct control_request row = {.kind = CONTROL_TRAFFIC_INTERVAL,
-                                      .interval = {.start_ns = interval->start_ns,
-                                                   .end_ns = interval->end_ns,
-                                                   .sent_packets = interval->sent_packets,
-                                                   .sent_bytes = interval->sent_bytes,
-                                                   .received_packets = interval->received_packets,
-                                                   .received_bytes = interval->received_bytes}};
+                                      .interval =
+                                          traffic_result_interval(&traffic->intervals[i], STORE_NULL)};
         code = control_send(fd, &row);
     }
     return code;

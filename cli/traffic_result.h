@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/lab_traffic.h"
+#include "collector/store/rows.h"
 #include "traffic/traffic.h"
 
 /* A run through a lab, from its beginning to its end. */
@@ -16,6 +17,9 @@ struct lab_run {
 /* What 'run' did as a JSON object that the caller frees: hosts, addresses, shapes of the groups.  NULL when
  * memory is out. */
 char *traffic_result_settings(const struct lab_run *run);
+
+/* 'interval' as a row of the database, of the flows of 'class' or of all (STORE_NULL). */
+struct traffic_interval_row traffic_result_interval(const struct traffic_interval *interval, int64_t class);
 
 /* Hands the counts of 'run' to the worker of its lab and waits until they are in the database.  Returns 0 or
  * a negative errno. */

@@ -155,7 +155,7 @@ kernel_says() {
     again=${again:-0}
 }
 
-# What the sender's kernel says of TCP, in either direction: each 200th segment of a stream is dropped, and what was sent again is,
+# What the sender's kernel says of TCP, in either direction: each 200th segment of a stream, but the last, is dropped, and what was sent again is,
 # second by second, what the kernel's own counter and ss have.
 case_tcp() {
     need nft ss
@@ -168,8 +168,8 @@ case_tcp() {
 table netdev spoil {
     chain in {
         type filter hook ingress device $([ "$way" = "" ] && echo tap2 || echo tap1) priority 0;
-        tcp sport 12345 numgen inc mod 200 == 20 drop
-        tcp sport 12346 numgen inc mod 200 == 20 drop
+        tcp sport 12345 tcp flags & fin == 0 numgen inc mod 200 == 20 drop
+        tcp sport 12346 tcp flags & fin == 0 numgen inc mod 200 == 20 drop
     }
 }
 END
