@@ -67,6 +67,10 @@ static int take_traffic(const struct read_traffic_flow *flow, void *context) {
     traffic->udp_lost += report_known(flow->lost);
     traffic->udp_duplicated += report_known(flow->duplicated);
     traffic->udp_reordered += report_known(flow->reordered);
+    if (flow->retransmitted != READ_NULL) {
+        traffic->tcp_retransmitted = report_signed(
+            report_add(report_known(traffic->tcp_retransmitted), report_known(flow->retransmitted)));
+    }
     const struct report_flow *seen = report_flow_find(&pass->report->flows, flow->flow_id);
     size_t in = seen != NULL && seen->entry != READ_NULL ? (size_t)seen->entry : 0;
     struct endpoints *from = &pass->of[in];
@@ -242,6 +246,7 @@ static uint64_t count_others(const struct report *report, size_t entry, uint64_t
 
 int report_add_endpoints(struct report *report, struct reader *reader, struct error *error) {
     struct pass pass = {.report = report};
+    report->traffic.tcp_retransmitted = READ_NULL;
     int rc = reader_each_traffic_flow(reader, report->session.id, take_traffic, &pass, error);
     if (rc != 0) {
         return rc;

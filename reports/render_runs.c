@@ -59,6 +59,30 @@ const char *render_run_line(const struct report_run *run, char text[RENDER_RUN_L
     return text;
 }
 
+const char *render_run_tcp_line(const struct report_run *run, char text[RENDER_RUN_LINE]) {
+    char name[128], cells[3][FORMAT_SIZE];
+    name_of(run, name);
+    text[0] = '\0';
+    if (run->has_tcp) {
+        int length = snprintf(text, RENDER_RUN_LINE, "%s: TCP sent %s segments again", name,
+                              format_real(run->retransmitted, 0, cells[0]));
+        if (isfinite(run->rtt_p50_ns) && length > 0 && length < RENDER_RUN_LINE) {
+            snprintf(text + length, RENDER_RUN_LINE - (size_t)length,
+                     "; round trips over its flows: p50 %s us in the median second, p99 %s us in the worst",
+                     microseconds(run->rtt_p50_ns, cells[1]), microseconds(run->rtt_p99_ns, cells[2]));
+        }
+    }
+    return text;
+}
+
+bool render_runs_have_tcp(const struct report *report) {
+    bool has_tcp = false;
+    for (size_t i = 0; i < report->runs.count; i++) {
+        has_tcp = has_tcp || report->runs.runs[i].has_tcp;
+    }
+    return has_tcp;
+}
+
 /* ---- JSON ---- */
 
 static json_t *rounded(double value) {
@@ -67,6 +91,7 @@ static json_t *rounded(double value) {
 
 static json_t *seconds_json(const struct report_run *run) {
     json_t *sent = json_array(), *received = json_array(), *p50 = json_array(), *p99 = json_array();
+    json_t *again = json_array(), *rtt_p50 = json_array(), *rtt_p99 = json_array();
     for (size_t i = 0; i < run->bin_count; i++) {
         const struct report_run_bin *bin = &run->bins[i];
         double to_bps = bin->length_ns > 0 ? 8e9 / bin->length_ns : NAN;
@@ -74,9 +99,22 @@ static json_t *seconds_json(const struct report_run *run) {
         json_array_append_new(received, rounded(bin->received_bytes * to_bps));
         json_array_append_new(p50, bin->has_delay ? rounded(bin->p50_ns) : json_null());
         json_array_append_new(p99, bin->has_delay ? rounded(bin->p99_ns) : json_null());
+        json_array_append_new(again,
+                              bin->has_tcp ? json_integer((json_int_t)bin->retransmitted) : json_null());
+        json_array_append_new(rtt_p50, bin->has_rtt ? rounded(bin->rtt_p50_ns) : json_null());
+        json_array_append_new(rtt_p99, bin->has_rtt ? rounded(bin->rtt_p99_ns) : json_null());
     }
-    return json_pack("{s:I, s:o, s:o, s:o, s:o}", "width_ns", (json_int_t)run->width_ns, "sent_bps", sent,
-                     "received_bps", received, "owd_p50_ns", p50, "owd_p99_ns", p99);
+    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "width_ns", (json_int_t)run->width_ns,
+                     "sent_bps", sent, "received_bps", received, "owd_p50_ns", p50, "owd_p99_ns", p99,
+                     "retransmitted", again, "rtt_p50_ns", rtt_p50, "rtt_p99_ns", rtt_p99);
+}
+
+/* The TCP of a run, null when there was none. */
+static json_t *tcp_json(const struct report_run *run) {
+    return !run->has_tcp
+               ? json_null()
+               : json_pack("{s:I, s:o, s:o}", "retransmitted", (json_int_t)run->retransmitted, "rtt_p50_ns",
+                           rounded(run->rtt_p50_ns), "rtt_p99_ns", rounded(run->rtt_p99_ns));
 }
 
 static json_t *split_json(const struct report_run *run) {
@@ -109,12 +147,13 @@ json_t *render_runs_json(const struct report *report) {
         name_of(run, name);
         json_t *title = json_string(name);
         json_array_append_new(
-            runs, json_pack("{s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "id",
-                            (json_int_t)run->run.id, "title", title == NULL ? json_null() : title, "profile",
-                            profile == NULL ? json_null() : profile, "from", host_json(run->run.from), "to",
-                            host_json(run->run.to), "started_ns", (json_int_t)run->run.started_ns,
-                            "datagrams", (json_int_t)report_signed(run->datagrams), "seconds",
-                            seconds_json(run), "owd_cdf", cdf, "delay_split", split_json(run)));
+            runs,
+            json_pack("{s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "id",
+                      (json_int_t)run->run.id, "title", title == NULL ? json_null() : title, "profile",
+                      profile == NULL ? json_null() : profile, "from", host_json(run->run.from), "to",
+                      host_json(run->run.to), "started_ns", (json_int_t)run->run.started_ns, "datagrams",
+                      (json_int_t)report_signed(run->datagrams), "seconds", seconds_json(run), "owd_cdf", cdf,
+                      "delay_split", split_json(run), "tcp", tcp_json(run)));
     }
     return runs;
 }
@@ -162,6 +201,31 @@ void render_runs_html_delay(const struct report *report, FILE *out) {
             html_cell(out, "name", heads[part]);
             html_cell(out, NULL, microseconds(split ? run->parts[part].p50_ns : cdf_at(run, 0.5), text));
             html_cell(out, NULL, microseconds(split ? run->parts[part].p99_ns : cdf_at(run, 0.99), text));
+            fputs("</tr>\n", out);
+        }
+    }
+    fputs("</tbody></table>", out);
+}
+
+void render_runs_html_tcp(const struct report *report, FILE *out) {
+    fputs("<table class=\"long\"><thead><tr><th>run</th><th>from, s</th><th>segments sent again</th>"
+          "<th>round trip p50, us</th><th>p99, us</th></tr></thead><tbody>\n",
+          out);
+    for (size_t i = 0; i < report->runs.count; i++) {
+        const struct report_run *run = &report->runs.runs[i];
+        for (size_t j = 0; j < run->bin_count; j++) {
+            const struct report_run_bin *bin = &run->bins[j];
+            char name[128], text[FORMAT_SIZE];
+            if (!bin->has_tcp) {
+                continue;
+            }
+            name_of(run, name);
+            fputs("<tr>", out);
+            html_cell(out, "name", name);
+            fprintf(out, "<td>%.0f</td>", (double)run->width_ns / 1e9 * (double)j);
+            html_cell(out, NULL, format_real(bin->retransmitted, 0, text));
+            html_cell(out, NULL, bin->has_rtt ? microseconds(bin->rtt_p50_ns, text) : "");
+            html_cell(out, NULL, bin->has_rtt ? microseconds(bin->rtt_p99_ns, text) : "");
             fputs("</tr>\n", out);
         }
     }

@@ -400,6 +400,10 @@ static void put_runs(const struct page *page) {
             fputs("  - ", page->out);
             put_wrapped(page, line, 4, 4);
         }
+        if (render_run_tcp_line(&page->report->runs.runs[i], line)[0] != '\0') {
+            fputs("  - ", page->out);
+            put_wrapped(page, line, 4, 4);
+        }
     }
     if (page->report->runs.left_out > 0) {
         fprintf(page->out, "  - and %zu more runs, in the database\n", page->report->runs.left_out);

@@ -243,7 +243,7 @@ static void insert_delays(struct making *making) {
         "INSERT INTO traffic_interval SELECT %lld, %lld + column1 * %lld, %lld + (column1 + 1) * %lld, 1000, "
         "125000, 1000, 125000, iif(column1 = 2, NULL, 100000), iif(column1 = 2, NULL, 5000000), 5000000, "
         "iif(column1 = 3, NULL, 8), iif(column1 = 3, NULL, column1 * 10), iif(column1 = 3, NULL, 1000000), "
-        "iif(column1 = 3, NULL, 3000000), NULL, NULL, NULL, NULL, NULL "
+        "iif(column1 = 3, NULL, iif(column1 = 1, 9000000, 3000000)), NULL, NULL, NULL, NULL, NULL "
         "FROM (VALUES (0), (1), (2), (3))",
         making->session, making->start_ns, SECOND, making->start_ns, SECOND);
     fixture_sql(

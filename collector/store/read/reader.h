@@ -200,7 +200,8 @@ struct read_traffic_flow {
     int64_t sent_bytes, received_bytes;     /* payload */
     int64_t lost, duplicated, reordered;    /* or READ_NULL, like the next four */
     int64_t owd_p50_ns, owd_p99_ns, owd_max_ns, jitter_ns;
-    char failed[128]; /* "" for none */
+    int64_t retransmitted; /* segments of TCP, or READ_NULL */
+    char failed[128];      /* "" for none */
 };
 
 typedef int read_traffic_flow_fn(const struct read_traffic_flow *flow, void *context);
@@ -226,7 +227,8 @@ int reader_each_traffic_run(struct reader *reader, int64_t session_id, read_traf
 struct read_traffic_interval {
     int64_t start_ns, end_ns;
     int64_t sent_packets, sent_bytes, received_packets, received_bytes;
-    int64_t owd_p50_ns, owd_p99_ns; /* or READ_NULL */
+    int64_t owd_p50_ns, owd_p99_ns;                /* or READ_NULL, as the rest */
+    int64_t retransmitted, rtt_p50_ns, rtt_p99_ns; /* of TCP, all flows together */
 };
 
 typedef int read_traffic_interval_fn(const struct read_traffic_interval *interval, void *context);

@@ -37,20 +37,24 @@ static int hand_over_interval(sqlite3_stmt *row, const void *fn, void *context) 
         .received_bytes = read_number_or(row, 5, 0),
         .owd_p50_ns = read_number(row, 6),
         .owd_p99_ns = read_number(row, 7),
+        .retransmitted = read_number(row, 8),
+        .rtt_p50_ns = read_number(row, 9),
+        .rtt_p99_ns = read_number(row, 10),
     };
     return (*(read_traffic_interval_fn *const *)fn)(&interval, context);
 }
 
 int reader_each_traffic_interval(struct reader *reader, int64_t run_id, read_traffic_interval_fn *fn,
                                  void *context, struct error *error) {
-    return read_each_row(reader,
-                         reader->version < 2
-                             ? "SELECT start_ns, end_ns, sent_packets, sent_bytes, received_packets, "
-                               "received_bytes, NULL, NULL FROM traffic_interval WHERE run_id = ?1 ORDER BY 1"
-                             : "SELECT start_ns, end_ns, sent_packets, sent_bytes, received_packets, "
-                               "received_bytes, owd_p50_ns, owd_p99_ns FROM traffic_interval "
-                               "WHERE run_id = ?1 ORDER BY 1",
-                         run_id, hand_over_interval, &fn, context, error);
+#define COUNTS "SELECT start_ns, end_ns, sent_packets, sent_bytes, received_packets, received_bytes, "
+#define OF_RUN " FROM traffic_interval WHERE run_id = ?1 ORDER BY 1"
+    const char *sql = reader->version < 2   ? COUNTS "NULL, NULL, NULL, NULL, NULL" OF_RUN
+                      : reader->version < 3 ? COUNTS "owd_p50_ns, owd_p99_ns, NULL, NULL, NULL" OF_RUN
+                                            : COUNTS "owd_p50_ns, owd_p99_ns, retransmitted, rtt_p50_ns, "
+                                                     "rtt_p99_ns" OF_RUN;
+    return read_each_row(reader, sql, run_id, hand_over_interval, &fn, context, error);
+#undef COUNTS
+#undef OF_RUN
 }
 
 static int hand_over_bin(sqlite3_stmt *row, const void *fn, void *context) {
