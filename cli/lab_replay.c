@@ -139,7 +139,9 @@ static int send_rows(int fd, const struct run *run) {
     memcpy(request.run.profile, run->name, sizeof run->name);
     request.run.started_ns = traffic->started_ns;
     request.run.ended_ns = traffic->ended_ns;
-    request.run.tcp_interval_ns = STORE_NULL;
+    traffic_result_fill_run(traffic, true, &request.run);
+    request.run.send_batch_max = request.run.receive_batch_max = request.run.receive_cpu_ns = STORE_NULL;
+    request.run.late_packets = STORE_NULL;
     snprintf(request.run.settings, sizeof request.run.settings, "%s", text == NULL ? "{}" : text);
     free(text);
     json_decref(settings);

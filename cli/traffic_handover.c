@@ -101,6 +101,19 @@ char *traffic_result_settings(const struct lab_run *run) {
     return text;
 }
 
+void traffic_result_fill_run(const struct traffic_result *result, bool datagrams,
+                             struct traffic_run_row *row) {
+    row->tcp_interval_ns = result->tcp.row_ns == 0 ? STORE_NULL : result->tcp.row_ns;
+    row->send_cpu_ns = result->client_cpu_ns;
+    row->receive_cpu_ns = result->server_cpu_ns;
+    row->send_batch_max = datagrams ? result->send_batch_max : STORE_NULL;
+    row->receive_batch_max = datagrams ? result->receive_batch_max : STORE_NULL;
+    row->late_packets = datagrams ? result->late_packets : STORE_NULL;
+    row->late_p50_ns = datagrams ? result->late_p50_ns : STORE_NULL;
+    row->late_p99_ns = datagrams ? result->late_p99_ns : STORE_NULL;
+    row->late_max_ns = datagrams ? result->late_max_ns : STORE_NULL;
+}
+
 static int send_run(int fd, const struct lab_run *run) {
     struct control_request request = {.kind = CONTROL_TRAFFIC_RUN};
     struct traffic_run_row *row = &request.run;
@@ -109,7 +122,7 @@ static int send_run(int fd, const struct lab_run *run) {
     row->seed = (int64_t)run->plan.seed;
     row->started_ns = run->result.started_ns;
     row->ended_ns = run->result.ended_ns;
-    row->tcp_interval_ns = run->result.tcp.row_ns == 0 ? STORE_NULL : run->result.tcp.row_ns;
+    traffic_result_fill_run(&run->result, run->result.tcp.flow_count < run->result.flow_count, row);
     snprintf(row->settings, sizeof row->settings, "%s", settings == NULL ? "{}" : settings);
     free(settings);
     return control_send(fd, &request);
@@ -202,6 +215,9 @@ static int send_flow(int fd, const struct traffic_flow_result *flow) {
         .rtt_max_ns = flow->rtt_max_ns,
         .rtt_min_ns = flow->rtt_min_ns,
         .cwnd_max_bytes = flow->cwnd_max_bytes,
+        .loss_bursts = flow->loss_bursts,
+        .loss_longest = flow->loss_longest,
+        .reorder_extent = flow->reorder_extent,
     };
     memcpy(request.flow.failed, flow->failed, sizeof request.flow.failed);
     return control_send(fd, &request);
@@ -217,6 +233,23 @@ static int send_histogram(int fd, const struct histogram *histogram, int64_t cla
                               .low_ns = histogram_bin_low(i),
                               .high_ns = histogram_bin_low(i) + histogram_bin_width(i),
                               .count = histogram->bins[i]}};
+            code = control_send(fd, &request);
+        }
+    }
+    return code;
+}
+
+/* Rows of losses by their length. */
+static int send_losses(int fd, const struct traffic_result *result) {
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < TRAFFIC_LOSS_BINS; i++) {
+        uint64_t most = traffic_losses_bin_most(i);
+        if (result->loss_bins[i] > 0) {
+            struct control_request request = {
+                .kind = CONTROL_TRAFFIC_LOSS,
+                .loss = {.low = i == 0 ? 1 : (int64_t)traffic_losses_bin_most(i - 1) + 1,
+                         .high = most > INT64_MAX ? STORE_NULL : (int64_t)most,
+                         .count = result->loss_bins[i]}};
             code = control_send(fd, &request);
         }
     }
@@ -269,6 +302,7 @@ int traffic_result_hand_over(const struct lab_run *run) {
         code = send_flow(fd, &result->flows[i]);
     }
     code = code == 0 ? send_tcp(fd, &result->tcp) : code;
+    code = code == 0 ? send_losses(fd, result) : code;
     code = code == 0 ? send_histogram(fd, &result->owd, STORE_NULL) : code;
     code = code == 0 ? send_classes(fd, result) : code;
     code = code == 0 ? send_stamps(fd, &result->stamps[0]) : code;

@@ -21,6 +21,10 @@ char *traffic_result_settings(const struct lab_run *run);
 /* 'interval' as a row of the database, of the flows of 'class' or of all (STORE_NULL). */
 struct traffic_interval_row traffic_result_interval(const struct traffic_interval *interval, int64_t class);
 
+/* Fills in what a run of the database has of 'result' as a whole: it has sent 'datagrams', or TCP alone. */
+void traffic_result_fill_run(const struct traffic_result *result, bool datagrams,
+                             struct traffic_run_row *row);
+
 /* Hands the counts of 'run' to the worker of its lab and waits until they are in the database.  Returns 0 or
  * a negative errno. */
 int traffic_result_hand_over(const struct lab_run *run);

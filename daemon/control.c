@@ -47,6 +47,7 @@ static size_t request_size(uint32_t kind) {
         [CONTROL_TRAFFIC_STAMPS] = sizeof(struct control_stamp),
         [CONTROL_TRAFFIC_STAMP] = sizeof(struct control_stamp),
         [CONTROL_TRAFFIC_TCP_INTERVAL] = sizeof(struct traffic_tcp_interval_row),
+        [CONTROL_TRAFFIC_LOSS] = sizeof(struct traffic_loss_row),
     };
     size_t row = kind < sizeof rows / sizeof *rows ? rows[kind] : 0;
     return offsetof(struct control_request, run) + row;
@@ -221,6 +222,12 @@ static void take_tcp(struct client *client, const struct traffic_tcp_interval_ro
     row->traffic_tcp_interval.run_id = client->run_id;
 }
 
+static void take_loss(struct client *client, const struct traffic_loss_row *sent) {
+    struct row *row = store_append(client->server->appender, ROW_TRAFFIC_LOSS);
+    row->traffic_loss = *sent;
+    row->traffic_loss.run_id = client->run_id;
+}
+
 static void take_rows(struct client *client, const struct control_request *request) {
     switch (request->kind) {
     case CONTROL_TRAFFIC_RUN:
@@ -243,6 +250,9 @@ static void take_rows(struct client *client, const struct control_request *reque
         break;
     case CONTROL_TRAFFIC_TCP_INTERVAL:
         take_tcp(client, &request->tcp);
+        break;
+    case CONTROL_TRAFFIC_LOSS:
+        take_loss(client, &request->loss);
         break;
     case CONTROL_TRAFFIC_STAMPS:
     case CONTROL_TRAFFIC_STAMP:

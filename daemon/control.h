@@ -29,6 +29,7 @@ enum control_kind {
     CONTROL_TRAFFIC_STAMP,
     CONTROL_TRAFFIC_END,
     CONTROL_TRAFFIC_TCP_INTERVAL,
+    CONTROL_TRAFFIC_LOSS,
 };
 
 /* When a datagram was received; or, of CONTROL_TRAFFIC_STAMPS, that from now on those of the run 'number'
@@ -50,6 +51,7 @@ struct control_request {
         struct traffic_histogram_row histogram;
         struct traffic_flow_row flow;
         struct traffic_tcp_interval_row tcp;
+        struct traffic_loss_row loss;
         struct control_stamp stamp;
     };
 };

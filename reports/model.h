@@ -245,8 +245,10 @@ struct report_series {
 struct report_traffic {
     uint64_t flows, failed;
     uint64_t udp_sent, udp_received, udp_lost, udp_duplicated, udp_reordered;
-    uint64_t sent_bytes, received_bytes; /* payload, TCP and UDP */
-    int64_t tcp_retransmitted;           /* segments, or READ_NULL */
+    uint64_t sent_bytes, received_bytes;       /* payload, TCP and UDP */
+    int64_t tcp_retransmitted;                 /* segments, or READ_NULL, as the next ones */
+    int64_t udp_loss_bursts, udp_loss_longest; /* rows of losses, and datagrams of the longest */
+    int64_t udp_reorder_extent;                /* the largest */
     char profile[64];
 };
 
@@ -254,6 +256,7 @@ struct report_traffic {
 #define REPORT_RUNS_MAX   16
 #define REPORT_RUN_BINS   240
 #define REPORT_CDF_POINTS 35
+#define REPORT_LOSS_BINS  24
 
 struct report_run_bin {
     double sent_bytes, received_bytes; /* payload */
@@ -297,6 +300,8 @@ struct report_run {
     size_t cdf_count;
     uint64_t stamps; /* datagrams of which it is known where they were when; 0: the parts are not */
     struct report_delay_part parts[REPORT_DELAY_PARTS];
+    struct read_traffic_loss losses[REPORT_LOSS_BINS]; /* rows of losses, the shortest first */
+    size_t loss_count;
 };
 
 struct report_runs {

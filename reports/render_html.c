@@ -403,6 +403,7 @@ static void put_charts(const struct report *report, const struct report_style *s
             "chart-delay", "");
         render_runs_html_delay(report, out);
         end_pair(out);
+        render_runs_html_notes(report, out);
     }
     if (render_runs_have_tcp(report)) {
         begin_pair(out, "Retransmissions and round trips of TCP",

@@ -179,6 +179,14 @@ static void add_parts(struct report_run *run, struct stamps *stamps) {
     }
 }
 
+static int take_loss(const struct read_traffic_loss *loss, void *context) {
+    struct report_run *run = context;
+    if (run->loss_count < REPORT_LOSS_BINS) {
+        run->losses[run->loss_count++] = *loss;
+    }
+    return 0;
+}
+
 int report_add_runs(struct report *report, struct reader *reader, struct error *error) {
     struct stamps stamps = {.count = 0};
     int rc = reader_each_traffic_run(reader, report->session.id, take_run, report, error);
@@ -191,6 +199,7 @@ int report_add_runs(struct report *report, struct reader *reader, struct error *
         stamps.count = 0;
         rc = add_seconds(run, reader, error);
         rc = rc == 0 ? add_delays(run, reader, error) : rc;
+        rc = rc == 0 ? reader_each_traffic_loss(reader, run->run.id, take_loss, run, error) : rc;
         rc = rc == 0 ? reader_each_traffic_stamp(reader, run->run.id, take_stamp, &stamps, error) : rc;
         if (rc == 0) {
             add_parts(run, &stamps);

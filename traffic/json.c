@@ -164,9 +164,11 @@ static json_t *loss_bursts(const struct traffic_result *result) {
     json_t *rows = json_array();
     for (size_t i = 0; i < TRAFFIC_LOSS_BINS; i++) {
         if (result->loss_bins[i] > 0) {
-            json_array_append_new(rows,
-                                  json_pack("{s:I, s:I}", "up_to", (json_int_t)traffic_losses_bin_most(i),
-                                            "count", (json_int_t)result->loss_bins[i]));
+            uint64_t most = traffic_losses_bin_most(i);
+            json_array_append_new(
+                rows, json_pack("{s:o, s:I}", "up_to",
+                                traffic_json_number(most > INT64_MAX ? TRAFFIC_NONE : (int64_t)most), "count",
+                                (json_int_t)result->loss_bins[i]));
         }
     }
     return rows;

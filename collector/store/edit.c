@@ -48,6 +48,7 @@ static const char forget_flows[] =
 static const char *const deletions[] = {
     "DELETE FROM traffic_flow WHERE run_id IN (SELECT id FROM traffic_run WHERE session_id = ?1)",
     "DELETE FROM traffic_interval WHERE run_id IN (SELECT id FROM traffic_run WHERE session_id = ?1)",
+    "DELETE FROM traffic_loss WHERE run_id IN (SELECT id FROM traffic_run WHERE session_id = ?1)",
     "DELETE FROM traffic_tcp_interval WHERE run_id IN (SELECT id FROM traffic_run WHERE session_id = ?1)",
     "DELETE FROM traffic_histogram WHERE run_id IN (SELECT id FROM traffic_run WHERE session_id = ?1)",
     "DELETE FROM traffic_class_interval WHERE run_id IN (SELECT id FROM traffic_run WHERE session_id = ?1)",

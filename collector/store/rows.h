@@ -187,7 +187,10 @@ struct traffic_run_row {
     int64_t seed;
     int64_t started_ns, ended_ns; /* ended_ns may be STORE_NULL; the same id again updates it */
     char settings[4096];          /* JSON */
-    int64_t tcp_interval_ns;      /* or STORE_NULL */
+    int64_t tcp_interval_ns;      /* or STORE_NULL, as the rest */
+    int64_t send_cpu_ns, receive_cpu_ns;
+    int64_t send_batch_max, receive_batch_max;
+    int64_t late_packets, late_p50_ns, late_p99_ns, late_max_ns;
 };
 
 struct traffic_flow_row {
@@ -200,7 +203,8 @@ struct traffic_flow_row {
     int64_t jitter_ns, pdv_p50_ns, pdv_p99_ns;
     char failed[96]; /* "" for none */
     int64_t class;
-    int64_t retransmitted, rtt_ns, rtt_mean_ns, rtt_max_ns, rtt_min_ns, cwnd_max_bytes; /* or STORE_NULL */
+    int64_t retransmitted, rtt_ns, rtt_mean_ns, rtt_max_ns, rtt_min_ns, cwnd_max_bytes; /* or STORE_NULL, */
+    int64_t loss_bursts, loss_longest, reorder_extent;                                  /* as the rest */
 };
 
 struct traffic_interval_row {
@@ -227,6 +231,11 @@ struct traffic_histogram_row {
     int64_t run_id;
     int64_t class; /* STORE_NULL: all flows together */
     int64_t low_ns, high_ns, count;
+};
+
+struct traffic_loss_row {
+    int64_t run_id;
+    int64_t low, high, count; /* 'high' may be STORE_NULL */
 };
 
 struct traffic_stamp_row {

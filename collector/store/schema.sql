@@ -211,7 +211,16 @@ CREATE TABLE traffic_run (
     started_ns  INTEGER NOT NULL,
     ended_ns    INTEGER,
     settings    TEXT NOT NULL,            -- JSON
-    tcp_interval_ns INTEGER               -- how long the rows of traffic_tcp_interval are; NULL: it has none
+    tcp_interval_ns   INTEGER,            -- how long the rows of traffic_tcp_interval are; NULL: it has none
+    send_cpu_ns       INTEGER,            -- processor time of the senders, ...
+    receive_cpu_ns    INTEGER,            -- ... and of the receivers
+    send_batch_max    INTEGER,            -- the most datagrams that had one send time in common (a batch of UDP GSO);
+                                          -- 1: each had its own.  This and the rest is NULL where there is no UDP
+    receive_batch_max INTEGER,            -- and one receive time (a batch of UDP GRO)
+    late_packets      INTEGER,            -- datagrams that were sent when their successor was due, too
+    late_p50_ns       INTEGER,            -- how long after their moment datagrams with a schedule were sent; of a
+    late_p99_ns       INTEGER,            -- replay frames
+    late_max_ns       INTEGER
 );
 
 -- One flow of a run, as its two ends counted it.
@@ -243,6 +252,9 @@ CREATE TABLE traffic_flow (
     rtt_max_ns       INTEGER,             -- and the largest
     rtt_min_ns       INTEGER,             -- the shortest round trip of all, smoothed or not
     cwnd_max_bytes   INTEGER,             -- the largest congestion window that was read
+    loss_bursts      INTEGER,             -- rows of losses; this and the next ones are NULL for TCP
+    loss_longest     INTEGER,             -- datagrams of the longest of them
+    reorder_extent   INTEGER,             -- the largest, RFC 4737, 4.2.2
     PRIMARY KEY (run_id, number)
 );
 
@@ -318,6 +330,15 @@ CREATE TABLE traffic_class_histogram (
     high_ns  INTEGER NOT NULL,
     count    INTEGER NOT NULL,
     PRIMARY KEY (run_id, class, low_ns)
+);
+
+-- Losses of a run's datagrams by how many of a flow were lost in a row.
+CREATE TABLE traffic_loss (
+    run_id INTEGER NOT NULL,
+    low    INTEGER NOT NULL,              -- so many, ...
+    high   INTEGER,                       -- ... up to so many; NULL: or more
+    count  INTEGER NOT NULL,              -- rows of such a length
+    PRIMARY KEY (run_id, low)
 );
 
 -- A sample of a run's datagrams, as long as it has few enough all of them: where each was when.

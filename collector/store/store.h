@@ -32,6 +32,7 @@ enum row_kind {
     ROW_TRAFFIC_CLASS_HISTOGRAM,
     ROW_TRAFFIC_STAMP,
     ROW_TRAFFIC_TCP_INTERVAL,
+    ROW_TRAFFIC_LOSS,
     ROW_SESSION_WINDOW, /* set the session's window */
     ROW_KIND_COUNT,
 };
@@ -61,6 +62,7 @@ struct row {
         struct traffic_histogram_row traffic_histogram;
         struct traffic_stamp_row traffic_stamp;
         struct traffic_tcp_interval_row traffic_tcp_interval;
+        struct traffic_loss_row traffic_loss;
         struct window_row window;
     };
 };

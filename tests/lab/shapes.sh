@@ -96,6 +96,35 @@ END
     echo "$again segments sent again, in the kernel, the flows and their seconds"
 }
 
+# What both ends counted beside packets is in the database: losses in a row, reordering's extent, processor time, stamps.
+case_whole() {
+    need nft
+    run "$nsmon" start --db $db --sampling 1
+    # Two of twenty in a row, of all flows together: one row of two in a flow, or two rows of one.
+    ip netns exec ns2 nft -f - <<'END' || skip "the kernel lacks nftables for netdev"
+table netdev spoil {
+    chain in {
+        type filter hook ingress device tap2 priority 0;
+        udp length 40-65535 numgen inc mod 20 < 2 drop
+    }
+}
+END
+    run "$nsmon" traffic microbursts --duration 2 --seed 5
+    run "$nsmon" stop
+    expect "SELECT sum(lost) > 20 AND sum(loss_bursts) BETWEEN sum(lost) / 2 AND sum(lost) AND max(loss_longest) = 2
+            AND max(reorder_extent) = 0 AND count(retransmitted) = 0 FROM traffic_flow" 1 "rows of losses of all flows"
+    expect "SELECT count(*) FROM traffic_flow WHERE (lost > 0) <> (loss_bursts > 0) OR (lost > 0) <> (loss_longest > 0)
+            OR loss_bursts > lost" 0 "flows whose losses and rows of losses don't go together"
+    expect "SELECT sum(count) = (SELECT sum(loss_bursts) FROM traffic_flow) AND sum(count * low) = (SELECT sum(lost) FROM
+            traffic_flow) AND max(high) = 2 AND min(low) = 1 FROM traffic_loss" 1 "rows of losses by their length"
+    expect "SELECT send_cpu_ns > 0 AND receive_cpu_ns > 0 AND send_batch_max = 1 AND receive_batch_max = 1 AND late_packets >= 0
+            AND late_p50_ns <= late_p99_ns AND late_p99_ns <= late_max_ns AND tcp_interval_ns IS NULL FROM traffic_run" 1 \
+        "what the endpoints took"
+    run "$nsmon" report --db $db --format json -o $out/report.json
+    grep -q '"loss_rows"' $out/report.json || fail "the report has no rows of losses"
+    echo "$(sqlite3 $db 'SELECT sum(loss_bursts) FROM traffic_flow') rows of losses, by flow and by length"
+}
+
 # Three runs at once, one of them later and in the other direction.
 case_together() {
     cat >$out/together.yaml <<'END'

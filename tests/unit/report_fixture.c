@@ -251,6 +251,9 @@ static void insert_delays(struct making *making) {
         "INSERT INTO traffic_histogram VALUES (%lld, 100000, 100001, 3800), (%lld, 5000000, 5000001, 200)",
         making->session, making->session);
     fixture_sql(making->database,
+                "INSERT INTO traffic_loss VALUES (%lld, 1, 1, 40), (%lld, 3, 4, 2), (%lld, 4194305, NULL, 1)",
+                making->session, making->session, making->session);
+    fixture_sql(making->database,
                 "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 199) "
                 "INSERT INTO traffic_stamp SELECT %lld, 0, i, %lld + i * 1000, %lld + i * 1000 + 15000, "
                 "iif(i = 7, NULL, %lld + i * 1000 + iif(i %% 20 = 0, 4995000, 95000)), "
@@ -268,7 +271,8 @@ static void insert_stages(struct making *making) {
                     making->session, ways[way], making->session, making->first_capture + 1 - way);
     }
     fixture_sql(making->database,
-                "INSERT INTO traffic_run VALUES (%lld, %lld, 'mixed', 1, %lld, NULL, '{}', NULL)",
+                "INSERT INTO traffic_run VALUES (%lld, %lld, 'mixed', 1, %lld, NULL, '{}', NULL, 1500000000, "
+                "700000000, 1, 16, 3, 2000, 40000, 300000)",
                 making->session, making->session, making->start_ns);
     fixture_sql(
         making->database,

@@ -200,6 +200,17 @@ static int take_flow(const struct read_traffic_flow *flow, void *context) {
     return 0;
 }
 
+static int take_run(const struct read_traffic_run *run, void *context) {
+    *(struct read_traffic_run *)context = *run;
+    return 0;
+}
+
+static int take_no_loss(const struct read_traffic_loss *loss, void *context) {
+    (void)loss;
+    (void)context;
+    return -1;
+}
+
 /* Makes 'path' a file of 'version' with a run of one flow. */
 static sqlite3 *make_version(int version) {
     static char sql[1 << 16];
@@ -228,6 +239,7 @@ static void runs_in_files_of_earlier_versions_are_read(void **state) {
     for (int version = 1; version < 3; version++) {
         struct read_traffic_interval interval = {0};
         struct read_traffic_flow flow = {.lost = 0};
+        struct read_traffic_run run = {.id = 0};
         struct error error = {""};
         sqlite3_close(make_version(version));
         struct reader *reader = reader_open(path, &error);
@@ -240,6 +252,11 @@ static void runs_in_files_of_earlier_versions_are_read(void **state) {
         assert_int_equal(reader_each_traffic_flow(reader, 1, take_flow, &flow, &error), 0);
         assert_int_equal(flow.lost, 12);
         assert_int_equal(flow.retransmitted, READ_NULL);
+        assert_int_equal(flow.reorder_extent, READ_NULL);
+        assert_int_equal(reader_each_traffic_run(reader, 1, take_run, &run, &error), 0);
+        assert_int_equal(run.seed, 4);
+        assert_int_equal(run.late_max_ns, READ_NULL);
+        assert_int_equal(reader_each_traffic_loss(reader, 3, take_no_loss, NULL, &error), 0);
         reader_close(reader);
     }
     unlink(path);

@@ -267,6 +267,9 @@ static int hand_over_traffic_flow(sqlite3_stmt *row, const void *fn, void *conte
         .owd_max_ns = read_number(row, 11),
         .jitter_ns = read_number(row, 12),
         .retransmitted = read_number(row, 14),
+        .loss_bursts = read_number(row, 15),
+        .loss_longest = read_number(row, 16),
+        .reorder_extent = read_number(row, 17),
     };
     read_text(row, 0, flow.profile, sizeof flow.profile);
     read_text(row, 13, flow.failed, sizeof flow.failed);
@@ -281,9 +284,11 @@ int reader_each_traffic_flow(struct reader *reader, int64_t session_id, read_tra
 #define OF_SESSION                                                                                           \
     " FROM traffic_run r JOIN traffic_flow f ON f.run_id = r.id WHERE r.session_id = ?1 ORDER BY r.id, "     \
     "f.number"
-    return read_each_row(
-        reader, reader->version < 3 ? COLUMNS "NULL" OF_SESSION : COLUMNS "f.retransmitted" OF_SESSION,
-        session_id, hand_over_traffic_flow, &fn, context, error);
+    return read_each_row(reader,
+                         reader->version < 3 ? COLUMNS "NULL, NULL, NULL, NULL" OF_SESSION
+                                             : COLUMNS
+                             "f.retransmitted, f.loss_bursts, f.loss_longest, f.reorder_extent" OF_SESSION,
+                         session_id, hand_over_traffic_flow, &fn, context, error);
 #undef COLUMNS
 #undef OF_SESSION
 }
