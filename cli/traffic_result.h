@@ -1,6 +1,7 @@
 /* What becomes of the result of a run of traffic through a lab. */
 #pragma once
 
+#include <jansson.h>
 #include <stdio.h>
 
 #include "cli/lab_traffic.h"
@@ -29,5 +30,13 @@ void traffic_result_fill_run(const struct traffic_result *result, bool datagrams
  * a negative errno. */
 int traffic_result_hand_over(const struct lab_run *run);
 
-/* Writes it to 'out' as its settings want it, JSON or text; the text under 'title', if that isn't NULL. */
-void traffic_result_show(const struct lab_run *run, const char *title, FILE *out);
+/* Writes it to 'out' as its settings want it, JSON or text; the text under 'title', if that isn't NULL.  The
+ * JSON has 'error', what went wrong, unless that is "". */
+void traffic_result_show(const struct lab_run *run, const char *title, const char *error, FILE *out);
+
+/* The object of a run of 'profile' with what every one has; 'result' is NULL if it never began.  To be
+ * released with json_decref(). */
+json_t *traffic_result_begin(const char *profile, const struct traffic_result *result, const char *error);
+
+/* Writes 'json', which it takes over (NULL: memory is out), to 'out'. */
+void traffic_result_write(json_t *json, FILE *out);

@@ -125,7 +125,10 @@ const char *render_run_host_line(const struct report_run *run, char text[RENDER_
         length += snprintf(text + length, RENDER_RUN_LINE - (size_t)length,
                            ", %lld when their successor was due, too", (long long)of->late_packets);
     }
-    if (of->send_batch_max != READ_NULL && of->receive_batch_max != READ_NULL && length < RENDER_RUN_LINE) {
+    if (of->send_batch_max <= 1 && of->receive_batch_max == 1 && length < RENDER_RUN_LINE) {
+        snprintf(text + length, RENDER_RUN_LINE - (size_t)length,
+                 "; each datagram had time stamps of its own");
+    } else if (of->receive_batch_max != READ_NULL && length < RENDER_RUN_LINE) {
         snprintf(text + length, RENDER_RUN_LINE - (size_t)length,
                  "; a send stamp is of up to %lld datagrams, a receive stamp of %lld",
                  (long long)of->send_batch_max, (long long)of->receive_batch_max);

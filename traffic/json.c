@@ -22,14 +22,27 @@ static json_t *microseconds(int64_t ns) {
     return ns == TRAFFIC_NONE ? json_null() : json_real((double)ns / 1e3);
 }
 
-static json_t *delays(const struct traffic_flow_result *flow) {
+/* min, p50, p90, p99, p999 and max of delays. */
+static json_t *six(const int64_t ns[6]) {
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "min", microseconds(ns[0]), "p50", microseconds(ns[1]),
+                     "p90", microseconds(ns[2]), "p99", microseconds(ns[3]), "p999", microseconds(ns[4]),
+                     "max", microseconds(ns[5]));
+}
+
+static json_t *delays_of(const struct traffic_flow_result *flow) {
     if (flow->owd_min_ns == TRAFFIC_NONE || flow->owd_p50_ns == TRAFFIC_NONE) {
         return json_null();
     }
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "min", microseconds(flow->owd_min_ns), "p50",
-                     microseconds(flow->owd_p50_ns), "p90", microseconds(flow->owd_p90_ns), "p99",
-                     microseconds(flow->owd_p99_ns), "p999", microseconds(flow->owd_p999_ns), "max",
-                     microseconds(flow->owd_max_ns));
+    return six((int64_t[]){flow->owd_min_ns, flow->owd_p50_ns, flow->owd_p90_ns, flow->owd_p99_ns,
+                           flow->owd_p999_ns, flow->owd_max_ns});
+}
+
+json_t *traffic_json_delays(const struct histogram *owd) {
+    if (owd->bins == NULL || owd->count == 0) {
+        return json_null();
+    }
+    return six((int64_t[]){owd->min, histogram_quantile(owd, 0.5), histogram_quantile(owd, 0.9),
+                           histogram_quantile(owd, 0.99), histogram_quantile(owd, 0.999), owd->max});
 }
 
 static json_t *variation(const struct traffic_flow_result *flow) {
@@ -75,7 +88,7 @@ json_t *traffic_json_flow(const struct traffic_flow_result *flow, bool reverse) 
         {"loss_longest", traffic_json_number(flow->loss_longest)},
         {"retransmitted", traffic_json_number(flow->retransmitted)},
         {"tcp", tcp_of(flow)},
-        {"owd_us", delays(flow)},
+        {"owd_us", delays_of(flow)},
         {"jitter_us", microseconds(flow->jitter_ns)},
         {"pdv_us", variation(flow)},
         {"failed", flow->failed[0] == '\0' ? json_null() : traffic_json_words(flow->failed)},
@@ -134,10 +147,22 @@ static json_t *interval(const struct traffic_interval *interval, int64_t started
                      (json_int_t)interval->received_bytes, "tcp", tcp_second(&interval->tcp));
 }
 
-static json_t *intervals(const struct traffic_result *result) {
+static json_t *interval_delays(const struct traffic_interval *interval) {
+    if (interval->owd_p50_ns == TRAFFIC_NONE) {
+        return json_null();
+    }
+    return json_pack("{s:o, s:o, s:o}", "p50", microseconds(interval->owd_p50_ns), "p99",
+                     microseconds(interval->owd_p99_ns), "max", microseconds(interval->owd_max_ns));
+}
+
+static json_t *intervals(const struct traffic_result *result, bool delays) {
     json_t *array = json_array();
     for (size_t i = 0; i < result->interval_count; i++) {
-        json_array_append_new(array, interval(&result->intervals[i], result->started_ns));
+        json_t *one = interval(&result->intervals[i], result->started_ns);
+        if (delays) {
+            json_object_set_new(one, "owd_us", interval_delays(&result->intervals[i]));
+        }
+        json_array_append_new(array, one);
     }
     return array;
 }
@@ -174,9 +199,9 @@ static json_t *loss_bursts(const struct traffic_result *result) {
     return rows;
 }
 
-void traffic_json_add(json_t *json, const struct traffic_result *result) {
+void traffic_json_add(json_t *json, const struct traffic_result *result, bool delays) {
     json_object_set_new(json, "sum", sum(result));
-    json_object_set_new(json, "intervals", intervals(result));
+    json_object_set_new(json, "intervals", intervals(result, delays));
     json_object_set_new(json, "tcp_interval_seconds",
                         result->tcp.row_ns == 0 ? json_null() : json_integer(result->tcp.row_ns / NS_PER_S));
     json_object_set_new(json, "cpu",
@@ -187,8 +212,8 @@ void traffic_json_add(json_t *json, const struct traffic_result *result) {
                         json_pack("{s:I, s:I}", "send_batch_max", (json_int_t)result->send_batch_max,
                                   "receive_batch_max", (json_int_t)result->receive_batch_max));
     json_object_set_new(json, "late",
-                        json_pack("{s:I, s:f, s:f, s:f}", "packets", (json_int_t)result->late_packets,
-                                  "p50_us", (double)result->late_p50_ns / 1e3, "p99_us",
-                                  (double)result->late_p99_ns / 1e3, "max_us",
-                                  (double)result->late_max_ns / 1e3));
+                        json_pack("{s:I, s:o, s:o, s:o}", "packets", (json_int_t)result->late_packets,
+                                  "p50_us", microseconds(result->late_p50_ns), "p99_us",
+                                  microseconds(result->late_p99_ns), "max_us",
+                                  microseconds(result->late_max_ns)));
 }

@@ -78,7 +78,7 @@ case_made() {
     snapshot before
     run "$nsmon" start --sampling 1 --db $db
     run "$nsmon" traffic --replay $out/mixed.pcapng --speed 2 --format json
-    frames=$(sed -n 's/.*"sent_packets": \([0-9]*\).*/\1/p' $out/last)
+    frames=$(sed -n 's/^  "sent_packets": \([0-9]*\).*/\1/p' $out/last)
     [ "$frames" = 87 ] || fail "$frames frames were sent, not 87"
     no_rules_left
     run ip netns exec ns1 ping -q -c 1 -W 5 10.0.0.2 # ns2 hears again

@@ -24,7 +24,7 @@ static void add_result(json_t *json, const struct remote_outcome *outcome) {
     }
     traffic_json_add_rows(streams, result);
     json_object_set_new(json, "streams", streams);
-    traffic_json_add(json, result);
+    traffic_json_add(json, result, false);
     json_object_set_new(json, "clock", clocks(outcome));
 }
 
