@@ -202,20 +202,43 @@ static int parse(int argc, char *argv[], struct lab_traffic *settings, struct er
                          : check_replay(settings, flows, pace, error);
 }
 
+/* Whoever reads JSON gets some when there is no run, too: what of the command line was understood, and why.
+ */
+static void refuse_in_json(int argc, char *argv[], const struct lab_traffic *settings,
+                           const struct error *error) {
+    bool json = settings->json;
+    for (int i = 1; i < argc; i++) {
+        json = json || strcmp(argv[i], "--format=json") == 0 ||
+               (strcmp(argv[i], "json") == 0 && strcmp(argv[i - 1], "--format") == 0);
+    }
+    if (json) {
+        lab_traffic_show_nothing(settings, error->text, stdout);
+    }
+}
+
 static int run(int argc, char *argv[]) {
     struct lab_traffic settings = {
         .profile = TRAFFIC_PROFILE_DEFAULT, .speed = 1, .seed = lab_traffic_new_seed()};
     struct error error = {0};
     int code = parse(argc, argv, &settings, &error);
-    if (code != 0) {
-        return code > 0 ? EXIT_DONE : say_usage("traffic", &error);
+    if (code > 0) {
+        return EXIT_DONE;
+    }
+    if (code < 0) {
+        refuse_in_json(argc, argv, &settings, &error);
+        return say_usage("traffic", &error);
     }
     if (geteuid() != 0) {
         error_set(&error, -EPERM,
                   "nsmon traffic needs root to enter the lab's namespaces: run 'sudo nsmon traffic'");
+        refuse_in_json(argc, argv, &settings, &error);
         return say_failed(&error);
     }
-    return lab_traffic_run(&settings, &error) == 0 ? EXIT_DONE : say_failed(&error);
+    code = lab_traffic_run(&settings, &error);
+    if ((fflush(stdout) != 0 || ferror(stdout) != 0) && code == 0) {
+        code = error_set(&error, -EIO, "writing standard output: %s: is the disk full?", strerror(errno));
+    }
+    return code == 0 ? EXIT_DONE : say_failed(&error);
 }
 
 const struct command command_traffic = {"traffic", "drive traffic through the lab (root)", run};

@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include "cli/say.h"
+#include "cli/traffic_result.h"
 #include "common/clock.h"
 #include "daemon/control.h"
 #include "daemon/lab.h"
 #include "daemon/run_dir.h"
 #include "topo/topo.h"
+#include "traffic/json.h"
 #include "traffic/replay/text.h"
 
 #define SUMMARY_SIZE 2048
@@ -107,23 +109,30 @@ static json_t *describe(const struct run *run) {
         number_or_null(result->traffic.late_max_ns));
 }
 
-static void print_json(const struct run *run, FILE *out) {
+/* What a run of flows has, as far as a replay has it: what was lost, say, nobody knows. */
+static json_t *run_as_json(const struct run *run, const char *error) {
+    static const char *const kept[] = {"intervals", "cpu", "late"};
+    static const char *const sums[] = {"sent_packets", "sent_bytes", "received_packets", "received_bytes"};
     const struct traffic_result *traffic = &run->result.traffic;
-    json_t *json = json_pack("{s:s, s:f, s:b, s:I, s:I, s:I, s:I, s:o}", "profile", run->name, "seconds",
-                             (double)(traffic->ended_ns - traffic->started_ns) / 1e9, "stopped",
-                             traffic->stopped, "sent_packets", (json_int_t)traffic->sum.sent_packets,
-                             "sent_bytes", (json_int_t)traffic->sum.sent_bytes, "received_packets",
-                             (json_int_t)traffic->sum.received_packets, "received_bytes",
-                             (json_int_t)traffic->sum.received_bytes, "settings", describe(run));
-    json_dumpf(json, out, JSON_INDENT(2));
-    fputc('\n', out);
-    json_decref(json);
+    json_t *json = traffic_result_begin(run->name, traffic, error);
+    json_t *parts = json_object();
+    traffic_json_add(parts, traffic, false);
+    json_object_set_new(json_object_get(parts, "late"), "packets", json_null());
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        json_object_set(json, kept[i], json_object_get(parts, kept[i]));
+    }
+    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
+        json_object_set(json, sums[i], json_object_get(json_object_get(parts, "sum"), sums[i]));
+    }
+    json_object_set_new(json, "settings", describe(run));
+    json_decref(parts);
+    return json;
 }
 
-static void show(const struct run *run, FILE *out) {
+static void show(const struct run *run, const char *error, FILE *out) {
     char text[SUMMARY_SIZE];
     if (run->settings->json) {
-        print_json(run, out);
+        traffic_result_write(run_as_json(run, error), out);
     } else {
         fprintf(out, "%s%s%s", run->title == NULL ? "" : run->title, run->title == NULL ? "" : ": ",
                 replay_text_summary(&run->result, text, sizeof text));
@@ -138,19 +147,17 @@ static int send_rows(int fd, const struct run *run) {
     memcpy(request.run.profile, run->name, sizeof run->name);
     request.run.started_ns = traffic->started_ns;
     request.run.ended_ns = traffic->ended_ns;
+    traffic_result_fill_run(traffic, true, &request.run);
+    request.run.send_batch_max = request.run.receive_batch_max = request.run.receive_cpu_ns = STORE_NULL;
+    request.run.late_packets = STORE_NULL;
     snprintf(request.run.settings, sizeof request.run.settings, "%s", text == NULL ? "{}" : text);
     free(text);
     json_decref(settings);
     int code = control_send(fd, &request);
     for (size_t i = 0; code == 0 && i < traffic->interval_count; i++) {
-        const struct traffic_interval *interval = &traffic->intervals[i];
         struct control_request row = {.kind = CONTROL_TRAFFIC_INTERVAL,
-                                      .interval = {.start_ns = interval->start_ns,
-                                                   .end_ns = interval->end_ns,
-                                                   .sent_packets = interval->sent_packets,
-                                                   .sent_bytes = interval->sent_bytes,
-                                                   .received_packets = interval->received_packets,
-                                                   .received_bytes = interval->received_bytes}};
+                                      .interval =
+                                          traffic_result_interval(&traffic->intervals[i], STORE_NULL)};
         code = control_send(fd, &row);
     }
     return code;
@@ -171,6 +178,12 @@ static int hand_over(const struct run *run, struct error *error) {
 
 /* --- the run --- */
 
+const char *lab_replay_name(const char *path, char name[STORE_NAME_SIZE]) {
+    const char *slash = strrchr(path, '/');
+    snprintf(name, STORE_NAME_SIZE, "replay:%.*s", STORE_NAME_SIZE - 8, slash == NULL ? path : slash + 1);
+    return name;
+}
+
 static int open_file(struct run *run, struct error *error) {
     const char *path = run->settings->replay;
     bool standard = strcmp(path, "-") == 0;
@@ -179,9 +192,7 @@ static int open_file(struct run *run, struct error *error) {
     if (fd < 0) {
         return error_set(error, -errno, "could not open '%s': %s", path, strerror(errno));
     }
-    const char *slash = strrchr(path, '/');
-    snprintf(run->name, sizeof run->name, "replay:%.*s", (int)sizeof run->name - 8,
-             slash == NULL ? path : slash + 1);
+    lab_replay_name(path, run->name);
     return 0;
 }
 
@@ -201,7 +212,7 @@ static int drive(struct run *run, struct error *error) {
 }
 
 int lab_replay_run(const struct lab_traffic *settings, const volatile sig_atomic_t *stop, const char *title,
-                   FILE *out, struct error *error) {
+                   FILE *out, bool *shown, struct error *error) {
     struct run run = {.settings = settings,
                       .title = title,
                       .replay = {.file_fd = -1,
@@ -217,8 +228,9 @@ int lab_replay_run(const struct lab_traffic *settings, const volatile sig_atomic
     code = code == 0 ? drive(&run, error) : code;
     if (run.result.traffic.started_ns != 0) {
         int handed = hand_over(&run, code == 0 ? error : NULL);
-        show(&run, out);
         code = code == 0 ? handed : code;
+        show(&run, code == 0 ? "" : error->text, out);
+        *shown = true;
     }
     close_all(&run);
     replay_result_free(&run.result);

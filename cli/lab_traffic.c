@@ -62,7 +62,7 @@ static void show_second(const struct traffic_progress *progress, void *context) 
         return;
     }
     if (show->title == NULL && show->lines++ % 20 == 0) {
-        fprintf(stderr, "%s\n", traffic_text_heading());
+        fprintf(stderr, "%s\n", traffic_text_heading(progress));
     }
     fprintf(stderr, "%s%s%s\n", show->title == NULL ? "" : show->title, show->title == NULL ? "" : ": ",
             traffic_text_progress(progress, line));
@@ -150,32 +150,30 @@ static int plan_and_drive(struct lab_run *run, const struct traffic_profile *pro
     return code;
 }
 
-/* Runs 'wanted' and writes its result to 'out'; 'title' is NULL for a run by itself. */
-static int run_one(const struct lab_traffic *wanted, const char *title, FILE *out, struct error *error) {
-    struct lab_traffic settings = *wanted;
-    settings.from = settings.from == 0 ? 1 : settings.from;
-    settings.to = settings.to == 0 ? 2 : settings.to;
-    const struct traffic_profile *profile = settings.replay != NULL  ? NULL
-                                            : settings.shape != NULL ? settings.shape
-                                                                     : traffic_profile_find(settings.profile);
-    if (profile == NULL && settings.replay == NULL) {
+void lab_traffic_show_nothing(const struct lab_traffic *settings, const char *error, FILE *out) {
+    char name[STORE_NAME_SIZE];
+    const char *profile =
+        settings->replay == NULL ? settings->profile : lab_replay_name(settings->replay, name);
+    json_t *json = traffic_result_begin(profile, NULL, error);
+    if (error[0] == '\0') {
+        json_object_set_new(json, "stopped", json_true());
+    }
+    if (settings->replay == NULL) {
+        json_object_set_new(json, "flows", json_array());
+    }
+    traffic_result_write(json, out);
+}
+
+/* Plans and drives 'settings' and shows what came of it; '*shown' says whether anything did. */
+static int run_profile(const struct lab_traffic *settings, const char *title, FILE *out, bool *shown,
+                       struct error *error) {
+    const struct traffic_profile *profile =
+        settings->shape != NULL ? settings->shape : traffic_profile_find(settings->profile);
+    if (profile == NULL) {
         return error_set(error, -EINVAL, "there is no profile '%s'; 'nsmon traffic --list' shows them",
-                         settings.profile);
+                         settings->profile);
     }
-    if (settings.from == settings.to) {
-        return error_set(error, -EINVAL, "traffic from ns%u to itself does not cross the switch",
-                         settings.to);
-    }
-    int lab_fd = lab_join(settings.prefix, error);
-    if (lab_fd < 0) {
-        return lab_fd;
-    }
-    if (settings.replay != NULL) {
-        int played = lab_replay_run(&settings, &stop_asked, title, out, error);
-        close(lab_fd);
-        return played;
-    }
-    struct lab_run run = {.settings = &settings};
+    struct lab_run run = {.settings = settings};
     struct show show = {.title = title};
     int code = plan_and_drive(&run, profile, &show, error);
     if (run.result.flow_count > 0) {
@@ -184,11 +182,40 @@ static int run_one(const struct lab_traffic *wanted, const char *title, FILE *ou
             code = error_set(error, handed, "the result was not taken into the lab's session: %s",
                              strerror(-handed));
         }
-        traffic_result_show(&run, title, out);
+        traffic_result_show(&run, title, code == 0 ? "" : error->text, out);
+        *shown = true;
     }
-    close(lab_fd);
     traffic_result_free(&run.result);
     traffic_plan_free(&run.plan);
+    return code;
+}
+
+static int run_in_lab(const struct lab_traffic *settings, const char *title, FILE *out, bool *shown,
+                      struct error *error) {
+    if (settings->from == settings->to) {
+        return error_set(error, -EINVAL, "traffic from ns%u to itself does not cross the switch",
+                         settings->to);
+    }
+    int lab_fd = lab_join(settings->prefix, error);
+    if (lab_fd < 0) {
+        return lab_fd;
+    }
+    int code = settings->replay != NULL ? lab_replay_run(settings, &stop_asked, title, out, shown, error)
+                                        : run_profile(settings, title, out, shown, error);
+    close(lab_fd);
+    return code;
+}
+
+/* Runs 'wanted' and writes its result to 'out'; 'title' is NULL for a run by itself. */
+static int run_one(const struct lab_traffic *wanted, const char *title, FILE *out, struct error *error) {
+    struct lab_traffic settings = *wanted;
+    bool shown = false;
+    settings.from = settings.from == 0 ? 1 : settings.from;
+    settings.to = settings.to == 0 ? 2 : settings.to;
+    int code = run_in_lab(&settings, title, out, &shown, error);
+    if (settings.json && !shown) {
+        lab_traffic_show_nothing(&settings, code == 0 ? "" : error->text, out);
+    }
     return code;
 }
 
@@ -230,7 +257,11 @@ static void live(const struct lab_traffic *settings, int64_t begin_ns, int pipe_
         _exit(1);
     }
     wait_until(begin_ns + settings->start_ns);
-    outcome->code = stop_asked != 0 ? 0 : run_one(settings, title, out, &outcome->error);
+    if (stop_asked == 0) {
+        outcome->code = run_one(settings, title, out, &outcome->error);
+    } else if (settings->json) {
+        lab_traffic_show_nothing(settings, "", out);
+    }
     fflush(out);
     _exit(0);
 }
@@ -283,23 +314,46 @@ static void follow(struct child *child, const struct child *children, size_t cou
     close(child->pipe);
 }
 
-/* Waits for 'child'.  Returns how it went, with 'error' filled. */
-static int reap(struct child *child, const struct outcome *outcome, struct error *error) {
+/* Waits for 'child', which was 'killed' or ended by itself.  Returns how it went, with 'error' filled. */
+static int reap(struct child *child, const struct outcome *outcome, bool *killed, struct error *error) {
     int status = 0;
     while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR) {
     }
     child->pid = 0;
-    if (!WIFEXITED(status)) {
+    *killed = !WIFEXITED(status);
+    if (*killed) {
         return error_set(error, -ECHILD, "a run of traffic was ended by signal %d", WTERMSIG(status));
     }
     return outcome->code == 0 ? 0 : error_set(error, outcome->code, "%s", outcome->error.text);
+}
+
+/* Follows and reaps the run number 'i' of 'count'.  Its JSON is written when it is known to be whole: whoever
+ * was killed while he wrote leaves some that is not. */
+static int finish(size_t i, const struct lab_traffic *runs, struct child *children, size_t count,
+                  const struct outcome *outcomes, FILE *out, struct error *error) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *held = runs[0].json ? open_memstream(&text, &size) : NULL;
+    follow(&children[i], children, count, held == NULL ? out : held);
+    bool killed = false;
+    int code = reap(&children[i], &outcomes[i], &killed, error);
+    if (held != NULL) {
+        bool whole = fclose(held) == 0 && !killed && size > 0;
+        fputs(i == 0 ? "[\n" : ",\n", out);
+        if (whole) {
+            fwrite(text, 1, size, out);
+        } else {
+            lab_traffic_show_nothing(&runs[i], code == 0 ? "no memory for the result" : error->text, out);
+        }
+        free(text);
+    }
+    return code;
 }
 
 static int run_children(const struct lab_traffic *runs, size_t count, struct child *children,
                         struct outcome *outcomes, struct error *error) {
     int64_t begin_ns = clock_monotonic_ns();
     FILE *out = runs[0].quiet ? stderr : stdout;
-    bool json = runs[0].json;
     size_t started = 0;
     int code = 0;
     fflush(NULL);
@@ -308,16 +362,12 @@ static int run_children(const struct lab_traffic *runs, size_t count, struct chi
         started += code == 0;
     }
     for (size_t i = 0; i < started; i++) {
-        if (json) {
-            fputs(i == 0 ? "[\n" : ",\n", out);
-        }
-        follow(&children[i], children, started, out);
         struct error own = {0};
-        int ended = reap(&children[i], &outcomes[i], &own);
+        int ended = finish(i, runs, children, started, outcomes, out, &own);
         code = code != 0 || ended == 0 ? code : error_set(error, ended, "%s", own.text);
     }
-    if (json) {
-        fputs("]\n", out);
+    if (runs[0].json) {
+        fputs(started == 0 ? "[]\n" : "]\n", out);
     }
     return code;
 }

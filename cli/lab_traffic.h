@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "common/error.h"
 #include "traffic/profile.h"
@@ -32,6 +33,9 @@ struct lab_traffic {
 
 /* A seed that no run before had, so that several runs at once have flows of their own. */
 uint64_t lab_traffic_new_seed(void);
+
+/* What is printed of a run as JSON that never began: 'error' is why, "" if it was stopped before. */
+void lab_traffic_show_nothing(const struct lab_traffic *settings, const char *error, FILE *out);
 
 /* Runs it.  Returns 0, also when it was stopped by Ctrl-C, or a negative errno with 'error' filled. */
 int lab_traffic_run(const struct lab_traffic *settings, struct error *error);

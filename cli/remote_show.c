@@ -21,7 +21,7 @@ void remote_show_second(const struct traffic_progress *progress, void *context) 
     }
     const char *between = show->who[0] == '\0' ? "" : ": ";
     if (show->lines++ % HEADING_EVERY == 0) {
-        fprintf(stderr, "%s%s%s\n", show->who, between, traffic_text_heading());
+        fprintf(stderr, "%s%s%s\n", show->who, between, traffic_text_heading(progress));
     }
     fprintf(stderr, "%s%s%s\n", show->who, between, traffic_text_progress(progress, line));
 }
@@ -43,10 +43,10 @@ static void show_result(const struct traffic_result *result, FILE *out) {
             continue;
         }
         if (!heading) {
-            fprintf(out, "%s\n", traffic_text_flow_heading());
+            fprintf(out, "%s\n", traffic_text_flow_heading(result));
             heading = true;
         }
-        fprintf(out, "%s\n", traffic_text_flow(&result->flows[i], line));
+        fprintf(out, "%s\n", traffic_text_flow(result, &result->flows[i], line));
     }
 }
 

@@ -112,6 +112,19 @@ char *traffic_result_settings(const struct lab_run *run) {
     return text;
 }
 
+void traffic_result_fill_run(const struct traffic_result *result, bool datagrams,
+                             struct traffic_run_row *row) {
+    row->tcp_interval_ns = result->tcp.row_ns == 0 ? STORE_NULL : result->tcp.row_ns;
+    row->send_cpu_ns = result->client_cpu_ns;
+    row->receive_cpu_ns = result->server_cpu_ns;
+    row->send_batch_max = datagrams ? result->send_batch_max : STORE_NULL;
+    row->receive_batch_max = datagrams ? result->receive_batch_max : STORE_NULL;
+    row->late_packets = datagrams ? result->late_packets : STORE_NULL;
+    row->late_p50_ns = datagrams ? result->late_p50_ns : STORE_NULL;
+    row->late_p99_ns = datagrams ? result->late_p99_ns : STORE_NULL;
+    row->late_max_ns = datagrams ? result->late_max_ns : STORE_NULL;
+}
+
 static int send_run(int fd, const struct lab_run *run) {
     struct control_request request = {.kind = CONTROL_TRAFFIC_RUN};
     struct traffic_run_row *row = &request.run;
@@ -120,26 +133,69 @@ static int send_run(int fd, const struct lab_run *run) {
     row->seed = (int64_t)run->plan.seed;
     row->started_ns = run->result.started_ns;
     row->ended_ns = run->result.ended_ns;
+    traffic_result_fill_run(&run->result, run->result.tcp.flow_count < run->result.flow_count, row);
     snprintf(row->settings, sizeof row->settings, "%s", settings == NULL ? "{}" : settings);
     free(settings);
     return control_send(fd, &request);
+}
+
+struct traffic_interval_row traffic_result_interval(const struct traffic_interval *interval, int64_t class) {
+    const struct traffic_tcp_second *tcp = &interval->tcp;
+    struct traffic_interval_row row = {.class = class,
+                                       .start_ns = interval->start_ns,
+                                       .end_ns = interval->end_ns,
+                                       .sent_packets = interval->sent_packets,
+                                       .sent_bytes = interval->sent_bytes,
+                                       .received_packets = interval->received_packets,
+                                       .received_bytes = interval->received_bytes,
+                                       .owd_p50_ns = interval->owd_p50_ns,
+                                       .owd_p99_ns = interval->owd_p99_ns,
+                                       .owd_max_ns = interval->owd_max_ns,
+                                       .tcp_flows = tcp->flows,
+                                       .retransmitted = tcp->retransmitted,
+                                       .rtt_p50_ns = tcp->rtt_p50_ns,
+                                       .rtt_p99_ns = tcp->rtt_p99_ns,
+                                       .rtt_max_ns = tcp->rtt_max_ns,
+                                       .rtt_min_ns = tcp->rtt_min_ns,
+                                       .cwnd_p50_bytes = tcp->cwnd_p50_bytes,
+                                       .delivery_bps = tcp->delivery_bps,
+                                       .unacked_bytes = tcp->unacked_bytes};
+    if (tcp->flows == 0) {
+        row.tcp_flows = row.retransmitted = STORE_NULL;
+        row.rtt_p50_ns = row.rtt_p99_ns = row.rtt_max_ns = row.rtt_min_ns = STORE_NULL;
+        row.cwnd_p50_bytes = row.delivery_bps = row.unacked_bytes = STORE_NULL;
+    }
+    return row;
 }
 
 /* An interval of 'class', or of all flows (STORE_NULL). */
 static int send_interval(int fd, const struct traffic_interval *interval, int64_t class) {
     bool all = class == STORE_NULL;
     struct control_request request = {.kind = all ? CONTROL_TRAFFIC_INTERVAL : CONTROL_TRAFFIC_CLASS_INTERVAL,
-                                      .interval = {.class = class,
-                                                   .start_ns = interval->start_ns,
-                                                   .end_ns = interval->end_ns,
-                                                   .sent_packets = interval->sent_packets,
-                                                   .sent_bytes = interval->sent_bytes,
-                                                   .received_packets = interval->received_packets,
-                                                   .received_bytes = interval->received_bytes,
-                                                   .owd_p50_ns = interval->owd_p50_ns,
-                                                   .owd_p99_ns = interval->owd_p99_ns,
-                                                   .owd_max_ns = interval->owd_max_ns}};
+                                      .interval = traffic_result_interval(interval, class)};
     return control_send(fd, &request);
+}
+
+/* The rows of single TCP flows. */
+static int send_tcp(int fd, const struct traffic_tcp_log *log) {
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < log->row_count; i++) {
+        const struct traffic_tcp_row *row = &log->rows[i];
+        struct control_request request = {.kind = CONTROL_TRAFFIC_TCP_INTERVAL,
+                                          .tcp = {.number = row->flow,
+                                                  .start_ns = row->start_ns,
+                                                  .end_ns = row->end_ns,
+                                                  .retransmitted = row->tcp.retransmitted,
+                                                  .rtt_ns = row->tcp.rtt_ns,
+                                                  .rttvar_ns = row->tcp.rttvar_ns,
+                                                  .rtt_min_ns = row->tcp.rtt_min_ns,
+                                                  .cwnd_bytes = row->tcp.cwnd_bytes,
+                                                  .ssthresh_bytes = row->tcp.ssthresh_bytes,
+                                                  .delivery_bps = row->tcp.delivery_bps,
+                                                  .unacked_bytes = row->tcp.unacked_bytes}};
+        code = control_send(fd, &request);
+    }
+    return code;
 }
 
 static int send_flow(int fd, const struct traffic_flow_result *flow) {
@@ -164,6 +220,15 @@ static int send_flow(int fd, const struct traffic_flow_result *flow) {
         .pdv_p50_ns = flow->pdv_p50_ns,
         .pdv_p99_ns = flow->pdv_p99_ns,
         .class = flow->class,
+        .retransmitted = flow->retransmitted,
+        .rtt_ns = flow->rtt_ns,
+        .rtt_mean_ns = flow->rtt_mean_ns,
+        .rtt_max_ns = flow->rtt_max_ns,
+        .rtt_min_ns = flow->rtt_min_ns,
+        .cwnd_max_bytes = flow->cwnd_max_bytes,
+        .loss_bursts = flow->loss_bursts,
+        .loss_longest = flow->loss_longest,
+        .reorder_extent = flow->reorder_extent,
     };
     memcpy(request.flow.failed, flow->failed, sizeof request.flow.failed);
     return control_send(fd, &request);
@@ -179,6 +244,23 @@ static int send_histogram(int fd, const struct histogram *histogram, int64_t cla
                               .low_ns = histogram_bin_low(i),
                               .high_ns = histogram_bin_low(i) + histogram_bin_width(i),
                               .count = histogram->bins[i]}};
+            code = control_send(fd, &request);
+        }
+    }
+    return code;
+}
+
+/* Rows of losses by their length. */
+static int send_losses(int fd, const struct traffic_result *result) {
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < TRAFFIC_LOSS_BINS; i++) {
+        uint64_t most = traffic_losses_bin_most(i);
+        if (result->loss_bins[i] > 0) {
+            struct control_request request = {
+                .kind = CONTROL_TRAFFIC_LOSS,
+                .loss = {.low = i == 0 ? 1 : (int64_t)traffic_losses_bin_most(i - 1) + 1,
+                         .high = most > INT64_MAX ? STORE_NULL : (int64_t)most,
+                         .count = result->loss_bins[i]}};
             code = control_send(fd, &request);
         }
     }
@@ -230,6 +312,8 @@ int traffic_result_hand_over(const struct lab_run *run) {
     for (size_t i = 0; code == 0 && i < result->flow_count; i++) {
         code = send_flow(fd, &result->flows[i]);
     }
+    code = code == 0 ? send_tcp(fd, &result->tcp) : code;
+    code = code == 0 ? send_losses(fd, result) : code;
     code = code == 0 ? send_histogram(fd, &result->owd, STORE_NULL) : code;
     code = code == 0 ? send_classes(fd, result) : code;
     code = code == 0 ? send_stamps(fd, &result->stamps[0]) : code;

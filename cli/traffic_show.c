@@ -2,75 +2,77 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/traffic_result.h"
+#include "traffic/json.h"
 #include "traffic/text.h"
 
-static json_t *number_or_null(int64_t value) {
-    return value == TRAFFIC_NONE ? json_null() : json_integer(value);
-}
-
-static json_t *flow_as_json(const struct traffic_flow_result *flow) {
-    char name[PROTOCOL_NAME_SIZE], src[IP_TEXT_SIZE], dst[IP_TEXT_SIZE];
-    struct ip_address from = ip_address_make(flow->key.family, flow->key.src);
-    struct ip_address to = ip_address_make(flow->key.family, flow->key.dst);
-    json_t *json = json_pack(
-        "{s:i, s:s, s:s, s:s, s:i, s:i, s:I, s:I}", "number", (int)flow->number, "protocol",
-        flow_key_protocol_name(&flow->key, name), "src", ip_address_format(&from, src), "dst",
-        ip_address_format(&to, dst), "sport", flow->key.sport, "dport", flow->key.dport, "sent_bytes",
-        (json_int_t)flow->sent_bytes, "received_bytes", (json_int_t)flow->received_bytes);
+/* A flow as 'nsmon send' has its streams, with what only a plan's flows have, and in nanoseconds, too. */
+static json_t *flow_as_json(const struct traffic_flow_result *flow, bool reverse) {
+    json_t *json = traffic_json_flow(flow, reverse);
     const struct {
         const char *name;
         int64_t value;
     } numbers[] = {
-        {"sent_packets", flow->sent_packets},
-        {"received_packets", flow->received_packets},
-        {"lost", flow->lost},
-        {"duplicated", flow->duplicated},
-        {"reordered", flow->reordered},
-        {"owd_min_ns", flow->owd_min_ns},
-        {"owd_p50_ns", flow->owd_p50_ns},
-        {"owd_p99_ns", flow->owd_p99_ns},
-        {"owd_max_ns", flow->owd_max_ns},
-        {"jitter_ns", flow->jitter_ns},
+        {"number", flow->number},         {"class", flow->class},           {"sport", flow->key.sport},
+        {"dport", flow->key.dport},       {"owd_min_ns", flow->owd_min_ns}, {"owd_p50_ns", flow->owd_p50_ns},
+        {"owd_p99_ns", flow->owd_p99_ns}, {"owd_max_ns", flow->owd_max_ns}, {"jitter_ns", flow->jitter_ns},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        json_object_set_new(json, numbers[i].name, number_or_null(numbers[i].value));
+        json_object_set_new(json, numbers[i].name, traffic_json_number(numbers[i].value));
     }
-    json_object_set_new(json, "failed", flow->failed[0] == '\0' ? json_null() : json_string(flow->failed));
+    json_object_set(json, "src", json_object_get(json, "source"));
+    json_object_set(json, "dst", json_object_get(json, "destination"));
     return json;
 }
 
-static void print_json(const struct lab_run *run, FILE *out) {
-    const struct traffic_result *result = &run->result;
-    json_t *flows = json_array();
-    for (size_t i = 0; i < result->flow_count; i++) {
-        json_array_append_new(flows, flow_as_json(&result->flows[i]));
+json_t *traffic_result_begin(const char *profile, const struct traffic_result *result, const char *error) {
+    bool ran = result != NULL && result->started_ns != 0;
+    double seconds = ran ? (double)(result->ended_ns - result->started_ns) / 1e9 : 0;
+    json_t *name = json_string(profile); /* NULL: it is not UTF-8 */
+    json_t *json = json_pack("{s:s, s:o, s:f, s:f, s:b}", "program", "nsmon " NSMON_VERSION, "profile",
+                             name != NULL ? name : traffic_json_words(profile), "started",
+                             ran ? (double)result->started_ns / 1e9 : 0.0, "seconds",
+                             seconds > 0 ? seconds : 0, "stopped", ran && result->stopped);
+    if (error[0] != '\0') {
+        json_object_set_new(json, "error", traffic_json_words(error));
     }
-    json_t *json = json_pack(
-        "{s:s, s:I, s:f, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "profile", run->settings->profile,
-        "seed", (json_int_t)run->plan.seed, "seconds", (double)(result->ended_ns - result->started_ns) / 1e9,
-        "stopped", result->stopped, "sent_packets", (json_int_t)result->sum.sent_packets, "sent_bytes",
-        (json_int_t)result->sum.sent_bytes, "received_packets", (json_int_t)result->sum.received_packets,
-        "received_bytes", (json_int_t)result->sum.received_bytes, "lost", (json_int_t)result->lost,
-        "duplicated", (json_int_t)result->duplicated, "reordered", (json_int_t)result->reordered,
-        "failed_flows", (json_int_t)result->failed_flows);
-    char *settings = traffic_result_settings(run);
-    json_object_set_new(json, "settings", settings == NULL ? json_null() : json_loads(settings, 0, NULL));
-    json_object_set_new(json, "flows", flows);
-    free(settings);
-    json_dumpf(json, out, JSON_INDENT(2));
-    fputc('\n', out);
+    return json;
+}
+
+void traffic_result_write(json_t *json, FILE *out) {
+    if (json != NULL && json_dumpf(json, out, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) == 0) {
+        fputc('\n', out);
+    }
     json_decref(json);
 }
 
-void traffic_result_show(const struct lab_run *run, const char *title, FILE *out) {
+static json_t *run_as_json(const struct lab_run *run, const char *error) {
+    const struct traffic_result *result = &run->result;
+    json_t *flows = json_array();
+    json_t *json = traffic_result_begin(run->settings->profile, result, error);
+    for (size_t i = 0; i < result->flow_count; i++) {
+        json_array_append_new(flows, flow_as_json(&result->flows[i], run->plan.flows[i].reverse != 0));
+    }
+    traffic_json_add_rows(flows, result);
+    traffic_json_add(json, result, true);
+    json_object_update_missing(json, json_object_get(json, "sum"));
+    char *settings = traffic_result_settings(run);
+    json_object_set_new(json, "seed", json_integer((json_int_t)run->plan.seed));
+    json_object_set_new(json, "failed_flows", json_integer((json_int_t)result->failed_flows));
+    json_object_set_new(json, "owd_us", traffic_json_delays(&result->owd));
+    json_object_set_new(json, "settings", settings == NULL ? json_null() : json_loads(settings, 0, NULL));
+    json_object_set_new(json, "flows", flows);
+    free(settings);
+    return json;
+}
+
+void traffic_result_show(const struct lab_run *run, const char *title, const char *error, FILE *out) {
     char text[2048];
     char line[TRAFFIC_LINE_SIZE * 2];
     const struct traffic_result *result = &run->result;
     if (run->settings->json) {
-        print_json(run, out);
+        traffic_result_write(run_as_json(run, error), out);
         return;
     }
     fprintf(out, "%s%s%s", title == NULL ? "" : title, title == NULL ? "" : ": ",
@@ -79,10 +81,10 @@ void traffic_result_show(const struct lab_run *run, const char *title, FILE *out
     for (size_t i = 0; i < result->flow_count; i++) {
         if (run->settings->per_flow || result->flows[i].failed[0] != '\0') {
             if (!heading) {
-                fprintf(out, "%s\n", traffic_text_flow_heading());
+                fprintf(out, "%s\n", traffic_text_flow_heading(result));
                 heading = true;
             }
-            fprintf(out, "%s\n", traffic_text_flow(&result->flows[i], line));
+            fprintf(out, "%s\n", traffic_text_flow(result, &result->flows[i], line));
         }
     }
 }

@@ -46,6 +46,8 @@ static size_t request_size(uint32_t kind) {
         [CONTROL_TRAFFIC_CLASS_HISTOGRAM] = sizeof(struct traffic_histogram_row),
         [CONTROL_TRAFFIC_STAMPS] = sizeof(struct control_stamp),
         [CONTROL_TRAFFIC_STAMP] = sizeof(struct control_stamp),
+        [CONTROL_TRAFFIC_TCP_INTERVAL] = sizeof(struct traffic_tcp_interval_row),
+        [CONTROL_TRAFFIC_LOSS] = sizeof(struct traffic_loss_row),
     };
     size_t row = kind < sizeof rows / sizeof *rows ? rows[kind] : 0;
     return offsetof(struct control_request, run) + row;
@@ -181,7 +183,7 @@ static void take_run(struct client *client, const struct traffic_run_row *sent) 
 }
 
 static void take_flow(struct client *client, const struct traffic_flow_row *sent) {
-    struct traffic_flow_row *row = &store_append(client->server->appender, ROW_TRAFFIC_FLOW)->traffic_flow;
+    struct traffic_flow_row *row = store_append(client->server->appender, ROW_TRAFFIC_FLOW)->traffic_flow;
     *row = *sent;
     row->run_id = client->run_id;
     row->failed[sizeof row->failed - 1] = '\0';
@@ -214,6 +216,18 @@ static void take_histogram(struct client *client, enum row_kind kind,
     row->run_id = client->run_id;
 }
 
+static void take_tcp(struct client *client, const struct traffic_tcp_interval_row *sent) {
+    struct row *row = store_append(client->server->appender, ROW_TRAFFIC_TCP_INTERVAL);
+    row->traffic_tcp_interval = *sent;
+    row->traffic_tcp_interval.run_id = client->run_id;
+}
+
+static void take_loss(struct client *client, const struct traffic_loss_row *sent) {
+    struct row *row = store_append(client->server->appender, ROW_TRAFFIC_LOSS);
+    row->traffic_loss = *sent;
+    row->traffic_loss.run_id = client->run_id;
+}
+
 static void take_rows(struct client *client, const struct control_request *request) {
     switch (request->kind) {
     case CONTROL_TRAFFIC_RUN:
@@ -233,6 +247,12 @@ static void take_rows(struct client *client, const struct control_request *reque
         break;
     case CONTROL_TRAFFIC_CLASS_HISTOGRAM:
         take_histogram(client, ROW_TRAFFIC_CLASS_HISTOGRAM, &request->histogram);
+        break;
+    case CONTROL_TRAFFIC_TCP_INTERVAL:
+        take_tcp(client, &request->tcp);
+        break;
+    case CONTROL_TRAFFIC_LOSS:
+        take_loss(client, &request->loss);
         break;
     case CONTROL_TRAFFIC_STAMPS:
     case CONTROL_TRAFFIC_STAMP:

@@ -15,7 +15,7 @@
 #include "collector/store/store.h"
 #include "common/error.h"
 
-#define CONTROL_VERSION 2
+#define CONTROL_VERSION 3
 
 enum control_kind {
     CONTROL_STATUS = 1,
@@ -28,6 +28,8 @@ enum control_kind {
     CONTROL_TRAFFIC_STAMPS, /* of one direction: 'sample' */
     CONTROL_TRAFFIC_STAMP,
     CONTROL_TRAFFIC_END,
+    CONTROL_TRAFFIC_TCP_INTERVAL,
+    CONTROL_TRAFFIC_LOSS,
 };
 
 /* When a datagram was received; or, of CONTROL_TRAFFIC_STAMPS, that from now on those of the run 'number'
@@ -48,6 +50,8 @@ struct control_request {
         struct traffic_interval_row interval;
         struct traffic_histogram_row histogram;
         struct traffic_flow_row flow;
+        struct traffic_tcp_interval_row tcp;
+        struct traffic_loss_row loss;
         struct control_stamp stamp;
     };
 };

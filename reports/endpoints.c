@@ -54,6 +54,18 @@ static void add_udp(struct endpoints *from, struct endpoints *to, const struct r
     }
 }
 
+/* Adds 'count', if it is known, to 'sum', which is not until something is added. */
+static void add_known(int64_t *sum, int64_t count) {
+    if (count != READ_NULL) {
+        *sum = report_signed(report_add(report_known(*sum), report_known(count)));
+    }
+}
+
+/* Makes 'most' the larger of the two; READ_NULL is below all. */
+static void raise_to(int64_t *most, int64_t value) {
+    *most = value > *most ? value : *most;
+}
+
 static int take_traffic(const struct read_traffic_flow *flow, void *context) {
     struct pass *pass = context;
     struct report_traffic *traffic = &pass->report->traffic;
@@ -67,6 +79,10 @@ static int take_traffic(const struct read_traffic_flow *flow, void *context) {
     traffic->udp_lost += report_known(flow->lost);
     traffic->udp_duplicated += report_known(flow->duplicated);
     traffic->udp_reordered += report_known(flow->reordered);
+    add_known(&traffic->tcp_retransmitted, flow->retransmitted);
+    add_known(&traffic->udp_loss_bursts, flow->loss_bursts);
+    raise_to(&traffic->udp_loss_longest, flow->loss_longest);
+    raise_to(&traffic->udp_reorder_extent, flow->reorder_extent);
     const struct report_flow *seen = report_flow_find(&pass->report->flows, flow->flow_id);
     size_t in = seen != NULL && seen->entry != READ_NULL ? (size_t)seen->entry : 0;
     struct endpoints *from = &pass->of[in];
@@ -242,6 +258,8 @@ static uint64_t count_others(const struct report *report, size_t entry, uint64_t
 
 int report_add_endpoints(struct report *report, struct reader *reader, struct error *error) {
     struct pass pass = {.report = report};
+    report->traffic.tcp_retransmitted = report->traffic.udp_loss_bursts = READ_NULL;
+    report->traffic.udp_loss_longest = report->traffic.udp_reorder_extent = READ_NULL;
     int rc = reader_each_traffic_flow(reader, report->session.id, take_traffic, &pass, error);
     if (rc != 0) {
         return rc;

@@ -245,7 +245,10 @@ struct report_series {
 struct report_traffic {
     uint64_t flows, failed;
     uint64_t udp_sent, udp_received, udp_lost, udp_duplicated, udp_reordered;
-    uint64_t sent_bytes, received_bytes; /* payload, TCP and UDP */
+    uint64_t sent_bytes, received_bytes;       /* payload, TCP and UDP */
+    int64_t tcp_retransmitted;                 /* segments, or READ_NULL, as the next ones */
+    int64_t udp_loss_bursts, udp_loss_longest; /* rows of losses, and datagrams of the longest */
+    int64_t udp_reorder_extent;                /* the largest */
     char profile[64];
 };
 
@@ -253,12 +256,17 @@ struct report_traffic {
 #define REPORT_RUNS_MAX   16
 #define REPORT_RUN_BINS   240
 #define REPORT_CDF_POINTS 35
+#define REPORT_LOSS_BINS  24
 
 struct report_run_bin {
     double sent_bytes, received_bytes; /* payload */
     double length_ns;                  /* of the intervals in it */
     bool has_delay;
     double p50_ns, p99_ns; /* one-way delay; of a bin of several intervals those of the worst */
+    bool has_tcp;
+    double retransmitted; /* segments */
+    bool has_rtt;
+    double rtt_p50_ns, rtt_p99_ns; /* over the TCP flows, of their smoothed round trips; likewise */
 };
 
 /* The share 'share' of the datagrams had a delay of at most 'ns'. */
@@ -284,11 +292,16 @@ struct report_run {
     int64_t width_ns; /* of a bin */
     struct report_run_bin bins[REPORT_RUN_BINS];
     size_t bin_count;
-    uint64_t datagrams; /* whose delay is known */
+    bool has_tcp;
+    double retransmitted;          /* segments of TCP, all of it */
+    double rtt_p50_ns, rtt_p99_ns; /* of the bins' the median, and the largest; NAN where there are none */
+    uint64_t datagrams;            /* whose delay is known */
     struct report_cdf_point cdf[REPORT_CDF_POINTS];
     size_t cdf_count;
     uint64_t stamps; /* datagrams of which it is known where they were when; 0: the parts are not */
     struct report_delay_part parts[REPORT_DELAY_PARTS];
+    struct read_traffic_loss losses[REPORT_LOSS_BINS]; /* rows of losses, the shortest first */
+    size_t loss_count;
 };
 
 struct report_runs {

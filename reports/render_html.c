@@ -403,6 +403,16 @@ static void put_charts(const struct report *report, const struct report_style *s
             "chart-delay", "");
         render_runs_html_delay(report, out);
         end_pair(out);
+        render_runs_html_notes(report, out);
+    }
+    if (render_runs_have_tcp(report)) {
+        begin_pair(out, "Retransmissions and round trips of TCP",
+                   "What the senders' kernels say, a run a colour. Lines, left: the smoothed round trips "
+                   "over a run's TCP "
+                   "flows, median and 99th percentile (dashed). Areas, right: segments that were sent again.",
+                   "chart-tcp", "");
+        render_runs_html_tcp(report, out);
+        end_pair(out);
     }
     if (report->has_truth && report->source_count > 0) {
         begin_pair(out, "Error by size of the flow",

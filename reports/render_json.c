@@ -410,12 +410,15 @@ static json_t *traffic_json(const struct report_traffic *traffic) {
     if (traffic->flows == 0) {
         return json_null();
     }
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "profile", text(traffic->profile),
-                     "flows", count(traffic->flows), "failed", count(traffic->failed), "udp_sent",
-                     count(traffic->udp_sent), "udp_received", count(traffic->udp_received), "udp_lost",
-                     count(traffic->udp_lost), "udp_duplicated", count(traffic->udp_duplicated),
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "profile",
+                     text(traffic->profile), "flows", count(traffic->flows), "failed", count(traffic->failed),
+                     "udp_sent", count(traffic->udp_sent), "udp_received", count(traffic->udp_received),
+                     "udp_lost", count(traffic->udp_lost), "udp_duplicated", count(traffic->udp_duplicated),
                      "udp_reordered", count(traffic->udp_reordered), "sent_bytes", count(traffic->sent_bytes),
-                     "received_bytes", count(traffic->received_bytes));
+                     "received_bytes", count(traffic->received_bytes), "tcp_retransmitted",
+                     known(traffic->tcp_retransmitted), "udp_loss_bursts", known(traffic->udp_loss_bursts),
+                     "udp_loss_longest", known(traffic->udp_loss_longest), "udp_reorder_extent",
+                     known(traffic->udp_reorder_extent));
 }
 
 json_t *report_json(const struct report *report, size_t flow_limit) {

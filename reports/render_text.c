@@ -394,9 +394,12 @@ static void put_exporters(const struct page *page) {
 }
 
 static void put_runs(const struct page *page) {
-    for (size_t i = 0; i < page->report->runs.count; i++) {
+    static const char *(*const makers[])(const struct report_run *, char[RENDER_RUN_LINE]) = {
+        render_run_line, render_run_tcp_line, render_run_loss_line, render_run_host_line};
+    enum { MAKERS = sizeof makers / sizeof *makers };
+    for (size_t i = 0; i < MAKERS * page->report->runs.count; i++) {
         char line[RENDER_RUN_LINE];
-        if (render_run_line(&page->report->runs.runs[i], line)[0] != '\0') {
+        if (makers[i % MAKERS](&page->report->runs.runs[i / MAKERS], line)[0] != '\0') {
             fputs("  - ", page->out);
             put_wrapped(page, line, 4, 4);
         }

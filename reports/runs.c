@@ -1,5 +1,5 @@
-/* Runs of nsmon's own endpoints: the rate and the one-way delay over time, its distribution, and where on the
- * way it came from. */
+/* Runs of nsmon's own endpoints: the rate, the one-way delay and what TCP met over time, how the delay is
+ * distributed, and where on the way it came from. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +28,22 @@ struct seconds {
     int64_t begin_ns, width_ns;
 };
 
+/* What the senders' kernels say of TCP. */
+static void add_tcp(struct report_run *run, struct report_run_bin *at,
+                    const struct read_traffic_interval *interval) {
+    if (interval->retransmitted != READ_NULL) {
+        at->has_tcp = run->has_tcp = true;
+        at->retransmitted += (double)report_known(interval->retransmitted);
+        run->retransmitted += (double)report_known(interval->retransmitted);
+    }
+    if (interval->rtt_p50_ns != READ_NULL && interval->rtt_p99_ns != READ_NULL) {
+        double p50 = (double)interval->rtt_p50_ns, p99 = (double)interval->rtt_p99_ns;
+        at->rtt_p50_ns = at->has_rtt ? fmax(at->rtt_p50_ns, p50) : p50;
+        at->rtt_p99_ns = at->has_rtt ? fmax(at->rtt_p99_ns, p99) : p99;
+        at->has_rtt = true;
+    }
+}
+
 /* The bin in which the middle of an interval lies; an interval is at most as long as a bin, nearly always. */
 static int take_interval(const struct read_traffic_interval *interval, void *context) {
     const struct seconds *seconds = context;
@@ -48,7 +64,36 @@ static int take_interval(const struct read_traffic_interval *interval, void *con
             at->has_delay ? fmax(at->p99_ns, (double)interval->owd_p99_ns) : (double)interval->owd_p99_ns;
         at->has_delay = true;
     }
+    add_tcp(run, at, interval);
     return 0;
+}
+
+static int compare(const void *a, const void *b) {
+    double one = *(const double *)a, other = *(const double *)b;
+    return (one > other) - (one < other);
+}
+
+/* The smallest that at least the share 'share' of all do not exceed; 'sorted' has at least one. */
+static double quantile(const double *sorted, size_t count, double share) {
+    size_t rank = (size_t)ceil(share * (double)count);
+    return sorted[rank == 0 ? 0 : rank - 1];
+}
+
+/* The round trips of the run, bin by bin. */
+static void add_round_trips(struct report_run *run) {
+    double medians[REPORT_RUN_BINS];
+    size_t count = 0;
+    run->rtt_p50_ns = run->rtt_p99_ns = NAN;
+    for (size_t i = 0; i < run->bin_count; i++) {
+        if (run->bins[i].has_rtt) {
+            medians[count++] = run->bins[i].rtt_p50_ns;
+            run->rtt_p99_ns = fmax(run->rtt_p99_ns, run->bins[i].rtt_p99_ns);
+        }
+    }
+    if (count > 0) {
+        qsort(medians, count, sizeof *medians, compare);
+        run->rtt_p50_ns = quantile(medians, count, 0.5);
+    }
 }
 
 static int add_seconds(struct report_run *run, struct reader *reader, struct error *error) {
@@ -57,7 +102,9 @@ static int add_seconds(struct report_run *run, struct reader *reader, struct err
     int64_t seconds = length_ns / NS_PER_S / REPORT_RUN_BINS + 1;
     run->width_ns = seconds * NS_PER_S;
     struct seconds context = {.run = run, .begin_ns = run->run.started_ns, .width_ns = run->width_ns};
-    return reader_each_traffic_interval(reader, run->run.id, take_interval, &context, error);
+    int rc = reader_each_traffic_interval(reader, run->run.id, take_interval, &context, error);
+    add_round_trips(run);
+    return rc;
 }
 
 /* ---- the distribution of the delay ---- */
@@ -123,17 +170,6 @@ static int take_stamp(const struct read_traffic_stamp *stamp, void *context) {
     return 0;
 }
 
-static int compare(const void *a, const void *b) {
-    double one = *(const double *)a, other = *(const double *)b;
-    return (one > other) - (one < other);
-}
-
-/* The smallest that at least the share 'share' of all do not exceed; 'sorted' has at least one. */
-static double quantile(const double *sorted, size_t count, double share) {
-    size_t rank = (size_t)ceil(share * (double)count);
-    return sorted[rank == 0 ? 0 : rank - 1];
-}
-
 static void add_parts(struct report_run *run, struct stamps *stamps) {
     run->stamps = stamps->count;
     for (size_t i = 0; i < REPORT_DELAY_PARTS && stamps->count > 0; i++) {
@@ -141,6 +177,14 @@ static void add_parts(struct report_run *run, struct stamps *stamps) {
         run->parts[i] = (struct report_delay_part){.p50_ns = quantile(stamps->parts[i], stamps->count, 0.5),
                                                    .p99_ns = quantile(stamps->parts[i], stamps->count, 0.99)};
     }
+}
+
+static int take_loss(const struct read_traffic_loss *loss, void *context) {
+    struct report_run *run = context;
+    if (run->loss_count < REPORT_LOSS_BINS) {
+        run->losses[run->loss_count++] = *loss;
+    }
+    return 0;
 }
 
 int report_add_runs(struct report *report, struct reader *reader, struct error *error) {
@@ -155,6 +199,7 @@ int report_add_runs(struct report *report, struct reader *reader, struct error *
         stamps.count = 0;
         rc = add_seconds(run, reader, error);
         rc = rc == 0 ? add_delays(run, reader, error) : rc;
+        rc = rc == 0 ? reader_each_traffic_loss(reader, run->run.id, take_loss, run, error) : rc;
         rc = rc == 0 ? reader_each_traffic_stamp(reader, run->run.id, take_stamp, &stamps, error) : rc;
         if (rc == 0) {
             add_parts(run, &stamps);

@@ -12,6 +12,7 @@
 #include "common/stamps.h"
 #include "traffic/profile.h"
 #include "traffic/sequence.h"
+#include "traffic/tcp.h"
 
 enum traffic_flow_state {
     TRAFFIC_FLOW_WAITING, /* for its start */
@@ -48,11 +49,11 @@ struct traffic_response_times {
 struct traffic_sent {
     _Atomic int64_t packets; /* datagrams */
     _Atomic int64_t bytes;   /* payload */
-    int64_t retransmitted;   /* TCP segments */
     int state;               /* enum traffic_flow_state */
     int problem;             /* enum traffic_problem */
     int problem_errno;
     struct traffic_response_times responses; /* at the end */
+    struct traffic_tcp_seen tcp;             /* of a TCP flow */
 };
 
 struct traffic_received {

@@ -23,8 +23,9 @@
 #define MORE_NS  NS_PER_S
 /* How often what came as responses is put on the board. */
 #define TICK_US 50000
-/* The flow number of the turn that ends the run. */
+/* The flow numbers of the turn that ends the run, and of that in which TCP flows are looked at. */
 #define DEADLINE UINT32_MAX
+#define WATCH    (UINT32_MAX - 1)
 
 static struct traffic_sent *sent_of(const struct client_flow *flow) {
     return &flow->client->job->board->sent[flow->plan->number];
@@ -118,6 +119,9 @@ void client_end(struct client_flow *flow, enum traffic_flow_state state, enum tr
                 int code) {
     struct client *client = flow->client;
     struct traffic_sent *sent = sent_of(flow);
+    if (flow->plan->protocol == PROTOCOL_TCP && flow->fd >= 0) {
+        client_watch_look(flow);
+    }
     if (sent->state == TRAFFIC_FLOW_ACTIVE) {
         traffic_board_add(&client->job->board->live->active, -1);
     }
@@ -255,6 +259,10 @@ static void on_timer(evutil_socket_t fd, short what, void *context) {
         }
         now_ns = clock_monotonic_ns();
         uint32_t number = traffic_pacer_pop(&client->pacer).flow;
+        if (number == WATCH) {
+            traffic_pacer_push(&client->pacer, client_watch_turn(client), WATCH);
+            continue;
+        }
         if (number == DEADLINE && is_moving(client)) {
             traffic_pacer_push(&client->pacer, now_ns + MORE_NS, DEADLINE);
             continue;
@@ -278,6 +286,9 @@ static void go(struct client *client, int64_t start_ns) {
         if (!has_ended(&client->flows[i])) {
             traffic_pacer_push(&client->pacer, client_moment(&client->flows[i], 0), (uint32_t)i);
         }
+    }
+    if (client->watch.count > 0) {
+        traffic_pacer_push(&client->pacer, client_watch_moment(client), WATCH);
     }
     int64_t way_ns = TRAFFIC_CLIENT_ROUND_TRIPS * traffic_board_get(&client->whole->live->round_trip_ns);
     traffic_pacer_push(&client->pacer, start_ns + plan->duration_ns + GRACE_NS + way_ns, DEADLINE);
@@ -349,7 +360,7 @@ static int make_flows(struct client *client, struct error *error) {
     client->flows = calloc(plan->count, sizeof *client->flows);
     client->frame = calloc(1, CLIENT_FRAME);
     if (client->flows == NULL || client->frame == NULL || make_ports(client) != 0 ||
-        traffic_pacer_init(&client->pacer, plan->count + 1) != 0 ||
+        traffic_pacer_init(&client->pacer, plan->count + 2) != 0 || client_watch_init(client) != 0 ||
         traffic_delay_init(&client->late, UINT64_MAX) != 0) {
         return error_set(error, -ENOMEM, "no memory to send %zu flows", plan->count);
     }
@@ -412,6 +423,7 @@ static void free_client(struct client *client) {
     }
     client_responses_free(client);
     traffic_pacer_free(&client->pacer);
+    client_watch_free(client);
     traffic_delay_free(&client->late);
     free(client->flows);
     free(client->frame);

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "traffic/client_pace.h"
+#include "traffic/client_watch.h"
 #include "traffic/delay.h"
 #include "traffic/endpoint.h"
 #include "traffic/inbox.h"
@@ -73,6 +74,7 @@ struct client {
     struct event *tick_event; /* where responses are counted; or NULL */
     int timer;
     struct traffic_pacer pacer;
+    struct client_watch watch;
     struct client_pace pace;
     int64_t timer_ns;             /* monotonic; what the timer is set to, 0 if that is over already */
     struct client_flow *flows;    /* by number, also those of the other direction */

@@ -42,17 +42,8 @@ static void set_options(const struct client_flow *flow) {
     }
 }
 
-static void note_retransmissions(const struct client_flow *flow) {
-    struct tcp_info info = {0};
-    socklen_t size = sizeof info;
-    if (getsockopt(flow->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0) {
-        flow->client->job->board->sent[flow->plan->number].retransmitted = info.tcpi_total_retrans;
-    }
-}
-
 /* The end of a flow, good or bad: 'code' is an errno or 0 for the server's end of file. */
 static void finish(struct client_flow *flow, int code) {
-    note_retransmissions(flow);
     if (flow->client->stopping) {
         client_end(flow, TRAFFIC_FLOW_STOPPED, TRAFFIC_PROBLEM_NONE, 0);
     } else if ((flow->done == flow->plan->bytes || flow->closing) && code == 0) {

@@ -24,7 +24,7 @@ int traffic_result_open(struct traffic_result *result, const struct traffic_plan
     result->owd_seen = calloc(HISTOGRAM_BINS, sizeof *result->owd_seen);
     if (result->flows == NULL || result->intervals == NULL || result->owd_seen == NULL ||
         histogram_init(&result->owd) != 0 || histogram_init(&result->response_times) != 0 ||
-        traffic_classes_open(&result->classes, plan) != 0) {
+        traffic_classes_open(&result->classes, plan) != 0 || traffic_tcp_open(&result->tcp, plan) != 0) {
         return error_set(error, -ENOMEM, "no memory for the results of %zu flows", plan->count);
     }
     return 0;
@@ -36,6 +36,7 @@ void traffic_result_free(struct traffic_result *result) {
     histogram_free(&result->owd);
     free(result->owd_seen);
     traffic_classes_free(&result->classes);
+    traffic_tcp_free(&result->tcp);
     histogram_free(&result->response_times);
     for (size_t i = 0; i < TRAFFIC_SIDES; i++) {
         free(result->stamps[i].items);
@@ -123,6 +124,7 @@ void traffic_result_add_interval(struct traffic_result *result, const struct tra
     last->received_packets += interval->received_packets;
     last->received_bytes += interval->received_bytes;
     last->owd_p50_ns = last->owd_p99_ns = last->owd_max_ns = TRAFFIC_NONE;
+    traffic_tcp_second_add(&last->tcp, &interval->tcp);
 }
 
 /* The server wrote them: only what makes sense is taken. */
@@ -178,7 +180,6 @@ static void fill_udp(struct traffic_flow_result *result, const struct traffic_re
     result->loss_bursts = tail_seen ? received->loss_bursts : TRAFFIC_NONE;
     result->loss_longest = tail_seen ? received->loss_longest : TRAFFIC_NONE;
     result->reorder_extent = received->extent;
-    result->retransmitted = TRAFFIC_NONE;
     if (received->owd_count == 0) {
         return;
     }
@@ -192,6 +193,23 @@ static void fill_udp(struct traffic_flow_result *result, const struct traffic_re
         result->owd_p999_ns = received->owd_p999;
         result->pdv_p50_ns = difference(received->owd_p50, received->owd_min);
         result->pdv_p99_ns = difference(received->owd_p99, received->owd_min);
+    }
+}
+
+static void fill_tcp(struct traffic_flow_result *result, const struct traffic_tcp_seen *seen) {
+    if (traffic_board_get(&seen->looks) == 0) {
+        return;
+    }
+    const struct traffic_tcp last = traffic_tcp_believed(&seen->last);
+    const struct traffic_tcp most = traffic_tcp_believed(
+        &(struct traffic_tcp){.rtt_ns = seen->rtt_max_ns, .cwnd_bytes = seen->cwnd_max_bytes});
+    result->retransmitted = last.retransmitted;
+    result->rtt_ns = last.rtt_ns;
+    result->rtt_min_ns = last.rtt_min_ns;
+    result->rtt_max_ns = most.rtt_ns;
+    result->cwnd_max_bytes = most.cwnd_bytes;
+    if (seen->rtt_count > 0 && seen->rtt_sum_ns >= 0) {
+        result->rtt_mean_ns = seen->rtt_sum_ns / seen->rtt_count;
     }
 }
 
@@ -245,6 +263,9 @@ static void fill_flow(struct traffic_flow_result *result, const struct traffic_f
     result->pdv_p50_ns = result->pdv_p99_ns = TRAFFIC_NONE;
     result->responds = flow->responds != 0;
     fill_responses(result, flow, &sent->responses);
+    result->retransmitted = TRAFFIC_NONE;
+    result->rtt_ns = result->rtt_mean_ns = result->rtt_max_ns = result->rtt_min_ns = TRAFFIC_NONE;
+    result->cwnd_max_bytes = TRAFFIC_NONE;
     if (flow->protocol == PROTOCOL_UDP) {
         result->sent_packets = traffic_board_get(&sent->packets);
         fill_udp(result, received, tail_seen);
@@ -252,7 +273,7 @@ static void fill_flow(struct traffic_flow_result *result, const struct traffic_f
         result->sent_packets = result->received_packets = TRAFFIC_NONE;
         result->lost = result->duplicated = result->reordered = result->reorder_extent = TRAFFIC_NONE;
         result->loss_bursts = result->loss_longest = TRAFFIC_NONE;
-        result->retransmitted = sent->retransmitted;
+        fill_tcp(result, &sent->tcp);
     }
 }
 
@@ -327,6 +348,8 @@ void traffic_result_fill(struct traffic_result *result, const struct traffic_set
             result->lost += flow->lost == TRAFFIC_NONE ? 0 : flow->lost;
             result->duplicated += flow->duplicated;
             result->reordered += flow->reordered;
+        } else if (flow->retransmitted > 0) {
+            result->retransmitted += flow->retransmitted;
         }
     }
     for (size_t side = 0; side < TRAFFIC_SIDES; side++) {

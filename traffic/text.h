@@ -8,8 +8,10 @@
 /* Room for one line, its NUL included. */
 #define TRAFFIC_LINE_SIZE 160
 
-/* The heading above the lines of traffic_text_progress(). */
-const char *traffic_text_heading(void);
+/* The heading above the lines of traffic_text_progress() of a run like 'progress': of UDP, of TCP, or of
+ * both.
+ */
+const char *traffic_text_heading(const struct traffic_progress *progress);
 
 /* Writes the second that has just ended as one line without a newline.  Returns 'line'. */
 const char *traffic_text_progress(const struct traffic_progress *progress, char line[TRAFFIC_LINE_SIZE]);
@@ -18,8 +20,10 @@ const char *traffic_text_progress(const struct traffic_progress *progress, char 
  * 'text'. */
 const char *traffic_text_summary(const struct traffic_result *result, char *text, size_t size);
 
-/* The heading above the lines of traffic_text_flow(). */
-const char *traffic_text_flow_heading(void);
+/* The heading above the lines of traffic_text_flow() of 'result'. */
+const char *traffic_text_flow_heading(const struct traffic_result *result);
 
-/* Writes one flow as one line without a newline.  Returns 'line'. */
-const char *traffic_text_flow(const struct traffic_flow_result *flow, char line[TRAFFIC_LINE_SIZE * 2]);
+/* Writes one flow of 'result' as one line without a newline, in columns of what its flows have: all of TCP,
+ * or not.  Returns 'line'. */
+const char *traffic_text_flow(const struct traffic_result *result, const struct traffic_flow_result *flow,
+                              char line[TRAFFIC_LINE_SIZE * 2]);

@@ -68,6 +68,8 @@ static void end_interval(struct run *run, int64_t now_ns, bool last) {
     traffic_result_snapshot(boards, TRAFFIC_SIDES, progress, clock_real_ns());
     progress->elapsed_ns = now_ns - run->start_ns;
     traffic_result_interval_delays(run->result, boards, TRAFFIC_SIDES, &progress->last);
+    traffic_tcp_note(&run->result->tcp, boards, progress->last.start_ns, progress->last.end_ns,
+                     &progress->last.tcp);
     traffic_result_add_interval(run->result, &progress->last);
     traffic_classes_note(&run->result->classes, run->settings->plan, boards, run->result->started_ns,
                          progress->last.end_ns, last);
@@ -272,6 +274,7 @@ static int drive(struct run *run) {
     run->progress.sum.start_ns = run->result->started_ns;
     run->progress.last.end_ns = run->result->started_ns;
     run->progress.flows = run->settings->plan->count - run->settings->plan->response_count;
+    run->progress.tcp_flows = run->result->tcp.flow_count;
     run->progress.duration_ns = run->settings->plan->duration_ns;
     for (size_t i = 0; i < run->pair_count; i++) {
         traffic_endpoint_tell(&run->pairs[i].client, TRAFFIC_GO, run->start_ns);

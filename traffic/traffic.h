@@ -17,6 +17,7 @@
 #include "traffic/classes.h"
 #include "traffic/profile.h"
 #include "traffic/sequence.h"
+#include "traffic/tcp.h"
 
 /* A number that there is not: the same as the store's. */
 #define TRAFFIC_NONE INT64_MIN
@@ -31,6 +32,7 @@ struct traffic_interval {
     /* One-way delay of the datagrams that came in it, to 0.1 %; of several seconds at once, or when nothing
      * came, TRAFFIC_NONE. */
     int64_t owd_p50_ns, owd_p99_ns, owd_max_ns;
+    struct traffic_tcp_second tcp;
 };
 
 /* Where a run stands, for the live table. */
@@ -41,6 +43,7 @@ struct traffic_progress {
     size_t active;   /* flows under way */
     size_t finished; /* flows that have sent all they will */
     size_t flows;
+    size_t tcp_flows; /* of these */
     int64_t elapsed_ns, duration_ns;
     bool draining; /* the client has ended; the server waits for the tail */
 };
@@ -61,7 +64,11 @@ struct traffic_flow_result {
     int64_t lost, duplicated, reordered;      /* datagrams; TRAFFIC_NONE for TCP */
     int64_t loss_bursts, loss_longest;        /* rows of losses, and datagrams of the longest; as 'lost' */
     int64_t reorder_extent;                   /* the largest (RFC 4737, 4.2.2); TRAFFIC_NONE for TCP */
-    int64_t retransmitted;                    /* TCP segments sent again; TRAFFIC_NONE for UDP */
+    int64_t retransmitted;                    /* TCP segments sent again; TRAFFIC_NONE for UDP, or unknown */
+    /* Of TCP, see traffic/tcp.h: smoothed round trip at the end, mean and largest of those that were read
+     * once a second, and the shortest of all; the largest congestion window.  TRAFFIC_NONE for UDP, or
+     * unknown. */
+    int64_t rtt_ns, rtt_mean_ns, rtt_max_ns, rtt_min_ns, cwnd_max_bytes;
     int64_t owd_min_ns, owd_p50_ns, owd_p90_ns, owd_p99_ns, owd_p999_ns, owd_max_ns; /* one-way delay, UDP */
     int64_t jitter_ns;                                                               /* RFC 3550, 6.4.1 */
     int64_t pdv_p50_ns, pdv_p99_ns; /* RFC 5481, 4.2: delay less the flow's smallest */
@@ -93,6 +100,7 @@ struct traffic_result {
     size_t interval_room;
     struct traffic_interval sum;         /* the whole run */
     int64_t lost, duplicated, reordered; /* datagrams */
+    int64_t retransmitted;               /* TCP segments */
     int64_t socket_drops;                /* of those lost, datagrams that the server's own sockets dropped */
     int64_t foreign; /* datagrams and connections at the server that are not of this run */
     /* Datagrams with which the client found the server before the run, beside the flows and not counted with
@@ -107,6 +115,7 @@ struct traffic_result {
     int64_t send_batch_max, receive_batch_max;
     int64_t loss_bins[TRAFFIC_LOSS_BINS]; /* rows of losses by length, see traffic/sequence.h */
     struct traffic_classes classes;
+    struct traffic_tcp_log tcp;
     uint32_t *owd_seen;              /* the bins of 'owd' at the end of the last interval */
     struct traffic_stamps stamps[3]; /* by enum traffic_side */
     struct histogram response_times; /* of all requests */

@@ -65,6 +65,9 @@ void row_release(struct row *row) {
     case ROW_TRAFFIC_RUN:
         free(row->traffic_run);
         break;
+    case ROW_TRAFFIC_FLOW:
+        free(row->traffic_flow);
+        break;
     default:
         break;
     }

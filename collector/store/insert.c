@@ -48,11 +48,14 @@ static const char *const statements[ROW_KIND_COUNT] = {
         "INSERT OR REPLACE INTO exporter_health VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [ROW_COLLECTOR_HEALTH] = "INSERT OR REPLACE INTO collector_health VALUES (?,?,?,?,?,?,?)",
     [ROW_TEMPLATE] = "INSERT OR REPLACE INTO template VALUES (?,?,?,?,?,?,?,?,?)",
-    [ROW_TRAFFIC_RUN] = "INSERT INTO traffic_run VALUES (?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET "
-                        "ended_ns = excluded.ended_ns, settings = excluded.settings",
-    [ROW_TRAFFIC_FLOW] =
-        "INSERT OR REPLACE INTO traffic_flow VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-    [ROW_TRAFFIC_INTERVAL] = "INSERT OR REPLACE INTO traffic_interval VALUES (?,?,?,?,?,?,?,?,?,?)",
+    [ROW_TRAFFIC_RUN] = "INSERT OR REPLACE INTO traffic_run VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [ROW_TRAFFIC_FLOW] = "INSERT OR REPLACE INTO traffic_flow VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
+                         "?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [ROW_TRAFFIC_INTERVAL] =
+        "INSERT OR REPLACE INTO traffic_interval VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [ROW_TRAFFIC_TCP_INTERVAL] =
+        "INSERT OR REPLACE INTO traffic_tcp_interval VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+    [ROW_TRAFFIC_LOSS] = "INSERT OR REPLACE INTO traffic_loss VALUES (?,?,?,?)",
     [ROW_TRAFFIC_HISTOGRAM] = "INSERT OR REPLACE INTO traffic_histogram VALUES (?,?,?,?)",
     [ROW_TRAFFIC_CLASS_INTERVAL] = "INSERT OR REPLACE INTO traffic_class_interval VALUES (?,?,?,?,?,?,?,?)",
     [ROW_TRAFFIC_CLASS_HISTOGRAM] = "INSERT OR REPLACE INTO traffic_class_histogram VALUES (?,?,?,?,?)",
@@ -271,6 +274,12 @@ static void bind_template(struct binder *b, int64_t session_id, const struct tem
     bind_int(b, row->options);
 }
 
+static void bind_all(struct binder *b, const int64_t *numbers, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        bind_int(b, numbers[i]);
+    }
+}
+
 static void bind_traffic_run(struct binder *b, int64_t session_id, const struct traffic_run_row *row) {
     bind_int(b, row->id);
     bind_int(b, session_id);
@@ -279,6 +288,10 @@ static void bind_traffic_run(struct binder *b, int64_t session_id, const struct 
     bind_int(b, row->started_ns);
     bind_int(b, row->ended_ns);
     bind_word(b, row->settings);
+    const int64_t numbers[] = {row->tcp_interval_ns, row->send_cpu_ns,       row->receive_cpu_ns,
+                               row->send_batch_max,  row->receive_batch_max, row->late_packets,
+                               row->late_p50_ns,     row->late_p99_ns,       row->late_max_ns};
+    bind_all(b, numbers, sizeof numbers / sizeof *numbers);
 }
 
 static void bind_traffic_flow(struct inserter *inserter, struct binder *b,
@@ -295,6 +308,10 @@ static void bind_traffic_flow(struct inserter *inserter, struct binder *b,
     }
     bind_text(b, row->failed);
     bind_int(b, row->class);
+    const int64_t rest[] = {row->retransmitted, row->rtt_ns,       row->rtt_mean_ns,
+                            row->rtt_max_ns,    row->rtt_min_ns,   row->cwnd_max_bytes,
+                            row->loss_bursts,   row->loss_longest, row->reorder_extent};
+    bind_all(b, rest, sizeof rest / sizeof *rest);
 }
 
 /* Of all flows together, or of a class of them. */
@@ -310,10 +327,27 @@ static void bind_traffic_interval(struct binder *b, const struct traffic_interva
     bind_int(b, row->received_packets);
     bind_int(b, row->received_bytes);
     if (!of_class) {
-        bind_int(b, row->owd_p50_ns);
-        bind_int(b, row->owd_p99_ns);
-        bind_int(b, row->owd_max_ns);
+        const int64_t numbers[] = {row->owd_p50_ns,     row->owd_p99_ns,    row->owd_max_ns,
+                                   row->tcp_flows,      row->retransmitted, row->rtt_p50_ns,
+                                   row->rtt_p99_ns,     row->rtt_max_ns,    row->rtt_min_ns,
+                                   row->cwnd_p50_bytes, row->delivery_bps,  row->unacked_bytes};
+        bind_all(b, numbers, sizeof numbers / sizeof *numbers);
     }
+}
+
+static void bind_traffic_tcp_interval(struct binder *b, const struct traffic_tcp_interval_row *row) {
+    const int64_t numbers[] = {row->run_id,         row->number,        row->start_ns,
+                               row->end_ns,         row->retransmitted, row->rtt_ns,
+                               row->rttvar_ns,      row->rtt_min_ns,    row->cwnd_bytes,
+                               row->ssthresh_bytes, row->delivery_bps,  row->unacked_bytes};
+    bind_all(b, numbers, sizeof numbers / sizeof *numbers);
+}
+
+static void bind_traffic_loss(struct binder *b, const struct traffic_loss_row *row) {
+    bind_int(b, row->run_id);
+    bind_int(b, row->low);
+    bind_int(b, row->high);
+    bind_int(b, row->count);
 }
 
 static void bind_traffic_histogram(struct binder *b, const struct traffic_histogram_row *row, bool of_class) {
@@ -375,7 +409,7 @@ static void bind_row(struct inserter *inserter, struct binder *b, const struct r
         bind_traffic_run(b, inserter->session_id, row->traffic_run);
         break;
     case ROW_TRAFFIC_FLOW:
-        bind_traffic_flow(inserter, b, &row->traffic_flow);
+        bind_traffic_flow(inserter, b, row->traffic_flow);
         break;
     case ROW_TRAFFIC_INTERVAL:
     case ROW_TRAFFIC_CLASS_INTERVAL:
@@ -387,6 +421,12 @@ static void bind_row(struct inserter *inserter, struct binder *b, const struct r
         break;
     case ROW_TRAFFIC_STAMP:
         bind_traffic_stamp(b, &row->traffic_stamp);
+        break;
+    case ROW_TRAFFIC_LOSS:
+        bind_traffic_loss(b, &row->traffic_loss);
+        break;
+    case ROW_TRAFFIC_TCP_INTERVAL:
+        bind_traffic_tcp_interval(b, &row->traffic_tcp_interval);
         break;
     case ROW_SESSION_WINDOW:
         bind_int(b, inserter->session_id);

@@ -187,6 +187,10 @@ struct traffic_run_row {
     int64_t seed;
     int64_t started_ns, ended_ns; /* ended_ns may be STORE_NULL; the same id again updates it */
     char settings[4096];          /* JSON */
+    int64_t tcp_interval_ns;      /* or STORE_NULL, as the rest */
+    int64_t send_cpu_ns, receive_cpu_ns;
+    int64_t send_batch_max, receive_batch_max;
+    int64_t late_packets, late_p50_ns, late_p99_ns, late_max_ns;
 };
 
 struct traffic_flow_row {
@@ -199,20 +203,39 @@ struct traffic_flow_row {
     int64_t jitter_ns, pdv_p50_ns, pdv_p99_ns;
     char failed[96]; /* "" for none */
     int64_t class;
+    int64_t retransmitted, rtt_ns, rtt_mean_ns, rtt_max_ns, rtt_min_ns, cwnd_max_bytes; /* or STORE_NULL, */
+    int64_t loss_bursts, loss_longest, reorder_extent;                                  /* as the rest */
 };
 
 struct traffic_interval_row {
     int64_t run_id;
-    int64_t class; /* STORE_NULL: all flows together, and the delays count; else they don't */
+    int64_t class; /* STORE_NULL: all flows together, and what follows the counts counts; else it doesn't */
     int64_t start_ns, end_ns;
     int64_t sent_packets, sent_bytes, received_packets, received_bytes;
-    int64_t owd_p50_ns, owd_p99_ns, owd_max_ns; /* or STORE_NULL */
+    int64_t owd_p50_ns, owd_p99_ns, owd_max_ns; /* or STORE_NULL, as the rest */
+    int64_t tcp_flows, retransmitted;
+    int64_t rtt_p50_ns, rtt_p99_ns, rtt_max_ns, rtt_min_ns;
+    int64_t cwnd_p50_bytes, delivery_bps, unacked_bytes;
+};
+
+struct traffic_tcp_interval_row {
+    int64_t run_id;
+    int64_t number;
+    int64_t start_ns, end_ns;
+    int64_t retransmitted;
+    int64_t rtt_ns, rttvar_ns, rtt_min_ns; /* or STORE_NULL, as the rest */
+    int64_t cwnd_bytes, ssthresh_bytes, delivery_bps, unacked_bytes;
 };
 
 struct traffic_histogram_row {
     int64_t run_id;
     int64_t class; /* STORE_NULL: all flows together */
     int64_t low_ns, high_ns, count;
+};
+
+struct traffic_loss_row {
+    int64_t run_id;
+    int64_t low, high, count; /* 'high' may be STORE_NULL */
 };
 
 struct traffic_stamp_row {

@@ -9,9 +9,10 @@
 
 extern const unsigned char store_schema_sql[];
 extern const unsigned char store_schema_2_sql[];
+extern const unsigned char store_schema_3_sql[];
 
 /* What makes each version of the one before it; from version 2 on. */
-static const unsigned char *const migrations[] = {store_schema_2_sql};
+static const unsigned char *const migrations[] = {store_schema_2_sql, store_schema_3_sql};
 _Static_assert(sizeof migrations / sizeof *migrations == SCHEMA_VERSION - 1, "one step a version");
 
 enum { BUSY_TIMEOUT_MS = 10000, CLOSE_TIMEOUT_MS = 500 };

@@ -6,7 +6,7 @@
 #include "common/error.h"
 
 /* The value of PRAGMA user_version that this program writes, and the "NSMO" of PRAGMA application_id. */
-#define SCHEMA_VERSION        2
+#define SCHEMA_VERSION        3
 #define SCHEMA_APPLICATION_ID 0x4e534d4f
 
 /* Opens 'path' for writing in WAL mode, with the newest schema.  Returns 0, or a negative errno with 'error'

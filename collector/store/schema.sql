@@ -1,4 +1,4 @@
--- The database of nsmon, version 1.  This file is the reference: every table and view may be read by anyone.
+-- The database of nsmon, version 3.  This file is the reference: every table and view may be read by anyone.
 --
 -- Times are integer nanoseconds since the epoch.  Bytes are as the exporter said them; the byte layer stands beside
 -- them.  NULL means "not said" or "can't be seen", never zero.  Addresses are blobs of 4, 6 (MAC) or 16 bytes; the
@@ -210,7 +210,17 @@ CREATE TABLE traffic_run (
     seed        INTEGER NOT NULL,
     started_ns  INTEGER NOT NULL,
     ended_ns    INTEGER,
-    settings    TEXT NOT NULL             -- JSON
+    settings    TEXT NOT NULL,            -- JSON
+    tcp_interval_ns   INTEGER,            -- how long the rows of traffic_tcp_interval are; NULL: it has none
+    send_cpu_ns       INTEGER,            -- processor time of the senders, ...
+    receive_cpu_ns    INTEGER,            -- ... and of the receivers
+    send_batch_max    INTEGER,            -- the most datagrams that had one send time in common (a batch of UDP GSO);
+                                          -- 1: each had its own.  This and the rest is NULL where there is no UDP
+    receive_batch_max INTEGER,            -- and one receive time (a batch of UDP GRO)
+    late_packets      INTEGER,            -- datagrams that were sent when their successor was due, too
+    late_p50_ns       INTEGER,            -- how long after their moment datagrams with a schedule were sent; of a
+    late_p99_ns       INTEGER,            -- replay frames
+    late_max_ns       INTEGER
 );
 
 -- One flow of a run, as its two ends counted it.
@@ -236,6 +246,15 @@ CREATE TABLE traffic_flow (
     pdv_p99_ns       INTEGER,
     failed           TEXT,                -- what went wrong, for people
     class            INTEGER,             -- of flows that are alike: the group of the run's settings, from 0
+    retransmitted    INTEGER,             -- segments of TCP; this and the next ones are NULL for UDP
+    rtt_ns           INTEGER,             -- the smoothed round trip at the end, as the sender's kernel says,
+    rtt_mean_ns      INTEGER,             -- the mean of those that were read once a second,
+    rtt_max_ns       INTEGER,             -- and the largest
+    rtt_min_ns       INTEGER,             -- the shortest round trip of all, smoothed or not
+    cwnd_max_bytes   INTEGER,             -- the largest congestion window that was read
+    loss_bursts      INTEGER,             -- rows of losses; this and the next ones are NULL for TCP
+    loss_longest     INTEGER,             -- datagrams of the longest of them
+    reorder_extent   INTEGER,             -- the largest, RFC 4737, 4.2.2
     PRIMARY KEY (run_id, number)
 );
 
@@ -251,7 +270,34 @@ CREATE TABLE traffic_interval (
     owd_p50_ns       INTEGER,             -- one-way delay of the datagrams that came in this second
     owd_p99_ns       INTEGER,
     owd_max_ns       INTEGER,
+    tcp_flows        INTEGER,             -- TCP flows whose kernel was asked in this second (TCP_INFO); NULL: none,
+                                          -- and so is what follows
+    retransmitted    INTEGER,             -- segments of all of them
+    rtt_p50_ns       INTEGER,             -- over the flows, of their smoothed round trips
+    rtt_p99_ns       INTEGER,
+    rtt_max_ns       INTEGER,
+    rtt_min_ns       INTEGER,             -- the shortest of any
+    cwnd_p50_bytes   INTEGER,             -- the median congestion window
+    delivery_bps     INTEGER,             -- the sum of the latest delivery rates, bits of payload a second
+    unacked_bytes    INTEGER,             -- the sum of what was sent and not confirmed yet
     PRIMARY KEY (run_id, start_ns)
+);
+
+-- The same of single TCP flows, at most 65,536 rows a run: of a larger one each row is of several seconds.
+CREATE TABLE traffic_tcp_interval (
+    run_id         INTEGER NOT NULL,
+    number         INTEGER NOT NULL,      -- of the flow within the run
+    start_ns       INTEGER NOT NULL,
+    end_ns         INTEGER NOT NULL,
+    retransmitted  INTEGER NOT NULL,      -- segments in it; they sum to traffic_flow's
+    rtt_ns         INTEGER,               -- how the flow stood at its end: the smoothed round trip (RFC 6298) ...
+    rttvar_ns      INTEGER,               -- ... and its mean deviation
+    rtt_min_ns     INTEGER,               -- the shortest round trip of the last minutes
+    cwnd_bytes     INTEGER,               -- congestion window
+    ssthresh_bytes INTEGER,               -- slow start threshold; NULL: slow start has never ended
+    delivery_bps   INTEGER,               -- the latest delivery rate, bits of payload a second
+    unacked_bytes  INTEGER,               -- sent, and not confirmed yet
+    PRIMARY KEY (run_id, number, start_ns)
 );
 
 -- The same by class of flows.
@@ -284,6 +330,15 @@ CREATE TABLE traffic_class_histogram (
     high_ns  INTEGER NOT NULL,
     count    INTEGER NOT NULL,
     PRIMARY KEY (run_id, class, low_ns)
+);
+
+-- Losses of a run's datagrams by how many of a flow were lost in a row.
+CREATE TABLE traffic_loss (
+    run_id INTEGER NOT NULL,
+    low    INTEGER NOT NULL,              -- so many, ...
+    high   INTEGER,                       -- ... up to so many; NULL: or more
+    count  INTEGER NOT NULL,              -- rows of such a length
+    PRIMARY KEY (run_id, low)
 );
 
 -- A sample of a run's datagrams, as long as it has few enough all of them: where each was when.

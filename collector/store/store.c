@@ -57,6 +57,7 @@ struct store_appender {
         struct exporter_row exporter;
         struct template_row template;
         struct traffic_run_row traffic_run;
+        struct traffic_flow_row traffic_flow;
     } spare;
 };
 
@@ -285,6 +286,9 @@ static bool allocate_payload(struct row *row) {
     case ROW_TRAFFIC_RUN:
         row->traffic_run = calloc(1, sizeof *row->traffic_run);
         return row->traffic_run != NULL;
+    case ROW_TRAFFIC_FLOW:
+        row->traffic_flow = calloc(1, sizeof *row->traffic_flow);
+        return row->traffic_flow != NULL;
     default:
         return true;
     }
@@ -293,7 +297,8 @@ static bool allocate_payload(struct row *row) {
 /* Frees what the scratch row points to; the spare payload is not its own. */
 static void release_scratch(struct store_appender *appender) {
     struct row *row = &appender->scratch;
-    if (row->kind != ROW_EXPORTER && row->kind != ROW_TEMPLATE && row->kind != ROW_TRAFFIC_RUN) {
+    if (row->kind != ROW_EXPORTER && row->kind != ROW_TEMPLATE && row->kind != ROW_TRAFFIC_RUN &&
+        row->kind != ROW_TRAFFIC_FLOW) {
         row_release(row);
     }
 }
@@ -312,6 +317,8 @@ static struct row *append_to_nowhere(struct store_appender *appender, enum row_k
         row->template = &appender->spare.template;
     } else if (kind == ROW_TRAFFIC_RUN) {
         row->traffic_run = &appender->spare.traffic_run;
+    } else if (kind == ROW_TRAFFIC_FLOW) {
+        row->traffic_flow = &appender->spare.traffic_flow;
     }
     return row;
 }

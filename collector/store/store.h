@@ -31,6 +31,8 @@ enum row_kind {
     ROW_TRAFFIC_CLASS_INTERVAL,
     ROW_TRAFFIC_CLASS_HISTOGRAM,
     ROW_TRAFFIC_STAMP,
+    ROW_TRAFFIC_TCP_INTERVAL,
+    ROW_TRAFFIC_LOSS,
     ROW_SESSION_WINDOW, /* set the session's window */
     ROW_KIND_COUNT,
 };
@@ -55,10 +57,12 @@ struct row {
         struct collector_health_row collector_health;
         struct template_row *template;
         struct traffic_run_row *traffic_run;
-        struct traffic_flow_row traffic_flow;
+        struct traffic_flow_row *traffic_flow;
         struct traffic_interval_row traffic_interval;
         struct traffic_histogram_row traffic_histogram;
         struct traffic_stamp_row traffic_stamp;
+        struct traffic_tcp_interval_row traffic_tcp_interval;
+        struct traffic_loss_row traffic_loss;
         struct window_row window;
     };
 };

@@ -158,6 +158,31 @@
           ticks: { callback: (value) => { const log = Math.log10(value); return Math.abs(log - Math.round(log)) < 1e-9 ? +(100 * value).toPrecision(3) + " %" : ""; } } } } }) };
   }
 
+  /* Round trips as lines, what was sent again as areas behind them with a scale of their own. */
+  function drawTcp() {
+    const runs = model.runs.filter((run) => run.tcp);
+    const first = Math.min(...model.runs.map((run) => run.started_ns));
+    const sets = [];
+    runs.forEach((run) => {
+      const stroke = sourceColor(model.runs.indexOf(run) % 6);
+      const width = run.seconds.width_ns / 1e9;
+      const begin = (run.started_ns - first) / 1e9;
+      const points = (values, unit) => values.map((value, j) => ({ x: begin + (j + 0.5) * width, y: value === null ? null : value / unit }));
+      const line = (label, values, dash) => Object.assign(lineSet(label, points(values, 1e6), stroke, dash),
+        { borderWidth: 2, pointRadius: values.length < 3 ? 3 : 0, pointHitRadius: 6, yAxisID: "y", unit: " ms" });
+      sets.push(line(run.title + " RTT p50", run.seconds.rtt_p50_ns, []), line(run.title + " RTT p99", run.seconds.rtt_p99_ns, [6, 3]),
+        { type: "line", label: run.title + " sent again", data: points(run.seconds.retransmitted, 1), borderColor: stroke + "66", backgroundColor: stroke + "33",
+          borderWidth: 1, pointRadius: 0, pointHitRadius: 6, pointStyle: "rect", stepped: "middle", fill: "origin", yAxisID: "again", unit: " segments" });
+    });
+    return { type: "scatter", data: { datasets: sets }, options: options({
+      plugins: { legend: { labels: { usePointStyle: true, boxWidth: 8, boxHeight: 8 } },
+        tooltip: { callbacks: { label: (item) => item.dataset.label + ": " + +item.parsed.y.toPrecision(4) + item.dataset.unit } } },
+      scales: { x: { type: "linear", min: 0, title: { display: true, text: "seconds" } },
+        y: { beginAtZero: true, title: { display: true, text: "round trip, ms" } },
+        again: { position: "right", beginAtZero: true, suggestedMax: 5, grid: { drawOnChartArea: false }, ticks: { precision: 0 },
+          title: { display: true, text: "segments sent again" } } } }) };
+  }
+
   function drawError() {
     const top = largest();
     const limit = 200;
@@ -197,7 +222,7 @@
         scales: { x: { beginAtZero: true, title: { display: true, text: "frames" } } } }) };
   }
 
-  const drawings = { "chart-flows": drawScatter, "chart-rate": drawRate, "chart-endpoints": drawEndpoints, "chart-delay": drawDelay, "chart-error": drawError, "chart-ledger": drawLedger };
+  const drawings = { "chart-flows": drawScatter, "chart-rate": drawRate, "chart-endpoints": drawEndpoints, "chart-delay": drawDelay, "chart-tcp": drawTcp, "chart-error": drawError, "chart-ledger": drawLedger };
 
   /* True if something stands on the canvas. */
   function inked(canvas) {

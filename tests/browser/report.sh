@@ -39,7 +39,7 @@ dump() {
 "$nsmon" report --db "$work/nsmon.db" --format html -o "$work/report.html" || fail "no report"
 
 dump >"$work/dom" || fail "the browser ended with $?: $(tail -n 3 "$work/console")"
-grep -q 'data-charts="6"' "$work/dom" || fail "not 6 charts drawn: $(grep -o '<html[^>]*>' "$work/dom")"
+grep -q 'data-charts="7"' "$work/dom" || fail "not 7 charts drawn: $(grep -o '<html[^>]*>' "$work/dom")"
 grep -q 'data-error' "$work/dom" && fail "a script failed: $(grep -o '<html[^>]*>' "$work/dom")"
 grep 'CONSOLE' "$work/console" && fail "the console has something to say"
 grep -q '<img' "$work/dom" && fail "a label became markup"
@@ -52,10 +52,10 @@ for width in 1280 1024; do
 done
 
 dump --force-dark-mode --blink-settings=preferredColorScheme=0 >"$work/dom" || fail "the browser failed in the dark"
-grep -q 'data-charts="6"' "$work/dom" || fail "not 6 charts drawn in the dark"
+grep -q 'data-charts="7"' "$work/dom" || fail "not 7 charts drawn in the dark"
 
 timeout 90 "$browser" --headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking \
     --disable-component-update --disable-sync --user-data-dir="$work/profile" --no-pdf-header-footer \
     --print-to-pdf="$work/report.pdf" "file://$work/report.html" 2>/dev/null
 [ -s "$work/report.pdf" ] || fail "the page can't be printed"
-echo "6 charts drawn, light and dark; printed; console silent"
+echo "7 charts drawn, light and dark; printed; console silent"

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
+#include "common/flow_key.h"
 #include "fuzz.h"
 #include "traffic/remote/counts.h"
 #include "traffic/remote/message.h"
@@ -34,11 +36,15 @@ static void read_streams(const json_t *message) {
     remote_streams_free(&streams);
 }
 
-static void read_counts(const json_t *message) {
-    static struct traffic_board board;
-    static struct traffic_plan plan;
-    if (board.flow_count == 0) {
-        const struct remote_streams streams = {.protocol = 17,
+/* What the other end says of a test of UDP or TCP, and what seconds are made of that. */
+static void read_counts(const json_t *message, int64_t protocol) {
+    static struct traffic_board all_boards[2], *boards[2];
+    static struct traffic_plan plans[2];
+    static struct traffic_tcp_log log;
+    struct traffic_board *board = &all_boards[protocol == PROTOCOL_TCP];
+    struct traffic_plan *plan = &plans[protocol == PROTOCOL_TCP];
+    if (board->flow_count == 0) {
+        const struct remote_streams streams = {.protocol = protocol,
                                                .family = 4,
                                                .direction = REMOTE_BOTH,
                                                .count = 4,
@@ -46,17 +52,30 @@ static void read_counts(const json_t *message) {
                                                .gap_ns = 1000,
                                                .duration_ns = 1000000000,
                                                .source_port = TRAFFIC_SOURCE_FIRST};
-        if (remote_streams_plan(&streams, &plan, NULL) != 0 ||
-            traffic_board_open(&board, plan.count, NULL) != 0) {
+        if (remote_streams_plan(&streams, plan, NULL) != 0 ||
+            traffic_board_open(board, plan->count, NULL) != 0 ||
+            (protocol == PROTOCOL_TCP && traffic_tcp_open(&log, plan) != 0)) {
             abort();
         }
     }
     for (uint8_t side = 0; side < TRAFFIC_SIDES; side++) {
-        remote_counts_take_sent(message, &plan, side, &board, NULL);
-        remote_counts_take_received(message, &plan, side, &board, NULL);
-        remote_counts_take_live(message, side != 0, &board, NULL);
+        remote_counts_take_sent(message, plan, side, board, NULL);
+        remote_counts_take_tcp(message, plan, side, board, NULL);
+        remote_counts_take_received(message, plan, side, board, NULL);
+        remote_counts_take_live(message, side != 0, board, NULL);
     }
-    remote_counts_take_delays(message, &board, NULL);
+    remote_counts_take_delays(message, board, NULL);
+    if (protocol == PROTOCOL_TCP) {
+        struct traffic_tcp_second second;
+        static int64_t now_ns = NS_PER_S;
+        boards[0] = boards[1] = board;
+        traffic_tcp_note(&log, (const struct traffic_board *const *)boards, now_ns, now_ns + NS_PER_S,
+                         &second);
+        now_ns += NS_PER_S;
+        if (second.retransmitted < 0 || second.flows < 0 || log.row_count >= TRAFFIC_TCP_ROWS) {
+            abort();
+        }
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -80,7 +99,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         remote_take_text(message, "text", text, sizeof text);
         remote_take_hex(message, "run", &number, NULL);
         read_streams(message);
-        read_counts(message);
+        read_counts(message, PROTOCOL_UDP);
+        read_counts(message, PROTOCOL_TCP);
     }
     json_decref(message);
     return 0;

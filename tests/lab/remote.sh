@@ -194,6 +194,73 @@ case_limits() {
     grep -q "in use" $out/last || fail "no reason"
 }
 
+# segments NAMESPACE: that its kernel has sent again, all connections together.
+segments() {
+    ip netns exec $1 awk '$1 == "Tcp:" && !n { for (i = 2; i <= NF; i++) if ($i == "RetransSegs") n = i; next }
+                          $1 == "Tcp:" { print $n }' /proc/net/snmp
+}
+
+# kernel_says NAMESPACE PORT: what ss says of the connection from PORT, as words for the checks.
+kernel_says() {
+    ip netns exec $1 ss -Htin "sport = :$2" >$out/ss
+    mss=$(sed -n 's/.* mss:\([0-9]*\).*/\1/p' $out/ss) cwnd=$(sed -n 's/.* cwnd:\([0-9]*\).*/\1/p' $out/ss)
+    again=$(sed -n 's/.* retrans:[0-9]*\/\([0-9]*\).*/\1/p' $out/ss)
+    shortest=$(sed -n 's/.* minrtt:\([0-9.]*\).*/\1/p' $out/ss)
+    [ "$mss" != "" ] && [ "$cwnd" != "" ] && [ "$shortest" != "" ] || fail "ss says nothing: $(cat $out/ss)"
+    again=${again:-0}
+}
+
+# What the sender's kernel says of TCP, in either direction: each 200th segment of a stream, but the last, is dropped, and what was sent again is,
+# second by second, what the kernel's own counter and ss have.
+case_tcp() {
+    need nft ss
+    pair
+    serve
+    for way in "" --reverse; do
+        from=$ns1 there=$ns2
+        [ "$way" = "" ] || from=$ns2 there=$ns1
+        ip netns exec $there nft -f - <<END || skip "the kernel lacks nftables for netdev"
+table netdev spoil {
+    chain in {
+        type filter hook ingress device $([ "$way" = "" ] && echo tap2 || echo tap1) priority 0;
+        tcp sport 12345 tcp flags & fin == 0 numgen inc mod 200 == 20 drop
+        tcp sport 12346 tcp flags & fin == 0 numgen inc mod 200 == 20 drop
+    }
+}
+END
+        before=$(segments $from)
+        send --tcp --rate 40mbit --streams 2 --duration 3.5 --source-port 12345 $way &
+        sending=$!
+        wait_until eval 'ip netns exec $from ss -Htin "sport = :12345" | grep -q "retrans:"'
+        kernel_says $from 12345
+        wait $sending || fail "tcp $way"
+        # 'ss' was asked at some moment between two looks.
+        check "len(s) == 2" "r['tcp_interval_seconds'] == 1" \
+            "sum(x['retransmitted'] for x in s) == $(segments $from) - $before" \
+            "all(x['retransmitted'] > 5 for x in s)" "r['sum']['retransmitted'] == sum(x['retransmitted'] for x in s)" \
+            "0 < $again <= s[0]['retransmitted']" \
+            "s[0]['tcp']['rtt_min_us'] <= $shortest * 1000" \
+            "all(i['cwnd_bytes'] % $mss == 0 for i in s[0]['tcp']['intervals'])" \
+            "all(i['tcp']['flows'] == 2 for i in r['intervals'][:3])" "len(s[0]['tcp']['intervals']) >= 4" \
+            "all((i['ssthresh_bytes'] or 0) % $mss == 0 and i['rttvar_us'] >= 0 for i in s[0]['tcp']['intervals'])" \
+            "all(0 < x['tcp']['rtt_min_us'] <= i['rtt_us'] <= x['tcp']['rtt_max_us'] for x in s for i in x['tcp']['intervals'])"
+        ip netns exec $there nft delete table netdev spoil
+    done
+    # Nothing is lost: the window never becomes smaller.  (A kernel that is kept waiting may still send again.)
+    send --tcp --rate 1mbit --duration 3 --source-port 13000 --reverse &
+    sending=$!
+    wait_until eval '[ "$(ip netns exec $ns2 ss -Htin "sport = :13000" | grep -c "cwnd:")" = 1 ]'
+    sleep 1.5
+    kernel_says $ns2 13000
+    wait $sending || fail "tcp slowly"
+    check "s[0]['retransmitted'] > 0 or s[0]['tcp']['intervals'][0]['cwnd_bytes'] <= $cwnd * $mss <= s[0]['tcp']['cwnd_max_bytes']" \
+        "s[0]['retransmitted'] >= $again" "s[0]['tcp']['rtt_min_us'] <= $shortest * 1000"
+    # More streams than are told every second: each is told in turn, and all of it in the end.
+    send --tcp --rate 100kbit --streams 600 --duration 3 --reverse || fail "many streams"
+    check "len(s) == 600" "all(i['tcp']['flows'] <= 256 for i in r['intervals'][:2])" \
+        "all(x['tcp']['rtt_us'] > 0 and x['tcp']['intervals'] for x in s)"
+}
+
 # Exactly every tenth of the stream's datagrams is dropped.
 case_dropped() {
     need nft

@@ -78,7 +78,7 @@ case_made() {
     snapshot before
     run "$nsmon" start --sampling 1 --db $db
     run "$nsmon" traffic --replay $out/mixed.pcapng --speed 2 --format json
-    frames=$(sed -n 's/.*"sent_packets": \([0-9]*\).*/\1/p' $out/last)
+    frames=$(sed -n 's/^  "sent_packets": \([0-9]*\).*/\1/p' $out/last)
     [ "$frames" = 87 ] || fail "$frames frames were sent, not 87"
     no_rules_left
     run ip netns exec ns1 ping -q -c 1 -W 5 10.0.0.2 # ns2 hears again
@@ -87,6 +87,8 @@ case_made() {
     [ "$(sql "SELECT profile, json_extract(settings, '$.speed') FROM traffic_run")" = "replay:mixed.pcapng|2.0" ] ||
         fail "the run in the database is another: $(sql "SELECT * FROM traffic_run")"
     [ "$(sql "SELECT sum(sent_packets) FROM traffic_interval")" = 87 ] || fail "the intervals don't sum up"
+    [ "$(sql "SELECT count(*) FROM traffic_interval WHERE coalesce(owd_p50_ns, tcp_flows) IS NOT NULL")" = 0 ] ||
+        fail "frames of a file have delays, or flows of TCP"
     # From the first to the last of UDP 84 gaps of 10 ms, at twice the speed, or more on a busy machine.
     [ "$(sql "SELECT max(last_ns) - min(first_ns) BETWEEN 415000000 AND 5000000000 FROM v_truth
                  WHERE capture = 'tap1' AND direction = 'out' AND proto = 'udp'")" = 1 ] ||

@@ -63,6 +63,68 @@ case_addresses() {
     echo "flows of $(sqlite3 $db 'SELECT count(*) FROM traffic_flow') are as the captures saw them"
 }
 
+# What the sender's kernel says of TCP is in the database, flow by flow and second by second, and sums to what it counted.
+# What ends a connection is not dropped: whether that is sent again nobody learns who has closed his socket.
+case_tcp() {
+    need nft
+    run "$nsmon" start --db $db --sampling 1
+    ip netns exec ns2 nft -f - <<'END' || skip "the kernel lacks nftables for netdev"
+table netdev spoil {
+    chain in {
+        type filter hook ingress device tap2 priority 0;
+        tcp flags & fin == 0 numgen inc mod 50 == 20 drop
+    }
+}
+END
+    run "$nsmon" traffic mixed --duration 4 --seed 4
+    again=$(ip netns exec ns1 awk '$1 == "Tcp:" && !n { for (i = 2; i <= NF; i++) if ($i == "RetransSegs") n = i; next }
+                                   $1 == "Tcp:" { print $n }' /proc/net/snmp)
+    run "$nsmon" stop
+    [ "$again" -gt 0 ] || fail "nothing was sent again"
+    expect "SELECT sum(retransmitted) FROM traffic_flow" "$again" "segments of all flows that were sent again"
+    expect "SELECT sum(retransmitted) FROM traffic_interval" "$again" "those of all seconds"
+    expect "SELECT count(*) FROM traffic_flow x LEFT JOIN (SELECT number, sum(retransmitted) AS again FROM traffic_tcp_interval
+            GROUP BY number) i ON i.number = x.number WHERE i.again IS NOT x.retransmitted" 0 "flows that don't sum up"
+    expect "SELECT count(*) FROM traffic_flow x JOIN flow f ON f.id = x.flow_id WHERE (proto = 'tcp') <>
+            coalesce(retransmitted >= 0 AND rtt_min_ns > 0 AND rtt_min_ns <= rtt_mean_ns AND rtt_mean_ns <= rtt_max_ns
+             AND rtt_ns <= rtt_max_ns AND cwnd_max_bytes > 0, 0)" 0 "flows with figures of TCP that are not, or without"
+    expect "SELECT count(*) FROM traffic_interval WHERE tcp_flows IS NOT (SELECT nullif(count(*), 0) FROM traffic_tcp_interval t
+            WHERE t.end_ns = traffic_interval.end_ns)" 0 "seconds with other flows than they have rows"
+    expect "SELECT count(*) > 3 FROM traffic_interval WHERE rtt_min_ns <= rtt_p50_ns AND rtt_p50_ns <= rtt_p99_ns
+            AND rtt_p99_ns <= rtt_max_ns AND cwnd_p50_bytes > 0 AND delivery_bps > 0 AND unacked_bytes >= 0" 1 "seconds"
+    expect "SELECT tcp_interval_ns FROM traffic_run" 1000000000 "how long the rows are"
+    echo "$again segments sent again, in the kernel, the flows and their seconds"
+}
+
+# What both ends counted beside packets is in the database: losses in a row, reordering's extent, processor time, stamps.
+case_whole() {
+    need nft
+    run "$nsmon" start --db $db --sampling 1
+    # Two of twenty in a row, of all flows together: one row of two in a flow, or two rows of one.
+    ip netns exec ns2 nft -f - <<'END' || skip "the kernel lacks nftables for netdev"
+table netdev spoil {
+    chain in {
+        type filter hook ingress device tap2 priority 0;
+        udp length 40-65535 numgen inc mod 20 < 2 drop
+    }
+}
+END
+    run "$nsmon" traffic microbursts --duration 2 --seed 5
+    run "$nsmon" stop
+    expect "SELECT sum(lost) > 20 AND sum(loss_bursts) BETWEEN sum(lost) / 2 AND sum(lost) AND max(loss_longest) = 2
+            AND max(reorder_extent) = 0 AND count(retransmitted) = 0 FROM traffic_flow" 1 "rows of losses of all flows"
+    expect "SELECT count(*) FROM traffic_flow WHERE (lost > 0) <> (loss_bursts > 0) OR (lost > 0) <> (loss_longest > 0)
+            OR loss_bursts > lost" 0 "flows whose losses and rows of losses don't go together"
+    expect "SELECT sum(count) = (SELECT sum(loss_bursts) FROM traffic_flow) AND sum(count * low) = (SELECT sum(lost) FROM
+            traffic_flow) AND max(high) = 2 AND min(low) = 1 FROM traffic_loss" 1 "rows of losses by their length"
+    expect "SELECT send_cpu_ns > 0 AND receive_cpu_ns > 0 AND send_batch_max = 1 AND receive_batch_max = 1 AND late_packets >= 0
+            AND late_p50_ns <= late_p99_ns AND late_p99_ns <= late_max_ns AND tcp_interval_ns IS NULL FROM traffic_run" 1 \
+        "what the endpoints took"
+    run "$nsmon" report --db $db --format json -o $out/report.json
+    grep -q '"loss_rows"' $out/report.json || fail "the report has no rows of losses"
+    echo "$(sqlite3 $db 'SELECT sum(loss_bursts) FROM traffic_flow') rows of losses, by flow and by length"
+}
+
 # Three runs at once, one of them later and in the other direction.
 case_together() {
     cat >$out/together.yaml <<'END'

@@ -27,6 +27,9 @@ static void on_signal(int number) {
 static void on_interval(const struct traffic_progress *progress, void *context) {
     (void)context;
     char line[TRAFFIC_LINE_SIZE];
+    if (progress->elapsed_ns < 3 * NS_PER_S / 2) {
+        fprintf(stderr, "%s\n", traffic_text_heading(progress));
+    }
     fprintf(stderr, "%s\n", traffic_text_progress(progress, line));
 }
 
@@ -119,9 +122,8 @@ int main(int argc, char *argv[]) {
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
     struct traffic_load load = traffic_plan_load(&plan);
-    fprintf(stderr, "plan: %zu flows, %" PRIu64 " packets, mean %.0f/s, peak %.0f/s, %.1f Mbit/s\n%s\n",
-            plan.count, load.packets, load.mean_pps, load.peak_pps, load.mean_bps / 1e6,
-            traffic_text_heading());
+    fprintf(stderr, "plan: %zu flows, %" PRIu64 " packets, mean %.0f/s, peak %.0f/s, %.1f Mbit/s\n",
+            plan.count, load.packets, load.mean_pps, load.peak_pps, load.mean_bps / 1e6);
     struct traffic_result result;
     int failure = traffic_run(&settings, &result, &error);
     char text[1024];

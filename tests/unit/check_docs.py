@@ -4,6 +4,7 @@
 Usage: check_docs.py CASE --source DIR --man DIR --nsmon FILE.  Exits with 0, 1, or 77 when a tool is missing.
 """
 import argparse
+import json
 import pathlib
 import re
 import shutil
@@ -209,9 +210,36 @@ def check_doctor(args):
         yield from (f"doctor-json.md has the {kind} '{name}', which there is not" for name in sorted(described - written))
 
 
+def without_words(value):
+    """A part of a schema, less what it says to people."""
+    if isinstance(value, dict):
+        return {key: without_words(part) for key, part in value.items() if key != "description"}
+    return [without_words(part) for part in value] if isinstance(value, list) else value
+
+
+def check_schemas(args):
+    """What 'nsmon send' and 'nsmon traffic' print alike, their schemas describe alike: flows have all that streams have."""
+    send, traffic = (without_words(json.loads(read(args.source / "docs" / f"{name}-json.schema.json")))
+                     for name in ("send", "traffic"))
+    mine, theirs = send["definitions"], traffic["definitions"]
+    pairs = {"stream": (mine["stream"]["properties"], theirs["flow"]["properties"]),
+             "interval": (send["properties"]["intervals"]["items"]["properties"], theirs["interval"]["properties"]),
+             "part": ({name: send["properties"][name] for name in ("sum", "cpu", "stamps", "loss_burst_lengths")}, theirs),
+             "definition": ({name: mine[name] for name in mine.keys() - {"stream"}}, theirs)}
+    for kind, (ours, others) in pairs.items():
+        for name in sorted(ours):
+            # An object of six delays stands in two places of the second, and has a name there.
+            same = others.get(name) == ours[name] or (name == "owd_us" and theirs["delays"] == ours[name])
+            if not same:
+                yield f"the {kind} '{name}' is another in traffic-json.schema.json than in send-json.schema.json"
+    for kind, schema in (("stream", mine["stream"]), ("flow", theirs["flow"])):
+        if set(schema["required"]) != set(schema["properties"]):
+            yield f"of a {kind} not all is required"
+
+
 CASES = {"commands": check_commands, "options": check_options, "examples": check_examples, "lint": check_lint,
          "queries": check_queries, "tables": check_tables, "rooms": check_rooms, "quotes": check_quotes,
-         "links": check_links, "json": check_json,
+         "links": check_links, "json": check_json, "schemas": check_schemas,
          "doctor": check_doctor}
 
 

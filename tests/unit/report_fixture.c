@@ -47,7 +47,7 @@ sqlite3 *fixture_open(const char *path) {
         abort();
     }
     fixture_sql(database, "%s", schema);
-    fixture_sql(database, "PRAGMA user_version = 2");
+    fixture_sql(database, "PRAGMA user_version = 3");
     return database;
 }
 
@@ -241,13 +241,18 @@ static void insert_delays(struct making *making) {
     fixture_sql(
         making->database,
         "INSERT INTO traffic_interval SELECT %lld, %lld + column1 * %lld, %lld + (column1 + 1) * %lld, 1000, "
-        "125000, 1000, 125000, iif(column1 = 2, NULL, 100000), iif(column1 = 2, NULL, 5000000), 5000000 "
+        "125000, 1000, 125000, iif(column1 = 2, NULL, 100000), iif(column1 = 2, NULL, 5000000), 5000000, "
+        "iif(column1 = 3, NULL, 8), iif(column1 = 3, NULL, column1 * 10), iif(column1 = 3, NULL, 1000000), "
+        "iif(column1 = 3, NULL, iif(column1 = 1, 9000000, 3000000)), NULL, NULL, NULL, NULL, NULL "
         "FROM (VALUES (0), (1), (2), (3))",
         making->session, making->start_ns, SECOND, making->start_ns, SECOND);
     fixture_sql(
         making->database,
         "INSERT INTO traffic_histogram VALUES (%lld, 100000, 100001, 3800), (%lld, 5000000, 5000001, 200)",
         making->session, making->session);
+    fixture_sql(making->database,
+                "INSERT INTO traffic_loss VALUES (%lld, 1, 1, 40), (%lld, 3, 4, 2), (%lld, 4194305, NULL, 1)",
+                making->session, making->session, making->session);
     fixture_sql(making->database,
                 "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 199) "
                 "INSERT INTO traffic_stamp SELECT %lld, 0, i, %lld + i * 1000, %lld + i * 1000 + 15000, "
@@ -265,7 +270,9 @@ static void insert_stages(struct making *making) {
                     "WHERE session_id = %lld AND direction = 1 AND capture_id = %lld GROUP BY s.column1",
                     making->session, ways[way], making->session, making->first_capture + 1 - way);
     }
-    fixture_sql(making->database, "INSERT INTO traffic_run VALUES (%lld, %lld, 'mixed', 1, %lld, NULL, '{}')",
+    fixture_sql(making->database,
+                "INSERT INTO traffic_run VALUES (%lld, %lld, 'mixed', 1, %lld, NULL, '{}', NULL, 1500000000, "
+                "700000000, 1, 16, 3, 2000, 40000, 300000)",
                 making->session, making->session, making->start_ns);
     fixture_sql(
         making->database,

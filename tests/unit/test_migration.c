@@ -22,7 +22,7 @@ static void path_of(const char *name, char path[128]) {
 static char *read_file(const char *path) {
     FILE *file = fopen(path, "r");
     assert_non_null(file);
-    char *text = calloc(1, 1 << 16);
+    char *text = calloc(1, 1 << 16); /* what both schemas fit into */
     assert_non_null(text);
     assert_true(fread(text, 1, (1 << 16) - 1, file) > 1000);
     fclose(file);
@@ -52,28 +52,29 @@ static int64_t number(sqlite3 *database, const char *sql) {
     return value;
 }
 
-static void make_version_1(const char *path) {
+/* A file of 'version' with a row in a table that versions 2 and 3 have added columns to. */
+static void make_version(int version, const char *path) {
+    static const char *const rows[] = {"INSERT INTO traffic_interval VALUES (1,2,3,4,5,6,7)",
+                                       "INSERT INTO traffic_interval VALUES (1,2,3,4,5,6,7,8,9,10)"};
     sqlite3 *database;
-    char *sql = read_file(NSMON_SOURCE_DIR "/tests/data/schema-1.sql");
+    char schema[128], mark[128];
+    snprintf(schema, sizeof schema, "%s/tests/data/schema-%d.sql", NSMON_SOURCE_DIR, version);
+    char *sql = read_file(schema);
     assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
     assert_int_equal(sqlite3_exec(database, sql, NULL, NULL, NULL), SQLITE_OK);
-    char mark[128];
-    snprintf(mark, sizeof mark, "PRAGMA application_id = %d; PRAGMA user_version = 1;",
-             SCHEMA_APPLICATION_ID);
+    snprintf(mark, sizeof mark, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+             SCHEMA_APPLICATION_ID, version);
     assert_int_equal(sqlite3_exec(database, mark, NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(
-        sqlite3_exec(database, "INSERT INTO traffic_interval VALUES (1,2,3,4,5,6,7)", NULL, NULL, NULL),
-        SQLITE_OK);
+    assert_int_equal(sqlite3_exec(database, rows[version - 1], NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(database);
     free(sql);
 }
 
-static void version_1_becomes_what_a_new_file_is_and_keeps_its_rows(void **state) {
-    (void)state;
+static void becomes_new(int version) {
     char old_path[128], new_path[128];
     path_of("old.db", old_path);
     path_of("new.db", new_path);
-    make_version_1(old_path);
+    make_version(version, old_path);
     sqlite3 *old, *new;
     assert_int_equal(schema_open(old_path, &old, NULL), 0);
     assert_int_equal(schema_open(new_path, &new, NULL), 0);
@@ -82,18 +83,30 @@ static void version_1_becomes_what_a_new_file_is_and_keeps_its_rows(void **state
     free(was);
     free(is);
     assert_int_equal(number(old, "PRAGMA user_version"), SCHEMA_VERSION);
-    assert_int_equal(number(old, "SELECT received_bytes FROM traffic_interval WHERE owd_p50_ns IS NULL"), 7);
+    assert_int_equal(number(old, "SELECT received_bytes FROM traffic_interval WHERE tcp_flows IS NULL"), 7);
+    assert_int_equal(number(old, "SELECT coalesce(owd_max_ns, 0) FROM traffic_interval"),
+                     version < 2 ? 0 : 10);
     schema_close(old);
     schema_close(new);
     unlink(old_path);
     unlink(new_path);
 }
 
+static void version_1_becomes_what_a_new_file_is_and_keeps_its_rows(void **state) {
+    (void)state;
+    becomes_new(1);
+}
+
+static void version_2_becomes_what_a_new_file_is_and_keeps_its_rows(void **state) {
+    (void)state;
+    becomes_new(2);
+}
+
 static void a_migration_that_fails_leaves_the_file_as_it_was(void **state) {
     (void)state;
     char path[128];
     path_of("broken.db", path);
-    make_version_1(path);
+    make_version(1, path);
     sqlite3 *database;
     assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
     assert_int_equal(sqlite3_exec(database, "CREATE TABLE traffic_stamp (a)", NULL, NULL, NULL), SQLITE_OK);
@@ -111,6 +124,7 @@ static void a_migration_that_fails_leaves_the_file_as_it_was(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(version_1_becomes_what_a_new_file_is_and_keeps_its_rows),
+        cmocka_unit_test(version_2_becomes_what_a_new_file_is_and_keeps_its_rows),
         cmocka_unit_test(a_migration_that_fails_leaves_the_file_as_it_was),
     };
     snprintf(folder, sizeof folder, "/tmp/nsmon-migration-XXXXXX");

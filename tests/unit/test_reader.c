@@ -190,6 +190,78 @@ static void sessions_are_found_by_id_by_label_and_as_the_latest(void **state) {
     reader_close(reader);
 }
 
+static int take_interval(const struct read_traffic_interval *interval, void *context) {
+    *(struct read_traffic_interval *)context = *interval;
+    return 0;
+}
+
+static int take_flow(const struct read_traffic_flow *flow, void *context) {
+    *(struct read_traffic_flow *)context = *flow;
+    return 0;
+}
+
+static int take_run(const struct read_traffic_run *run, void *context) {
+    *(struct read_traffic_run *)context = *run;
+    return 0;
+}
+
+static int take_no_loss(const struct read_traffic_loss *loss, void *context) {
+    (void)loss;
+    (void)context;
+    return -1;
+}
+
+/* Makes 'path' a file of 'version' with a run of one flow. */
+static sqlite3 *make_version(int version) {
+    static char sql[1 << 16];
+    char name[128];
+    sqlite3 *database = NULL;
+    unlink(path);
+    snprintf(name, sizeof name, "%s/tests/data/schema-%d.sql", NSMON_SOURCE_DIR, version);
+    FILE *file = fopen(name, "re");
+    assert_non_null(file);
+    sql[fread(sql, 1, sizeof sql - 1, file)] = '\0';
+    fclose(file);
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(database, sql, NULL, NULL, NULL), SQLITE_OK);
+    fixture_sql(database, "PRAGMA user_version = %d", version);
+    fixture_sql(database, "INSERT INTO traffic_run VALUES (3, 1, 'mixed', 4, 5, 6, '{}')");
+    fixture_sql(database, "INSERT INTO traffic_interval VALUES (3, 5, 6, 1, 2, 3, 4%s)",
+                version < 2 ? "" : ", 7, 8, 9");
+    fixture_sql(database,
+                "INSERT INTO traffic_flow (run_id, number, flow_id, sent_bytes, received_bytes, lost) "
+                "VALUES (3, 0, 1, 10, 11, 12)");
+    return database;
+}
+
+static void runs_in_files_of_earlier_versions_are_read(void **state) {
+    (void)state;
+    for (int version = 1; version < 3; version++) {
+        struct read_traffic_interval interval = {0};
+        struct read_traffic_flow flow = {.lost = 0};
+        struct read_traffic_run run = {.id = 0};
+        struct error error = {""};
+        sqlite3_close(make_version(version));
+        struct reader *reader = reader_open(path, &error);
+        assert_non_null(reader);
+        assert_int_equal(reader_each_traffic_interval(reader, 3, take_interval, &interval, &error), 0);
+        assert_int_equal(interval.received_bytes, 4);
+        assert_int_equal(interval.owd_p99_ns, version < 2 ? READ_NULL : 8);
+        assert_int_equal(interval.retransmitted, READ_NULL);
+        assert_int_equal(interval.rtt_p99_ns, READ_NULL);
+        assert_int_equal(reader_each_traffic_flow(reader, 1, take_flow, &flow, &error), 0);
+        assert_int_equal(flow.lost, 12);
+        assert_int_equal(flow.retransmitted, READ_NULL);
+        assert_int_equal(flow.reorder_extent, READ_NULL);
+        assert_int_equal(reader_each_traffic_run(reader, 1, take_run, &run, &error), 0);
+        assert_int_equal(run.seed, 4);
+        assert_int_equal(run.late_max_ns, READ_NULL);
+        assert_int_equal(reader_each_traffic_loss(reader, 3, take_no_loss, NULL, &error), 0);
+        reader_close(reader);
+    }
+    unlink(path);
+}
+
 static int take_health(const struct read_exporter *exporter, void *context) {
     *(struct read_exporter *)context = *exporter;
     return 1;
@@ -219,6 +291,7 @@ int main(void) {
         cmocka_unit_test(a_reader_sees_one_moment_whatever_is_written_meanwhile),
         cmocka_unit_test(what_is_no_database_of_nsmon_is_refused_in_words),
         cmocka_unit_test(sessions_are_found_by_id_by_label_and_as_the_latest),
+        cmocka_unit_test(runs_in_files_of_earlier_versions_are_read),
         cmocka_unit_test(an_exporter_comes_with_its_last_health),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

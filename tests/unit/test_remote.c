@@ -385,7 +385,8 @@ static int hand_over(struct remote_link links[2], const struct traffic_plan *pla
         assert_int_equal(remote_link_pump(&links[1], &error), 0);
         while ((code = remote_link_next(&links[1], &message, &error)) > 0) {
             const char *type = remote_message_type(message);
-            code = strcmp(type, "sent") == 0 ? remote_counts_take_sent(message, plan, 0, board, &error)
+            code = strcmp(type, "sent") == 0  ? remote_counts_take_sent(message, plan, 0, board, &error)
+                   : strcmp(type, "tcp") == 0 ? remote_counts_take_tcp(message, plan, 0, board, &error)
                    : strcmp(type, "received") == 0
                        ? remote_counts_take_received(message, plan, 0, board, &error)
                    : strcmp(type, "delays") == 0
@@ -400,13 +401,13 @@ static int hand_over(struct remote_link links[2], const struct traffic_plan *pla
     return code;
 }
 
-static void the_other_board_is_the_same_after_all_was_told(void **state) {
-    (void)state;
+static void tell_all(int64_t protocol) {
     struct remote_streams streams = some_streams();
     struct remote_link links[2];
     struct traffic_plan plan;
     struct traffic_board boards[2];
     struct error error = {""};
+    streams.protocol = protocol;
     streams.direction = REMOTE_FORWARD;
     streams.count = 700;
     open_links(links);
@@ -422,6 +423,11 @@ static void the_other_board_is_the_same_after_all_was_told(void **state) {
         traffic_board_add(&boards[0].sent[i].packets, (int64_t)i);
         traffic_board_add(&boards[0].sent[i].bytes, INT64_MAX - (int64_t)i);
         boards[0].sent[i].state = TRAFFIC_FLOW_DONE;
+        numbers = (int64_t *)(void *)&boards[0].sent[i].tcp;
+        for (size_t n = 0; n < sizeof boards[0].sent->tcp / sizeof *numbers && protocol == PROTOCOL_TCP;
+             n++) {
+            numbers[n] = n == 5 ? TRAFFIC_NONE : (int64_t)(i * 1000 + n);
+        }
     }
     for (size_t i = 0; i < HISTOGRAM_BINS; i++) {
         boards[0].owd_bins[i] = UINT32_MAX - (uint32_t)i;
@@ -449,14 +455,59 @@ static void the_other_board_is_the_same_after_all_was_told(void **state) {
     traffic_plan_free(&plan);
 }
 
+static void the_other_board_is_the_same_after_all_was_told(void **state) {
+    (void)state;
+    for (int64_t protocol = PROTOCOL_TCP; protocol <= PROTOCOL_UDP; protocol += PROTOCOL_UDP - PROTOCOL_TCP) {
+        tell_all(protocol);
+    }
+}
+
+static void tcp_is_told_in_turn_where_there_is_much_of_it(void **state) {
+    (void)state;
+    struct remote_streams streams = some_streams();
+    struct remote_link links[2];
+    struct traffic_plan plan;
+    struct traffic_board boards[2];
+    size_t next = 0;
+    streams.protocol = PROTOCOL_TCP;
+    streams.direction = REMOTE_FORWARD;
+    streams.count = REMOTE_TCP_FLOWS + 100;
+    open_links(links);
+    assert_int_equal(remote_streams_plan(&streams, &plan, NULL), 0);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(traffic_board_open(&boards[i], plan.count, NULL), 0);
+    }
+    for (size_t i = 0; i < plan.count; i++) {
+        const struct traffic_tcp now = {.retransmitted = (int64_t)i, .rtt_ns = TRAFFIC_NONE};
+        traffic_tcp_see(&boards[0].sent[i].tcp, &now);
+    }
+    for (size_t told = REMOTE_TCP_FLOWS;; told = plan.count) {
+        assert_int_equal(remote_counts_send_tcp(&links[0], &plan, 0, &boards[0], &next, NULL), 0);
+        assert_int_equal(hand_over(links, &plan, &boards[1]), 0);
+        for (size_t i = 0; i < plan.count; i++) {
+            assert_int_equal(boards[1].sent[i].tcp.looks, i < told);
+            assert_int_equal(boards[1].sent[i].tcp.last.retransmitted, i < told ? i : 0);
+        }
+        if (told == plan.count) {
+            break;
+        }
+    }
+    assert_true(next >= plan.count);
+    for (size_t i = 0; i < 2; i++) {
+        traffic_board_close(&boards[i]);
+        remote_link_close(&links[i]);
+    }
+    traffic_plan_free(&plan);
+}
+
 static void counts_that_fit_no_flow_are_refused(void **state) {
     (void)state;
-    static const char *const bad[] = {"{\"type\":\"sent\",\"rows\":[[1,0,0,0,0,0,0]]}",
-                                      "{\"type\":\"sent\",\"rows\":[[-1,0,0,0,0,0,0]]}",
-                                      "{\"type\":\"sent\",\"rows\":[[0,-1,0,0,0,0,0]]}",
-                                      "{\"type\":\"sent\",\"rows\":[[0,0,0,0,9,0,0]]}",
-                                      "{\"type\":\"sent\",\"rows\":[[0,0,0,0,0,0]]}",
-                                      "{\"type\":\"sent\",\"rows\":[[0,0,0,0,0,0,0.5]]}",
+    static const char *const bad[] = {"{\"type\":\"sent\",\"rows\":[[1,0,0,0,0,0]]}",
+                                      "{\"type\":\"sent\",\"rows\":[[-1,0,0,0,0,0]]}",
+                                      "{\"type\":\"sent\",\"rows\":[[0,-1,0,0,0,0]]}",
+                                      "{\"type\":\"sent\",\"rows\":[[0,0,0,9,0,0]]}",
+                                      "{\"type\":\"sent\",\"rows\":[[0,0,0,0,0]]}",
+                                      "{\"type\":\"sent\",\"rows\":[[0,0,0,0,0,0.5]]}",
                                       "{\"type\":\"sent\",\"rows\":[7]}"};
     struct remote_streams streams = some_streams();
     struct traffic_plan plan;
@@ -469,9 +520,17 @@ static void counts_that_fit_no_flow_are_refused(void **state) {
         json_t *message = parse(bad[i]);
         assert_int_equal(remote_counts_take_sent(message, &plan, 1, &board, NULL), -EPROTO);
         assert_int_equal(remote_counts_take_received(message, &plan, 1, &board, NULL), -EPROTO);
+        assert_int_equal(remote_counts_take_tcp(message, &plan, 1, &board, NULL), -EPROTO);
         json_decref(message);
     }
-    json_t *message = parse("{\"type\":\"sent\",\"rows\":[[0,0,0,0,0,0,0]]}");
+    /* TCP's figures fit no flow of UDP. */
+    json_t *message = parse("{\"type\":\"tcp\",\"rows\":[[0,1,2,3,4,5,6,7,8,9,10,11,12,13]]}");
+    assert_int_equal(remote_counts_take_tcp(message, &plan, 1, &board, NULL), -EPROTO);
+    plan.flows[0].protocol = PROTOCOL_TCP;
+    assert_int_equal(remote_counts_take_tcp(message, &plan, 1, &board, NULL), 0);
+    assert_int_equal(board.sent[0].tcp.looks, 13);
+    json_decref(message);
+    message = parse("{\"type\":\"sent\",\"rows\":[[0,0,0,0,0,0]]}");
     assert_int_equal(remote_counts_take_sent(message, &plan, 1, &board, NULL), 0);
     assert_int_equal(remote_counts_take_sent(message, &plan, 0, &board, NULL), -EPROTO);
     json_decref(message);
@@ -512,6 +571,7 @@ int main(void) {
         cmocka_unit_test(the_fastest_exchange_is_believed),
         cmocka_unit_test(drift_is_followed_and_adds_to_the_uncertainty),
         cmocka_unit_test(the_other_board_is_the_same_after_all_was_told),
+        cmocka_unit_test(tcp_is_told_in_turn_where_there_is_much_of_it),
         cmocka_unit_test(counts_that_fit_no_flow_are_refused),
         cmocka_unit_test(json_is_whole_also_of_nothing),
     };

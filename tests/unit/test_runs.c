@@ -71,10 +71,73 @@ static void the_parts_are_of_datagrams_that_were_seen_everywhere(void **state) {
     testing_release(report);
 }
 
+static void what_tcp_met_is_told_second_by_second(void **state) {
+    (void)state;
+    struct report *report = make();
+    const struct report_run *run = &report->runs.runs[0];
+    assert_true(render_runs_have_tcp(report));
+    for (size_t i = 0; i < 4; i++) {
+        const struct report_run_bin *bin = &run->bins[i];
+        assert_int_equal(bin->has_tcp, i < 3);
+        assert_true(bin->retransmitted == (i < 3 ? (double)i * 10 : 0));
+        assert_true(i == 3 || (bin->rtt_p50_ns == 1e6 && bin->rtt_p99_ns == (i == 1 ? 9e6 : 3e6)));
+    }
+    char line[RENDER_RUN_LINE];
+    assert_string_equal(render_run_tcp_line(run, line),
+                        "mixed: TCP sent 30 segments again; round trips over its flows: p50 1000 us in the "
+                        "median second, p99 9000 us in the worst");
+    json_t *json = render_runs_json(report);
+    const json_t *object = json_array_get(json, 0);
+    const json_t *again = json_object_get(json_object_get(object, "seconds"), "retransmitted");
+    assert_int_equal(json_integer_value(json_array_get(again, 2)), 20);
+    assert_true(json_is_null(json_array_get(again, 3)));
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(object, "tcp"), "retransmitted")),
+                     30);
+    json_decref(json);
+    testing_release(report);
+}
+
+static void a_run_without_tcp_says_nothing_of_it(void **state) {
+    (void)state;
+    struct report_run run = {.bin_count = 1};
+    struct report report = {.runs.count = 0};
+    char line[RENDER_RUN_LINE];
+    assert_string_equal(render_run_tcp_line(&run, line), "");
+    assert_false(render_runs_have_tcp(&report));
+}
+
+static void losses_in_a_row_and_what_the_endpoints_took_are_told(void **state) {
+    (void)state;
+    struct report *report = make();
+    const struct report_run *run = &report->runs.runs[0];
+    char line[RENDER_RUN_LINE];
+    assert_int_equal(run->loss_count, 3);
+    assert_string_equal(
+        render_run_loss_line(run, line),
+        "mixed: datagrams lost in a row: 1 (40 times), 3 to 4 (2 times), 4194305 or more (1 times)");
+    assert_string_equal(
+        render_run_host_line(run, line),
+        "mixed: 1.50 s of processor time sending, 0.70 s receiving; sent after their moment by "
+        "p50/p99/max 2.0/40.0/300 us, 3 when their successor was due, too; a send stamp is of up "
+        "to 1 datagrams, a receive stamp of 16");
+    json_t *json = render_runs_json(report);
+    const json_t *object = json_array_get(json, 0);
+    const json_t *longest = json_array_get(json_object_get(object, "loss_rows"), 2);
+    assert_true(json_is_null(json_object_get(longest, "high")));
+    assert_int_equal(json_integer_value(json_object_get(longest, "low")), 4194305);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(object, "endpoints"), "receive_batch_max")), 16);
+    json_decref(json);
+    testing_release(report);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rate_and_delay_are_told_second_by_second),
         cmocka_unit_test(the_distribution_rises_where_the_delays_are),
+        cmocka_unit_test(what_tcp_met_is_told_second_by_second),
+        cmocka_unit_test(losses_in_a_row_and_what_the_endpoints_took_are_told),
+        cmocka_unit_test(a_run_without_tcp_says_nothing_of_it),
         cmocka_unit_test(the_parts_are_of_datagrams_that_were_seen_everywhere),
     };
     return cmocka_run_group_tests(tests, testing_make_folder, testing_remove_folder);

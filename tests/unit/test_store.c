@@ -93,8 +93,26 @@ static void append_each_kind(struct store *store, struct store_appender *appende
             row->truth.last_ns = 5;
             break;
         case ROW_TRAFFIC_FLOW:
-            row->traffic_flow.key = key_of(2);
-            row->traffic_flow.pdv_p99_ns = 8;
+            row->traffic_flow->key = key_of(2);
+            row->traffic_flow->pdv_p99_ns = 8;
+            row->traffic_flow->cwnd_max_bytes = 11;
+            row->traffic_flow->reorder_extent = 17;
+            break;
+        case ROW_TRAFFIC_RUN:
+            row->traffic_run->tcp_interval_ns = 12;
+            row->traffic_run->late_max_ns = 18;
+            break;
+        case ROW_TRAFFIC_LOSS:
+            row->traffic_loss.high = STORE_NULL;
+            row->traffic_loss.count = 19;
+            break;
+        case ROW_TRAFFIC_INTERVAL:
+            row->traffic_interval.owd_max_ns = 13;
+            row->traffic_interval.unacked_bytes = 14;
+            break;
+        case ROW_TRAFFIC_TCP_INTERVAL:
+            row->traffic_tcp_interval.retransmitted = 15;
+            row->traffic_tcp_interval.unacked_bytes = 16;
             break;
         case ROW_SESSION_WINDOW:
             row->window.start_ns = 10;
@@ -126,6 +144,11 @@ static void a_row_of_each_kind_arrives_with_its_last_column(void **state) {
     assert_int_equal(number("SELECT out_errors FROM counter_sample"), 9);
     assert_int_equal(number("SELECT last_ns FROM v_truth"), 5);
     assert_int_equal(number("SELECT pdv_p99_ns FROM traffic_flow"), 8);
+    assert_int_equal(number("SELECT cwnd_max_bytes FROM traffic_flow WHERE reorder_extent = 17"), 11);
+    assert_int_equal(number("SELECT tcp_interval_ns FROM traffic_run WHERE late_max_ns = 18"), 12);
+    assert_int_equal(number("SELECT count FROM traffic_loss WHERE high IS NULL"), 19);
+    assert_int_equal(number("SELECT unacked_bytes FROM traffic_interval WHERE owd_max_ns = 13"), 14);
+    assert_int_equal(number("SELECT unacked_bytes FROM traffic_tcp_interval WHERE retransmitted = 15"), 16);
     assert_int_equal(number("SELECT window_start_ns FROM session WHERE window_end_ns IS NULL"), 10);
     assert_int_equal(number("SELECT stopped_ns FROM session WHERE state = 'stopped'"), 2);
     assert_int_equal(number("SELECT count(*) FROM template"), 1);

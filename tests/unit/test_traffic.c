@@ -330,11 +330,11 @@ static void texts_show_what_was_lost_and_what_failed(void **state) {
                                        .lost = 7,
                                        .owd_p50_ns = TRAFFIC_NONE,
                                        .failed = "could not connect"};
-    traffic_text_flow(&flow, line);
+    struct traffic_result result = {.flow_count = 3, .failed_flows = 1, .lost = 7, .stopped = true};
+    traffic_text_flow(&result, &flow, line);
     assert_non_null(strstr(line, " 93 "));
     assert_non_null(strstr(line, " 7 "));
     assert_non_null(strstr(line, ": could not connect"));
-    struct traffic_result result = {.flow_count = 3, .failed_flows = 1, .lost = 7, .stopped = true};
     traffic_text_summary(&result, text, sizeof text);
     assert_non_null(strstr(text, "7 lost"));
     assert_non_null(strstr(text, "stopped early"));

@@ -53,7 +53,7 @@ static struct traffic_plan quick_plan(int64_t duration_ns, double scale, uint64_
 
 /* Every flow complete and exact; a family without addresses says so. */
 static void check_exact(const struct traffic_result *result, const struct traffic_settings *settings) {
-    int64_t packets = 0, bytes = 0;
+    int64_t packets = 0, bytes = 0, retransmitted = 0;
     for (size_t i = 0; i < result->flow_count; i++) {
         const struct traffic_flow_result *flow = &result->flows[i];
         if (flow->key.family == 6 && settings->server.addresses[1] == NULL) {
@@ -72,12 +72,46 @@ static void check_exact(const struct traffic_result *result, const struct traffi
         } else {
             assert_int_equal(flow->sent_bytes, flow->planned_bytes);
             assert_int_equal(flow->lost, TRAFFIC_NONE);
+            assert_true(flow->rtt_min_ns > 0 && flow->rtt_min_ns <= flow->rtt_max_ns);
+            assert_true(flow->rtt_ns <= flow->rtt_max_ns && flow->rtt_mean_ns <= flow->rtt_max_ns);
+            assert_true(flow->cwnd_max_bytes >= 10 * 536);
+            retransmitted += flow->retransmitted;
         }
     }
     assert_int_equal(result->sum.sent_packets, packets);
     assert_int_equal(result->sum.received_packets, packets);
     assert_int_equal(result->sum.sent_bytes, bytes);
     assert_int_equal(result->owd.count, packets);
+    assert_int_equal(result->retransmitted, retransmitted);
+}
+
+/* Every flow of TCP has a row for each interval from its first look to its end, and they sum to what it came
+ * to.
+ */
+static void check_rows(const struct traffic_result *result) {
+    int64_t sum = 0, looks = 0;
+    for (size_t i = 0; i < result->flow_count; i++) {
+        const struct traffic_flow_result *flow = &result->flows[i];
+        int64_t own = 0, end_ns = 0;
+        for (size_t r = 0; r < result->tcp.row_count; r++) {
+            const struct traffic_tcp_row *row = &result->tcp.rows[r];
+            if (row->flow == i) {
+                assert_int_equal(flow->key.protocol, PROTOCOL_TCP);
+                assert_true(end_ns == 0 || row->start_ns == end_ns);
+                end_ns = row->end_ns;
+                own += row->tcp.retransmitted;
+            }
+        }
+        assert_true((end_ns > 0) == (flow->rtt_ns != TRAFFIC_NONE));
+        assert_int_equal(own, flow->retransmitted == TRAFFIC_NONE ? 0 : flow->retransmitted);
+    }
+    for (size_t i = 0; i < result->interval_count; i++) {
+        sum += result->intervals[i].tcp.retransmitted;
+        looks += result->intervals[i].tcp.flows;
+    }
+    assert_int_equal(sum, result->retransmitted);
+    assert_int_equal(looks, result->tcp.row_count);
+    assert_true(looks > 0);
 }
 
 static void count_interval(const struct traffic_progress *progress, void *context) {
@@ -109,6 +143,7 @@ static void every_flow_arrives_whole_and_intervals_sum_to_the_run(void **state) 
     assert_int_equal(sent, result.sum.sent_packets);
     assert_int_equal(received, result.sum.received_packets);
     assert_int_equal(bytes, result.sum.received_bytes);
+    check_rows(&result);
     traffic_result_free(&result);
     traffic_plan_free(&plan);
 }
@@ -184,6 +219,7 @@ static void stopped_run_ends_early_and_is_exact(void **state) {
         }
     }
     assert_true(broken_off[0] > 0 && broken_off[1] > 0);
+    check_rows(&result);
     traffic_result_free(&result);
     traffic_plan_free(&plan);
 }

@@ -4,3 +4,4 @@ nsmon_unit_test(plan SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_plan.c ROOMS tr
 nsmon_unit_test(traffic_engine SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_traffic_engine.c ROOMS traffic)
 nsmon_unit_test(distribution SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_distribution.c ROOMS traffic)
 nsmon_unit_test(traffic_response SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_traffic_response.c ROOMS traffic)
+nsmon_unit_test(tcp SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_tcp.c ROOMS traffic)

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "common/flow_key.h"
 #include "traffic/remote/message.h"
 
 /* Rows and bins of one message: a row is at most 20 numbers of 20 digits. */
@@ -21,6 +22,25 @@ static const size_t received_fields[] = {
     offsetof(struct traffic_received, owd_p999),     offsetof(struct traffic_received, owd_max),
     offsetof(struct traffic_received, jitter),
 };
+
+/* What a row of "tcp" holds, likewise. */
+static const size_t tcp_fields[] = {
+    offsetof(struct traffic_tcp_seen, last.retransmitted),
+    offsetof(struct traffic_tcp_seen, last.rtt_ns),
+    offsetof(struct traffic_tcp_seen, last.rttvar_ns),
+    offsetof(struct traffic_tcp_seen, last.rtt_min_ns),
+    offsetof(struct traffic_tcp_seen, last.cwnd_bytes),
+    offsetof(struct traffic_tcp_seen, last.ssthresh_bytes),
+    offsetof(struct traffic_tcp_seen, last.delivery_bps),
+    offsetof(struct traffic_tcp_seen, last.unacked_bytes),
+    offsetof(struct traffic_tcp_seen, rtt_sum_ns),
+    offsetof(struct traffic_tcp_seen, rtt_count),
+    offsetof(struct traffic_tcp_seen, rtt_max_ns),
+    offsetof(struct traffic_tcp_seen, cwnd_max_bytes),
+    offsetof(struct traffic_tcp_seen, looks),
+};
+
+enum { TCP_FIELDS = sizeof tcp_fields / sizeof *tcp_fields };
 
 enum { RECEIVED_FIELDS = sizeof received_fields / sizeof *received_fields };
 
@@ -62,14 +82,14 @@ static int send_rows(struct remote_link *link, const char *type, uint8_t side, j
                             error);
 }
 
-/* The row of the flow number 'i'; NULL without memory. */
+/* The row of the flow number 'i'; NULL if there is nothing to tell of it. */
 typedef json_t *row_fn(const struct traffic_board *board, size_t i);
 
 static json_t *sent_row(const struct traffic_board *board, size_t i) {
     const struct traffic_sent *sent = &board->sent[i];
-    return json_pack("[I, I, I, I, i, i, i]", (json_int_t)i, (json_int_t)traffic_board_get(&sent->packets),
-                     (json_int_t)traffic_board_get(&sent->bytes), (json_int_t)sent->retransmitted,
-                     sent->state, sent->problem, sent->problem_errno);
+    return json_pack("[I, I, I, i, i, i]", (json_int_t)i, (json_int_t)traffic_board_get(&sent->packets),
+                     (json_int_t)traffic_board_get(&sent->bytes), sent->state, sent->problem,
+                     sent->problem_errno);
 }
 
 static json_t *received_row(const struct traffic_board *board, size_t i) {
@@ -81,15 +101,30 @@ static json_t *received_row(const struct traffic_board *board, size_t i) {
     return row;
 }
 
+static json_t *tcp_row(const struct traffic_board *board, size_t i) {
+    if (traffic_board_get(&board->sent[i].tcp.looks) == 0) {
+        return NULL;
+    }
+    json_t *row = json_array();
+    json_array_append_new(row, json_integer((json_int_t)i));
+    for (size_t f = 0; f < TCP_FIELDS; f++) {
+        json_array_append_new(row, json_integer(*number_at(&board->sent[i].tcp, tcp_fields[f])));
+    }
+    return row;
+}
+
+/* Sends rows of 'type' of the flows from 'first' to before 'end'. */
 static int send_table(struct remote_link *link, const char *type, const struct traffic_plan *plan,
-                      uint8_t side, const struct traffic_board *board, row_fn *make, struct error *error) {
+                      uint8_t side, const struct traffic_board *board, row_fn *make, size_t first, size_t end,
+                      struct error *error) {
     json_t *rows = json_array();
     int failure = 0;
-    for (size_t i = 0; i < plan->count && failure == 0; i++) {
-        if (traffic_flow_side(&plan->flows[i]) != side) {
+    for (size_t i = first; i < end && i < plan->count && failure == 0; i++) {
+        json_t *row = traffic_flow_side(&plan->flows[i]) == side ? make(board, i) : NULL;
+        if (row == NULL) {
             continue;
         }
-        json_array_append_new(rows, make(board, i));
+        json_array_append_new(rows, row);
         if (json_array_size(rows) == ROWS_A_MESSAGE) {
             failure = send_rows(link, type, side, rows, error);
             rows = json_array();
@@ -104,7 +139,16 @@ static int send_table(struct remote_link *link, const char *type, const struct t
 
 int remote_counts_send_sent(struct remote_link *link, const struct traffic_plan *plan, uint8_t side,
                             const struct traffic_board *board, struct error *error) {
-    return send_table(link, "sent", plan, side, board, sent_row, error);
+    int failure = send_table(link, "sent", plan, side, board, sent_row, 0, plan->count, error);
+    return failure != 0 ? failure
+                        : send_table(link, "tcp", plan, side, board, tcp_row, 0, plan->count, error);
+}
+
+int remote_counts_send_tcp(struct remote_link *link, const struct traffic_plan *plan, uint8_t side,
+                           const struct traffic_board *board, size_t *next, struct error *error) {
+    size_t first = *next < plan->count ? *next : 0;
+    *next = first + REMOTE_TCP_FLOWS;
+    return send_table(link, "tcp", plan, side, board, tcp_row, first, *next, error);
 }
 
 /* The bins that are not empty, and the figures beside them. */
@@ -132,7 +176,7 @@ static int send_delays(struct remote_link *link, uint8_t side, const struct traf
 
 int remote_counts_send_received(struct remote_link *link, const struct traffic_plan *plan, uint8_t side,
                                 const struct traffic_board *board, bool last, struct error *error) {
-    int failure = send_table(link, "received", plan, side, board, received_row, error);
+    int failure = send_table(link, "received", plan, side, board, received_row, 0, plan->count, error);
     return failure == 0 && last ? send_delays(link, side, board, error) : failure;
 }
 
@@ -180,19 +224,35 @@ int remote_counts_take_sent(const json_t *message, const struct traffic_plan *pl
                             struct traffic_board *board, struct error *error) {
     const json_t *rows = json_object_get(message, "rows");
     for (size_t i = 0; i < json_array_size(rows); i++) {
-        int64_t numbers[7];
-        if (!read_row(json_array_get(rows, i), 7, plan, side, numbers) || numbers[1] < 0 || numbers[2] < 0 ||
-            numbers[3] < 0 || numbers[4] < 0 || numbers[4] > TRAFFIC_FLOW_STOPPED || numbers[5] < 0 ||
-            numbers[5] > TRAFFIC_PROBLEM_TIME || numbers[6] < 0 || numbers[6] > 4095) {
+        int64_t numbers[6];
+        if (!read_row(json_array_get(rows, i), 6, plan, side, numbers) || numbers[1] < 0 || numbers[2] < 0 ||
+            numbers[3] < 0 || numbers[3] > TRAFFIC_FLOW_STOPPED || numbers[4] < 0 ||
+            numbers[4] > TRAFFIC_PROBLEM_TIME || numbers[5] < 0 || numbers[5] > 4095) {
             return senseless(message, error);
         }
         struct traffic_sent *sent = &board->sent[numbers[0]];
         atomic_store_explicit(&sent->packets, numbers[1], memory_order_relaxed);
         atomic_store_explicit(&sent->bytes, numbers[2], memory_order_relaxed);
-        sent->retransmitted = numbers[3];
-        sent->state = (int)numbers[4];
-        sent->problem = (int)numbers[5];
-        sent->problem_errno = (int)numbers[6];
+        sent->state = (int)numbers[3];
+        sent->problem = (int)numbers[4];
+        sent->problem_errno = (int)numbers[5];
+    }
+    return 0;
+}
+
+int remote_counts_take_tcp(const json_t *message, const struct traffic_plan *plan, uint8_t side,
+                           struct traffic_board *board, struct error *error) {
+    const json_t *rows = json_object_get(message, "rows");
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        int64_t numbers[1 + TCP_FIELDS];
+        if (!read_row(json_array_get(rows, i), 1 + TCP_FIELDS, plan, side, numbers) ||
+            plan->flows[numbers[0]].protocol != PROTOCOL_TCP) {
+            return senseless(message, error);
+        }
+        /* What these numbers can't be, traffic_tcp_believed() leaves out. */
+        for (size_t f = 0; f < TCP_FIELDS; f++) {
+            *number_at(&board->sent[numbers[0]].tcp, tcp_fields[f]) = numbers[1 + f];
+        }
     }
     return 0;
 }

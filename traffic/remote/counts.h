@@ -1,5 +1,6 @@
 /* What one end counted, as messages to the other, which has a board of its own for the same direction: the
- * sender's part of it is filled from "sent" messages, the receiver's from "received" and "delays". */
+ * sender's part of it is filled from "sent" and "tcp" messages, the receiver's from "received" and "delays".
+ */
 #pragma once
 
 #include "traffic/board.h"
@@ -8,11 +9,18 @@
 
 /* Of a plan with up to so many flows each one's counts are told every second. */
 #define REMOTE_LIVE_FLOWS 64
+/* Of so many flows what the sender's kernel says of TCP is told every second; of a plan with more of them of
+ * the next so many each time. */
+#define REMOTE_TCP_FLOWS 256
 
-/* Sends what the sender of the side 'side' counted of each flow.  Returns 0 or a negative errno with
- * 'error' filled. */
+/* Sends what the sender of the side 'side' counted of each flow, and what its kernel says of TCP. Returns
+ * 0 or a negative errno with 'error' filled. */
 int remote_counts_send_sent(struct remote_link *link, const struct traffic_plan *plan, uint8_t side,
                             const struct traffic_board *board, struct error *error);
+
+/* Sends what the kernel says of the TCP flows from '*next' on, and moves that on to the next ones. */
+int remote_counts_send_tcp(struct remote_link *link, const struct traffic_plan *plan, uint8_t side,
+                           const struct traffic_board *board, size_t *next, struct error *error);
 
 /* Sends what the receiver counted of each flow; at the 'last' time the quantiles and the delays of all flows
  * as well. */
@@ -27,6 +35,8 @@ int remote_counts_send_live(struct remote_link *link, uint8_t side, const struct
  * when it makes no sense for 'plan'. */
 int remote_counts_take_sent(const json_t *message, const struct traffic_plan *plan, uint8_t side,
                             struct traffic_board *board, struct error *error);
+int remote_counts_take_tcp(const json_t *message, const struct traffic_plan *plan, uint8_t side,
+                           struct traffic_board *board, struct error *error);
 int remote_counts_take_received(const json_t *message, const struct traffic_plan *plan, uint8_t side,
                                 struct traffic_board *board, struct error *error);
 int remote_counts_take_delays(const json_t *message, struct traffic_board *board, struct error *error);

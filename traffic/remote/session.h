@@ -10,8 +10,8 @@
  *        ports  ------------------------------------------->  believes it, starts its sender (reverse)
  *        starts its sender (forward)  <--------------------   ready
  *        go     ------------------------------------------->  go
- *        sending, receiving, second: every second, both ways
- *        sent, finish: a direction's sender is done;  received, delays, counted: so is its receiver
+ *        sending, tcp, receiving, second: every second, both ways
+ *        sent, tcp, finish: a direction's sender is done;  received, delays, counted: so is its receiver
  *        bye    ------------------------------------------->  bye
  *
  * Either may say "stop" (end well, early) and "error".  An end that says nothing for REMOTE_CUT_NS is lost.
@@ -48,6 +48,7 @@ struct remote_side {
     bool told;                        /* all that ours counted is on its way to the other end */
     bool heard;                       /* all that the other end's counted is here */
     int64_t other_cpu_ns;
+    size_t tcp_next; /* the flow from which on the next "tcp" tells */
 };
 
 struct remote_session {

@@ -46,6 +46,7 @@ void remote_session_go(struct remote_session *session) {
     session->result->started_ns = clock_real_ns() + LEAD_NS;
     session->progress.sum.start_ns = session->progress.last.end_ns = session->result->started_ns;
     session->progress.flows = session->plan.count - session->plan.response_count;
+    session->progress.tcp_flows = session->result->tcp.flow_count;
     session->progress.duration_ns = session->plan.duration_ns;
     for (size_t i = 0; i < TRAFFIC_SIDE_RESPONSES; i++) {
         if (session->sides[i].used && session->sides[i].sending) {
@@ -64,6 +65,10 @@ static void tell_second(struct remote_session *session) {
             continue;
         }
         code = remote_counts_send_live(&session->link, (uint8_t)i, &side->board, side->sending, &error);
+        if (code == 0 && side->sending && session->result->tcp.flow_count > 0) {
+            code = remote_counts_send_tcp(&session->link, &session->plan, (uint8_t)i, &side->board,
+                                          &side->tcp_next, &error);
+        }
         if (code == 0 && !side->sending && session->plan.count <= REMOTE_LIVE_FLOWS) {
             code = remote_counts_send_received(&session->link, &session->plan, (uint8_t)i, &side->board,
                                                false, &error);
@@ -92,6 +97,8 @@ static void close_interval(struct remote_session *session, int64_t now_ns) {
         boards[i] = &session->sides[i].board;
     }
     traffic_result_snapshot(boards, TRAFFIC_SIDES, progress, clock_real_ns());
+    traffic_tcp_note(&session->result->tcp, boards, progress->last.start_ns, progress->last.end_ns,
+                     &progress->last.tcp);
     progress->elapsed_ns = now_ns - session->start_ns;
     note_incoming(session);
     traffic_result_add_interval(session->result, &progress->last);

@@ -50,7 +50,8 @@ static struct remote_side *side_of(struct remote_session *session, const json_t 
 
 /* Takes what the other end counted, one of the "sending", ... below.  Returns 0 or -EPROTO. */
 static int take_counts(struct remote_session *session, const json_t *message, const char *type) {
-    bool sender = strcmp(type, "sending") == 0 || strcmp(type, "sent") == 0 || strcmp(type, "finish") == 0;
+    bool sender = strcmp(type, "sending") == 0 || strcmp(type, "sent") == 0 || strcmp(type, "tcp") == 0 ||
+                  strcmp(type, "finish") == 0;
     struct remote_side *side = side_of(session, message, sender);
     struct error *error = &session->error;
     if (side == NULL) {
@@ -64,6 +65,9 @@ static int take_counts(struct remote_session *session, const json_t *message, co
     }
     if (strcmp(type, "sent") == 0) {
         return remote_counts_take_sent(message, &session->plan, number, &side->board, error);
+    }
+    if (strcmp(type, "tcp") == 0) {
+        return remote_counts_take_tcp(message, &session->plan, number, &side->board, error);
     }
     if (strcmp(type, "received") == 0) {
         return remote_counts_take_received(message, &session->plan, number, &side->board, error);
@@ -104,8 +108,8 @@ static void take_error(struct remote_session *session, const json_t *message) {
 }
 
 void remote_inside_take(struct remote_session *session, json_t *message) {
-    static const char *const counts[] = {"sending", "receiving", "sent",   "received",
-                                         "delays",  "finish",    "counted"};
+    static const char *const counts[] = {"sending",  "receiving", "sent",   "tcp",
+                                         "received", "delays",    "finish", "counted"};
     int64_t now_ns = clock_real_ns();
     const char *type = remote_message_type(message);
     bool is_counts = false;

@@ -86,7 +86,10 @@ static void snapshot(struct replay *replay) {
                                   .sent_packets = sum->sent_packets - before.sent_packets,
                                   .sent_bytes = sum->sent_bytes - before.sent_bytes,
                                   .received_packets = sum->received_packets - before.received_packets,
-                                  .received_bytes = sum->received_bytes - before.received_bytes};
+                                  .received_bytes = sum->received_bytes - before.received_bytes,
+                                  .owd_p50_ns = TRAFFIC_NONE,
+                                  .owd_p99_ns = TRAFFIC_NONE,
+                                  .owd_max_ns = TRAFFIC_NONE};
     double pass =
         replay->file_size > 0 ? (double)traffic_board_get(&board->position) / (double)replay->file_size : -1;
     progress->done = pass < 0 ? -1

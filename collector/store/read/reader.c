@@ -9,7 +9,7 @@
 #include "collector/store/read/internal.h"
 
 /* The newest PRAGMA user_version that this program can read. */
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 /* How long to wait for a writer that is just switching the journal mode. */
 #define BUSY_TIMEOUT_MS 5000

@@ -200,7 +200,10 @@ struct read_traffic_flow {
     int64_t sent_bytes, received_bytes;     /* payload */
     int64_t lost, duplicated, reordered;    /* or READ_NULL, like the next four */
     int64_t owd_p50_ns, owd_p99_ns, owd_max_ns, jitter_ns;
-    char failed[128]; /* "" for none */
+    int64_t retransmitted; /* segments of TCP, or READ_NULL, like the next three */
+    int64_t loss_bursts, loss_longest,
+        reorder_extent; /* rows of losses, datagrams of the longest; RFC 4737 */
+    char failed[128];   /* "" for none */
 };
 
 typedef int read_traffic_flow_fn(const struct read_traffic_flow *flow, void *context);
@@ -213,12 +216,16 @@ struct read_traffic_run {
     char profile[64];
     int64_t seed;
     int64_t started_ns, ended_ns; /* the second may be READ_NULL */
-    int64_t from, to;             /* numbers of hosts, or READ_NULL */
+    int64_t from, to;             /* numbers of hosts, or READ_NULL, as the rest */
+    int64_t send_cpu_ns, receive_cpu_ns;
+    int64_t send_batch_max, receive_batch_max; /* datagrams that had one stamp in common */
+    int64_t late_packets; /* datagrams that were sent when their successor was due, too */
+    int64_t late_p50_ns, late_p99_ns, late_max_ns;
 };
 
 typedef int read_traffic_run_fn(const struct read_traffic_run *run, void *context);
 
-/* The runs of a session in the order in which they began; the three below are of one run. */
+/* The runs of a session in the order in which they began; the four below are of one run. */
 int reader_each_traffic_run(struct reader *reader, int64_t session_id, read_traffic_run_fn *fn, void *context,
                             struct error *error);
 
@@ -226,7 +233,8 @@ int reader_each_traffic_run(struct reader *reader, int64_t session_id, read_traf
 struct read_traffic_interval {
     int64_t start_ns, end_ns;
     int64_t sent_packets, sent_bytes, received_packets, received_bytes;
-    int64_t owd_p50_ns, owd_p99_ns; /* or READ_NULL */
+    int64_t owd_p50_ns, owd_p99_ns;                /* or READ_NULL, as the rest */
+    int64_t retransmitted, rtt_p50_ns, rtt_p99_ns; /* of TCP, all flows together */
 };
 
 typedef int read_traffic_interval_fn(const struct read_traffic_interval *interval, void *context);
@@ -241,6 +249,15 @@ struct read_traffic_bin {
 typedef int read_traffic_bin_fn(const struct read_traffic_bin *bin, void *context);
 int reader_each_traffic_bin(struct reader *reader, int64_t run_id, read_traffic_bin_fn *fn, void *context,
                             struct error *error);
+
+/* Rows of losses of 'low' to 'high' datagrams; READ_NULL: or more. */
+struct read_traffic_loss {
+    int64_t low, high, count;
+};
+
+typedef int read_traffic_loss_fn(const struct read_traffic_loss *loss, void *context);
+int reader_each_traffic_loss(struct reader *reader, int64_t run_id, read_traffic_loss_fn *fn, void *context,
+                             struct error *error);
 
 /* When a datagram was where; only those that were seen everywhere. */
 struct read_traffic_stamp {

@@ -266,6 +266,10 @@ static int hand_over_traffic_flow(sqlite3_stmt *row, const void *fn, void *conte
         .owd_p99_ns = read_number(row, 10),
         .owd_max_ns = read_number(row, 11),
         .jitter_ns = read_number(row, 12),
+        .retransmitted = read_number(row, 14),
+        .loss_bursts = read_number(row, 15),
+        .loss_longest = read_number(row, 16),
+        .reorder_extent = read_number(row, 17),
     };
     read_text(row, 0, flow.profile, sizeof flow.profile);
     read_text(row, 13, flow.failed, sizeof flow.failed);
@@ -274,11 +278,17 @@ static int hand_over_traffic_flow(sqlite3_stmt *row, const void *fn, void *conte
 
 int reader_each_traffic_flow(struct reader *reader, int64_t session_id, read_traffic_flow_fn *fn,
                              void *context, struct error *error) {
-    return read_each_row(
-        reader,
-        "SELECT r.profile, f.flow_id, f.sent_packets, f.received_packets, f.sent_bytes, "
-        "f.received_bytes, f.lost, f.duplicated, f.reordered, f.owd_p50_ns, f.owd_p99_ns, f.owd_max_ns, "
-        "f.jitter_ns, f.failed FROM traffic_run r JOIN traffic_flow f ON f.run_id = r.id "
-        "WHERE r.session_id = ?1 ORDER BY r.id, f.number",
-        session_id, hand_over_traffic_flow, &fn, context, error);
+#define COLUMNS                                                                                              \
+    "SELECT r.profile, f.flow_id, f.sent_packets, f.received_packets, f.sent_bytes, f.received_bytes, "      \
+    "f.lost, f.duplicated, f.reordered, f.owd_p50_ns, f.owd_p99_ns, f.owd_max_ns, f.jitter_ns, f.failed, "
+#define OF_SESSION                                                                                           \
+    " FROM traffic_run r JOIN traffic_flow f ON f.run_id = r.id WHERE r.session_id = ?1 ORDER BY r.id, "     \
+    "f.number"
+    return read_each_row(reader,
+                         reader->version < 3 ? COLUMNS "NULL, NULL, NULL, NULL" OF_SESSION
+                                             : COLUMNS
+                             "f.retransmitted, f.loss_bursts, f.loss_longest, f.reorder_extent" OF_SESSION,
+                         session_id, hand_over_traffic_flow, &fn, context, error);
+#undef COLUMNS
+#undef OF_SESSION
 }

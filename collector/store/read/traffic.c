@@ -12,6 +12,14 @@ static int hand_over_run(sqlite3_stmt *row, const void *fn, void *context) {
         .ended_ns = read_number(row, 4),
         .from = read_number(row, 5),
         .to = read_number(row, 6),
+        .send_cpu_ns = read_number(row, 7),
+        .receive_cpu_ns = read_number(row, 8),
+        .send_batch_max = read_number(row, 9),
+        .receive_batch_max = read_number(row, 10),
+        .late_packets = read_number(row, 11),
+        .late_p50_ns = read_number(row, 12),
+        .late_p99_ns = read_number(row, 13),
+        .late_max_ns = read_number(row, 14),
     };
     read_text(row, 1, run.profile, sizeof run.profile);
     return (*(read_traffic_run_fn *const *)fn)(&run, context);
@@ -19,12 +27,19 @@ static int hand_over_run(sqlite3_stmt *row, const void *fn, void *context) {
 
 int reader_each_traffic_run(struct reader *reader, int64_t session_id, read_traffic_run_fn *fn, void *context,
                             struct error *error) {
+#define COLUMNS                                                                                              \
+    "SELECT id, profile, seed, started_ns, ended_ns, "                                                       \
+    "CASE WHEN json_valid(settings) THEN json_extract(settings, '$.from') END, "                             \
+    "CASE WHEN json_valid(settings) THEN json_extract(settings, '$.to') END, "
+#define OF_SESSION " FROM traffic_run WHERE session_id = ?1 ORDER BY started_ns, id"
     return read_each_row(reader,
-                         "SELECT id, profile, seed, started_ns, ended_ns, "
-                         "CASE WHEN json_valid(settings) THEN json_extract(settings, '$.from') END, "
-                         "CASE WHEN json_valid(settings) THEN json_extract(settings, '$.to') END "
-                         "FROM traffic_run WHERE session_id = ?1 ORDER BY started_ns, id",
+                         reader->version < 3
+                             ? COLUMNS "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL" OF_SESSION
+                             : COLUMNS "send_cpu_ns, receive_cpu_ns, send_batch_max, receive_batch_max, "
+                                       "late_packets, late_p50_ns, late_p99_ns, late_max_ns" OF_SESSION,
                          session_id, hand_over_run, &fn, context, error);
+#undef COLUMNS
+#undef OF_SESSION
 }
 
 static int hand_over_interval(sqlite3_stmt *row, const void *fn, void *context) {
@@ -37,20 +52,24 @@ static int hand_over_interval(sqlite3_stmt *row, const void *fn, void *context) 
         .received_bytes = read_number_or(row, 5, 0),
         .owd_p50_ns = read_number(row, 6),
         .owd_p99_ns = read_number(row, 7),
+        .retransmitted = read_number(row, 8),
+        .rtt_p50_ns = read_number(row, 9),
+        .rtt_p99_ns = read_number(row, 10),
     };
     return (*(read_traffic_interval_fn *const *)fn)(&interval, context);
 }
 
 int reader_each_traffic_interval(struct reader *reader, int64_t run_id, read_traffic_interval_fn *fn,
                                  void *context, struct error *error) {
-    return read_each_row(reader,
-                         reader->version < 2
-                             ? "SELECT start_ns, end_ns, sent_packets, sent_bytes, received_packets, "
-                               "received_bytes, NULL, NULL FROM traffic_interval WHERE run_id = ?1 ORDER BY 1"
-                             : "SELECT start_ns, end_ns, sent_packets, sent_bytes, received_packets, "
-                               "received_bytes, owd_p50_ns, owd_p99_ns FROM traffic_interval "
-                               "WHERE run_id = ?1 ORDER BY 1",
-                         run_id, hand_over_interval, &fn, context, error);
+#define COUNTS "SELECT start_ns, end_ns, sent_packets, sent_bytes, received_packets, received_bytes, "
+#define OF_RUN " FROM traffic_interval WHERE run_id = ?1 ORDER BY 1"
+    const char *sql = reader->version < 2   ? COUNTS "NULL, NULL, NULL, NULL, NULL" OF_RUN
+                      : reader->version < 3 ? COUNTS "owd_p50_ns, owd_p99_ns, NULL, NULL, NULL" OF_RUN
+                                            : COUNTS "owd_p50_ns, owd_p99_ns, retransmitted, rtt_p50_ns, "
+                                                     "rtt_p99_ns" OF_RUN;
+    return read_each_row(reader, sql, run_id, hand_over_interval, &fn, context, error);
+#undef COUNTS
+#undef OF_RUN
 }
 
 static int hand_over_bin(sqlite3_stmt *row, const void *fn, void *context) {
@@ -67,6 +86,24 @@ int reader_each_traffic_bin(struct reader *reader, int64_t run_id, read_traffic_
     return read_each_row(reader,
                          "SELECT low_ns, high_ns, count FROM traffic_histogram WHERE run_id = ?1 ORDER BY 1",
                          run_id, hand_over_bin, &fn, context, error);
+}
+
+static int hand_over_loss(sqlite3_stmt *row, const void *fn, void *context) {
+    const struct read_traffic_loss loss = {
+        .low = read_number_or(row, 0, 0),
+        .high = read_number(row, 1),
+        .count = read_number_or(row, 2, 0),
+    };
+    return (*(read_traffic_loss_fn *const *)fn)(&loss, context);
+}
+
+int reader_each_traffic_loss(struct reader *reader, int64_t run_id, read_traffic_loss_fn *fn, void *context,
+                             struct error *error) {
+    if (reader->version < 3) {
+        return 0;
+    }
+    return read_each_row(reader, "SELECT low, high, count FROM traffic_loss WHERE run_id = ?1 ORDER BY 1",
+                         run_id, hand_over_loss, &fn, context, error);
 }
 
 static int hand_over_stamp(sqlite3_stmt *row, const void *fn, void *context) {
