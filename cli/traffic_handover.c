@@ -229,17 +229,25 @@ static int send_flow(int fd, const struct traffic_flow_result *flow) {
         .loss_bursts = flow->loss_bursts,
         .loss_longest = flow->loss_longest,
         .reorder_extent = flow->reorder_extent,
+        .responses = flow->responses,
+        .response_min_ns = flow->response_min_ns,
+        .response_p50_ns = flow->response_p50_ns,
+        .response_p90_ns = flow->response_p90_ns,
+        .response_p99_ns = flow->response_p99_ns,
+        .response_p999_ns = flow->response_p999_ns,
+        .response_max_ns = flow->response_max_ns,
     };
     memcpy(request.flow.failed, flow->failed, sizeof request.flow.failed);
     return control_send(fd, &request);
 }
 
-static int send_histogram(int fd, const struct histogram *histogram, int64_t class) {
+/* The bins of 'histogram', as messages of 'kind'. */
+static int send_histogram(int fd, const struct histogram *histogram, enum control_kind kind, int64_t class) {
     int code = 0;
     for (size_t i = 0; code == 0 && histogram->bins != NULL && i < HISTOGRAM_BINS; i++) {
         if (histogram->bins[i] != 0) {
             struct control_request request = {
-                .kind = class == STORE_NULL ? CONTROL_TRAFFIC_HISTOGRAM : CONTROL_TRAFFIC_CLASS_HISTOGRAM,
+                .kind = kind,
                 .histogram = {.class = class,
                               .low_ns = histogram_bin_low(i),
                               .high_ns = histogram_bin_low(i) + histogram_bin_width(i),
@@ -275,7 +283,8 @@ static int send_classes(int fd, const struct traffic_result *result) {
         code = send_interval(fd, &classes->intervals[i], (int64_t)(i % classes->count));
     }
     for (size_t i = 0; code == 0 && i < classes->count; i++) {
-        code = send_histogram(fd, classes->count == 1 ? &result->owd : &classes->owd[i], (int64_t)i);
+        code = send_histogram(fd, classes->count == 1 ? &result->owd : &classes->owd[i],
+                              CONTROL_TRAFFIC_CLASS_HISTOGRAM, (int64_t)i);
     }
     return code;
 }
@@ -314,10 +323,14 @@ int traffic_result_hand_over(const struct lab_run *run) {
     }
     code = code == 0 ? send_tcp(fd, &result->tcp) : code;
     code = code == 0 ? send_losses(fd, result) : code;
-    code = code == 0 ? send_histogram(fd, &result->owd, STORE_NULL) : code;
+    code = code == 0 ? send_histogram(fd, &result->owd, CONTROL_TRAFFIC_HISTOGRAM, STORE_NULL) : code;
     code = code == 0 ? send_classes(fd, result) : code;
-    code = code == 0 ? send_stamps(fd, &result->stamps[0]) : code;
-    code = code == 0 ? send_stamps(fd, &result->stamps[1]) : code;
+    code = code == 0
+               ? send_histogram(fd, &result->response_times, CONTROL_TRAFFIC_RESPONSE_HISTOGRAM, STORE_NULL)
+               : code;
+    for (size_t i = 0; code == 0 && i < TRAFFIC_SIDES; i++) {
+        code = send_stamps(fd, &result->stamps[i]);
+    }
     code = code == 0 ? control_end(fd) : code;
     close(fd);
     return code;

@@ -48,6 +48,7 @@ static size_t request_size(uint32_t kind) {
         [CONTROL_TRAFFIC_STAMP] = sizeof(struct control_stamp),
         [CONTROL_TRAFFIC_TCP_INTERVAL] = sizeof(struct traffic_tcp_interval_row),
         [CONTROL_TRAFFIC_LOSS] = sizeof(struct traffic_loss_row),
+        [CONTROL_TRAFFIC_RESPONSE_HISTOGRAM] = sizeof(struct traffic_histogram_row),
     };
     size_t row = kind < sizeof rows / sizeof *rows ? rows[kind] : 0;
     return offsetof(struct control_request, run) + row;
@@ -244,6 +245,9 @@ static void take_rows(struct client *client, const struct control_request *reque
         break;
     case CONTROL_TRAFFIC_HISTOGRAM:
         take_histogram(client, ROW_TRAFFIC_HISTOGRAM, &request->histogram);
+        break;
+    case CONTROL_TRAFFIC_RESPONSE_HISTOGRAM:
+        take_histogram(client, ROW_TRAFFIC_RESPONSE_HISTOGRAM, &request->histogram);
         break;
     case CONTROL_TRAFFIC_CLASS_HISTOGRAM:
         take_histogram(client, ROW_TRAFFIC_CLASS_HISTOGRAM, &request->histogram);

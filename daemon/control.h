@@ -30,6 +30,7 @@ enum control_kind {
     CONTROL_TRAFFIC_END,
     CONTROL_TRAFFIC_TCP_INTERVAL,
     CONTROL_TRAFFIC_LOSS,
+    CONTROL_TRAFFIC_RESPONSE_HISTOGRAM,
 };
 
 /* When a datagram was received; or, of CONTROL_TRAFFIC_STAMPS, that from now on those of the run 'number'

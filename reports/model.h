@@ -287,6 +287,13 @@ struct report_delay_part {
 };
 
 /* A run of nsmon's own endpoints. */
+/* A distribution of times, of 'count' of them. */
+struct report_cdf {
+    uint64_t count;
+    struct report_cdf_point points[REPORT_CDF_POINTS];
+    size_t point_count;
+};
+
 struct report_run {
     struct read_traffic_run run;
     int64_t width_ns; /* of a bin */
@@ -295,9 +302,8 @@ struct report_run {
     bool has_tcp;
     double retransmitted;          /* segments of TCP, all of it */
     double rtt_p50_ns, rtt_p99_ns; /* of the bins' the median, and the largest; NAN where there are none */
-    uint64_t datagrams;            /* whose delay is known */
-    struct report_cdf_point cdf[REPORT_CDF_POINTS];
-    size_t cdf_count;
+    struct report_cdf owd;         /* one-way delays */
+    struct report_cdf responses;   /* how long responses to its requests took */
     uint64_t stamps; /* datagrams of which it is known where they were when; 0: the parts are not */
     struct report_delay_part parts[REPORT_DELAY_PARTS];
     struct read_traffic_loss losses[REPORT_LOSS_BINS]; /* rows of losses, the shortest first */

@@ -27,11 +27,11 @@ static const char *microseconds(double ns, char text[FORMAT_SIZE]) {
     return format_real(ns / 1e3, fabs(ns) < 99950 ? 1 : 0, text);
 }
 
-/* The delay that the share 'share' of 'run' does not exceed, NAN when it has none. */
-static double cdf_at(const struct report_run *run, double share) {
-    for (size_t i = 0; i < run->cdf_count; i++) {
-        if (run->cdf[i].share >= share) {
-            return run->cdf[i].ns;
+/* The time that the share 'share' of 'cdf' does not exceed, NAN when there is none. */
+static double cdf_at(const struct report_cdf *cdf, double share) {
+    for (size_t i = 0; i < cdf->point_count; i++) {
+        if (cdf->points[i].share >= share) {
+            return cdf->points[i].ns;
         }
     }
     return NAN;
@@ -51,10 +51,19 @@ const char *render_run_line(const struct report_run *run, char text[RENDER_RUN_L
             "%s: delay p50/p99 in us: sender host %s/%s, switch %s/%s, receiver host %s/%s; one way %s/%s "
             "(%llu of %llu datagrams)",
             name, cells[2], cells[3], cells[4], cells[5], cells[6], cells[7], cells[0], cells[1],
-            (unsigned long long)run->stamps, (unsigned long long)run->datagrams);
-    } else if (run->datagrams > 0) {
+            (unsigned long long)run->stamps, (unsigned long long)run->owd.count);
+    } else if (run->owd.count > 0) {
         snprintf(text, RENDER_RUN_LINE, "%s: one-way delay p50/p99 %s/%s us", name,
-                 microseconds(cdf_at(run, 0.5), cells[0]), microseconds(cdf_at(run, 0.99), cells[1]));
+                 microseconds(cdf_at(&run->owd, 0.5), cells[0]),
+                 microseconds(cdf_at(&run->owd, 0.99), cells[1]));
+    }
+    size_t length = strlen(text);
+    if (run->responses.count > 0) {
+        snprintf(text + length, RENDER_RUN_LINE - length,
+                 "%s%s%llu requests had their response after p50/p99 %s/%s us", length > 0 ? "; " : name,
+                 length > 0 ? "" : ": ", (unsigned long long)run->responses.count,
+                 microseconds(cdf_at(&run->responses, 0.5), cells[0]),
+                 microseconds(cdf_at(&run->responses, 0.99), cells[1]));
     }
     return text;
 }
@@ -201,6 +210,23 @@ static json_t *tcp_json(const struct report_run *run) {
                            rounded(run->rtt_p50_ns), "rtt_p99_ns", rounded(run->rtt_p99_ns));
 }
 
+static json_t *cdf_json(const struct report_cdf *cdf) {
+    json_t *points = json_array();
+    for (size_t i = 0; i < cdf->point_count; i++) {
+        json_array_append_new(points, json_pack("[f, o]", cdf->points[i].share, rounded(cdf->points[i].ns)));
+    }
+    return points;
+}
+
+/* How long responses took, null when there were none. */
+static json_t *responses_json(const struct report_run *run) {
+    const struct report_cdf *cdf = &run->responses;
+    return cdf->count == 0 ? json_null()
+                           : json_pack("{s:I, s:o, s:o, s:o}", "count", (json_int_t)report_signed(cdf->count),
+                                       "p50_ns", rounded(cdf_at(cdf, 0.5)), "p99_ns",
+                                       rounded(cdf_at(cdf, 0.99)), "cdf", cdf_json(cdf));
+}
+
 static json_t *split_json(const struct report_run *run) {
     if (run->stamps == 0) {
         return json_null();
@@ -218,22 +244,19 @@ json_t *render_runs_json(const struct report *report) {
     json_t *runs = json_array();
     for (size_t i = 0; i < report->runs.count; i++) {
         const struct report_run *run = &report->runs.runs[i];
-        json_t *cdf = json_array();
-        for (size_t j = 0; j < run->cdf_count; j++) {
-            json_array_append_new(cdf, json_pack("[f, o]", run->cdf[j].share, rounded(run->cdf[j].ns)));
-        }
         json_t *profile = json_string(run->run.profile);
         char name[128];
         name_of(run, name);
         json_t *title = json_string(name);
         json_array_append_new(
-            runs, json_pack("{s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
+            runs, json_pack("{s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
                             (json_int_t)run->run.id, "title", title == NULL ? json_null() : title, "profile",
                             profile == NULL ? json_null() : profile, "from", known(run->run.from), "to",
                             known(run->run.to), "started_ns", (json_int_t)run->run.started_ns, "datagrams",
-                            (json_int_t)report_signed(run->datagrams), "seconds", seconds_json(run),
-                            "owd_cdf", cdf, "delay_split", split_json(run), "tcp", tcp_json(run), "loss_rows",
-                            losses_json(run), "endpoints", endpoints_json(&run->run)));
+                            (json_int_t)report_signed(run->owd.count), "seconds", seconds_json(run),
+                            "owd_cdf", cdf_json(&run->owd), "responses", responses_json(run), "delay_split",
+                            split_json(run), "tcp", tcp_json(run), "loss_rows", losses_json(run), "endpoints",
+                            endpoints_json(&run->run)));
     }
     return runs;
 }
@@ -271,7 +294,7 @@ void render_runs_html_delay(const struct report *report, FILE *out) {
         const struct report_run *run = &report->runs.runs[i];
         char name[128], text[FORMAT_SIZE];
         name_of(run, name);
-        for (size_t part = 0; part < REPORT_DELAY_PARTS && run->datagrams > 0; part++) {
+        for (size_t part = 0; part < REPORT_DELAY_PARTS && run->owd.count > 0; part++) {
             bool split = run->stamps > 0;
             if (!split && part != REPORT_DELAY_ALL) {
                 continue;
@@ -279,8 +302,18 @@ void render_runs_html_delay(const struct report *report, FILE *out) {
             fputs("<tr>", out);
             html_cell(out, "name", part == 0 ? name : "");
             html_cell(out, "name", heads[part]);
-            html_cell(out, NULL, microseconds(split ? run->parts[part].p50_ns : cdf_at(run, 0.5), text));
-            html_cell(out, NULL, microseconds(split ? run->parts[part].p99_ns : cdf_at(run, 0.99), text));
+            html_cell(out, NULL,
+                      microseconds(split ? run->parts[part].p50_ns : cdf_at(&run->owd, 0.5), text));
+            html_cell(out, NULL,
+                      microseconds(split ? run->parts[part].p99_ns : cdf_at(&run->owd, 0.99), text));
+            fputs("</tr>\n", out);
+        }
+        if (run->responses.count > 0) {
+            fputs("<tr>", out);
+            html_cell(out, "name", run->owd.count > 0 ? "" : name);
+            html_cell(out, "name", "request to response");
+            html_cell(out, NULL, microseconds(cdf_at(&run->responses, 0.5), text));
+            html_cell(out, NULL, microseconds(cdf_at(&run->responses, 0.99), text));
             fputs("</tr>\n", out);
         }
     }

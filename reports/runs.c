@@ -116,34 +116,40 @@ static const double shares[REPORT_CDF_POINTS] = {
     0.98, 0.985, 0.99, 0.9925, 0.995, 0.9965, 0.998, 0.999, 0.9995, 0.9999, 1};
 
 struct walk {
-    struct report_run *run;
-    uint64_t all, seen;
+    struct report_cdf *cdf;
+    uint64_t seen;
 };
 
 static int count_bin(const struct read_traffic_bin *bin, void *context) {
     struct walk *walk = context;
-    walk->all = report_add(walk->all, report_known(bin->count));
+    walk->cdf->count = report_add(walk->cdf->count, report_known(bin->count));
     return 0;
 }
 
 static int take_bin(const struct read_traffic_bin *bin, void *context) {
     struct walk *walk = context;
-    struct report_run *run = walk->run;
+    struct report_cdf *cdf = walk->cdf;
     walk->seen = report_add(walk->seen, report_known(bin->count));
     double middle = ((double)bin->low_ns + (double)bin->high_ns - 1) / 2;
-    while (run->cdf_count < REPORT_CDF_POINTS &&
-           (double)walk->seen >= shares[run->cdf_count] * (double)walk->all && walk->seen > 0) {
-        run->cdf[run->cdf_count] = (struct report_cdf_point){.share = shares[run->cdf_count], .ns = middle};
-        run->cdf_count++;
+    while (cdf->point_count < REPORT_CDF_POINTS &&
+           (double)walk->seen >= shares[cdf->point_count] * (double)cdf->count && walk->seen > 0) {
+        cdf->points[cdf->point_count] =
+            (struct report_cdf_point){.share = shares[cdf->point_count], .ns = middle};
+        cdf->point_count++;
     }
     return 0;
 }
 
+static int add_times(struct report_cdf *cdf, struct reader *reader, int64_t run_id,
+                     enum read_traffic_times times, struct error *error) {
+    struct walk walk = {.cdf = cdf};
+    int rc = reader_each_traffic_bin(reader, run_id, times, count_bin, &walk, error);
+    return rc == 0 ? reader_each_traffic_bin(reader, run_id, times, take_bin, &walk, error) : rc;
+}
+
 static int add_delays(struct report_run *run, struct reader *reader, struct error *error) {
-    struct walk walk = {.run = run};
-    int rc = reader_each_traffic_bin(reader, run->run.id, count_bin, &walk, error);
-    run->datagrams = walk.all;
-    return rc == 0 ? reader_each_traffic_bin(reader, run->run.id, take_bin, &walk, error) : rc;
+    int rc = add_times(&run->owd, reader, run->run.id, READ_ONE_WAY_DELAYS, error);
+    return rc == 0 ? add_times(&run->responses, reader, run->run.id, READ_RESPONSE_TIMES, error) : rc;
 }
 
 /* ---- where it came from ---- */

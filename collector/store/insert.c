@@ -50,13 +50,14 @@ static const char *const statements[ROW_KIND_COUNT] = {
     [ROW_TEMPLATE] = "INSERT OR REPLACE INTO template VALUES (?,?,?,?,?,?,?,?,?)",
     [ROW_TRAFFIC_RUN] = "INSERT OR REPLACE INTO traffic_run VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [ROW_TRAFFIC_FLOW] = "INSERT OR REPLACE INTO traffic_flow VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
-                         "?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                         "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [ROW_TRAFFIC_INTERVAL] =
         "INSERT OR REPLACE INTO traffic_interval VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [ROW_TRAFFIC_TCP_INTERVAL] =
         "INSERT OR REPLACE INTO traffic_tcp_interval VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
     [ROW_TRAFFIC_LOSS] = "INSERT OR REPLACE INTO traffic_loss VALUES (?,?,?,?)",
     [ROW_TRAFFIC_HISTOGRAM] = "INSERT OR REPLACE INTO traffic_histogram VALUES (?,?,?,?)",
+    [ROW_TRAFFIC_RESPONSE_HISTOGRAM] = "INSERT OR REPLACE INTO traffic_response_histogram VALUES (?,?,?,?)",
     [ROW_TRAFFIC_CLASS_INTERVAL] = "INSERT OR REPLACE INTO traffic_class_interval VALUES (?,?,?,?,?,?,?,?)",
     [ROW_TRAFFIC_CLASS_HISTOGRAM] = "INSERT OR REPLACE INTO traffic_class_histogram VALUES (?,?,?,?,?)",
     [ROW_TRAFFIC_STAMP] = "INSERT OR REPLACE INTO traffic_stamp VALUES (?,?,?,?,?,?,?)",
@@ -308,9 +309,11 @@ static void bind_traffic_flow(struct inserter *inserter, struct binder *b,
     }
     bind_text(b, row->failed);
     bind_int(b, row->class);
-    const int64_t rest[] = {row->retransmitted, row->rtt_ns,       row->rtt_mean_ns,
-                            row->rtt_max_ns,    row->rtt_min_ns,   row->cwnd_max_bytes,
-                            row->loss_bursts,   row->loss_longest, row->reorder_extent};
+    const int64_t rest[] = {
+        row->retransmitted,   row->rtt_ns,          row->rtt_mean_ns,      row->rtt_max_ns,
+        row->rtt_min_ns,      row->cwnd_max_bytes,  row->loss_bursts,      row->loss_longest,
+        row->reorder_extent,  row->responses,       row->response_min_ns,  row->response_p50_ns,
+        row->response_p90_ns, row->response_p99_ns, row->response_p999_ns, row->response_max_ns};
     bind_all(b, rest, sizeof rest / sizeof *rest);
 }
 
@@ -416,6 +419,7 @@ static void bind_row(struct inserter *inserter, struct binder *b, const struct r
         bind_traffic_interval(b, &row->traffic_interval, row->kind == ROW_TRAFFIC_CLASS_INTERVAL);
         break;
     case ROW_TRAFFIC_HISTOGRAM:
+    case ROW_TRAFFIC_RESPONSE_HISTOGRAM:
     case ROW_TRAFFIC_CLASS_HISTOGRAM:
         bind_traffic_histogram(b, &row->traffic_histogram, row->kind == ROW_TRAFFIC_CLASS_HISTOGRAM);
         break;

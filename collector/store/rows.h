@@ -205,6 +205,8 @@ struct traffic_flow_row {
     int64_t class;
     int64_t retransmitted, rtt_ns, rtt_mean_ns, rtt_max_ns, rtt_min_ns, cwnd_max_bytes; /* or STORE_NULL, */
     int64_t loss_bursts, loss_longest, reorder_extent;                                  /* as the rest */
+    int64_t responses, response_min_ns, response_p50_ns, response_p90_ns, response_p99_ns, response_p999_ns,
+        response_max_ns;
 };
 
 struct traffic_interval_row {

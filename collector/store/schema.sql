@@ -255,6 +255,13 @@ CREATE TABLE traffic_flow (
     loss_bursts      INTEGER,             -- rows of losses; this and the next ones are NULL for TCP
     loss_longest     INTEGER,             -- datagrams of the longest of them
     reorder_extent   INTEGER,             -- the largest, RFC 4737, 4.2.2
+    responses        INTEGER,             -- of requests: those that got a response; NULL of other flows
+    response_min_ns  INTEGER,             -- how long that took, from the send time to the response's receive time
+    response_p50_ns  INTEGER,
+    response_p90_ns  INTEGER,
+    response_p99_ns  INTEGER,
+    response_p999_ns INTEGER,
+    response_max_ns  INTEGER,
     PRIMARY KEY (run_id, number)
 );
 
@@ -330,6 +337,15 @@ CREATE TABLE traffic_class_histogram (
     high_ns  INTEGER NOT NULL,
     count    INTEGER NOT NULL,
     PRIMARY KEY (run_id, class, low_ns)
+);
+
+-- How long responses took, of all requests of a run: bins of a log-linear histogram.
+CREATE TABLE traffic_response_histogram (
+    run_id   INTEGER NOT NULL,
+    low_ns   INTEGER NOT NULL,
+    high_ns  INTEGER NOT NULL,
+    count    INTEGER NOT NULL,
+    PRIMARY KEY (run_id, low_ns)
 );
 
 -- Losses of a run's datagrams by how many of a flow were lost in a row.

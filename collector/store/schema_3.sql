@@ -19,6 +19,13 @@ ALTER TABLE traffic_flow ADD COLUMN cwnd_max_bytes INTEGER;
 ALTER TABLE traffic_flow ADD COLUMN loss_bursts INTEGER;
 ALTER TABLE traffic_flow ADD COLUMN loss_longest INTEGER;
 ALTER TABLE traffic_flow ADD COLUMN reorder_extent INTEGER;
+ALTER TABLE traffic_flow ADD COLUMN responses INTEGER;
+ALTER TABLE traffic_flow ADD COLUMN response_min_ns INTEGER;
+ALTER TABLE traffic_flow ADD COLUMN response_p50_ns INTEGER;
+ALTER TABLE traffic_flow ADD COLUMN response_p90_ns INTEGER;
+ALTER TABLE traffic_flow ADD COLUMN response_p99_ns INTEGER;
+ALTER TABLE traffic_flow ADD COLUMN response_p999_ns INTEGER;
+ALTER TABLE traffic_flow ADD COLUMN response_max_ns INTEGER;
 
 ALTER TABLE traffic_interval ADD COLUMN tcp_flows INTEGER;
 ALTER TABLE traffic_interval ADD COLUMN retransmitted INTEGER;
@@ -29,6 +36,14 @@ ALTER TABLE traffic_interval ADD COLUMN rtt_min_ns INTEGER;
 ALTER TABLE traffic_interval ADD COLUMN cwnd_p50_bytes INTEGER;
 ALTER TABLE traffic_interval ADD COLUMN delivery_bps INTEGER;
 ALTER TABLE traffic_interval ADD COLUMN unacked_bytes INTEGER;
+
+CREATE TABLE traffic_response_histogram (
+    run_id   INTEGER NOT NULL,
+    low_ns   INTEGER NOT NULL,
+    high_ns  INTEGER NOT NULL,
+    count    INTEGER NOT NULL,
+    PRIMARY KEY (run_id, low_ns)
+);
 
 CREATE TABLE traffic_loss (
     run_id INTEGER NOT NULL,

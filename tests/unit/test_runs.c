@@ -41,11 +41,11 @@ static void the_distribution_rises_where_the_delays_are(void **state) {
     (void)state;
     struct report *report = make();
     const struct report_run *run = &report->runs.runs[0];
-    assert_int_equal(run->datagrams, 4000);
-    assert_int_equal(run->cdf_count, REPORT_CDF_POINTS);
-    for (size_t i = 0; i < run->cdf_count; i++) {
-        assert_true(run->cdf[i].ns == (run->cdf[i].share <= 0.95 ? 100000 : 5000000));
-        assert_true(i == 0 || run->cdf[i].share > run->cdf[i - 1].share);
+    assert_int_equal(run->owd.count, 4000);
+    assert_int_equal(run->owd.point_count, REPORT_CDF_POINTS);
+    for (size_t i = 0; i < run->owd.point_count; i++) {
+        assert_true(run->owd.points[i].ns == (run->owd.points[i].share <= 0.95 ? 100000 : 5000000));
+        assert_true(i == 0 || run->owd.points[i].share > run->owd.points[i - 1].share);
     }
     testing_release(report);
 }
@@ -67,6 +67,36 @@ static void the_parts_are_of_datagrams_that_were_seen_everywhere(void **state) {
     json_t *json = render_runs_json(report);
     const json_t *split = json_object_get(json_array_get(json, 0), "delay_split");
     assert_true(json_real_value(json_object_get(json_object_get(split, "switch"), "p99_ns")) == 4980000);
+    json_decref(json);
+    testing_release(report);
+}
+
+static void time_that_responses_took_is_told_where_there_were_requests(void **state) {
+    (void)state;
+    struct report *report = make();
+    json_t *json = render_runs_json(report);
+    assert_true(json_is_null(json_object_get(json_array_get(json, 0), "responses")));
+    json_decref(json);
+    testing_release(report);
+    sqlite3 *database = fixture_open(testing_database);
+    fixture_session(database, 1, &(struct fixture_settings){.label = "runs", .rate = 64});
+    fixture_sql(database, "DELETE FROM traffic_stamp");
+    fixture_sql(database,
+                "INSERT INTO traffic_response_histogram SELECT id, 200000, 200001, 90 FROM traffic_run "
+                "UNION ALL SELECT id, 7000000, 7000001, 10 FROM traffic_run");
+    sqlite3_close(database);
+    report = testing_compare_names(NULL, 0);
+    const struct report_run *run = &report->runs.runs[0];
+    assert_int_equal(run->responses.count, 100);
+    char line[RENDER_RUN_LINE];
+    assert_string_equal(render_run_line(run, line),
+                        "mixed: one-way delay p50/p99 100/5000 us; 100 requests had their "
+                        "response after p50/p99 200/7000 us");
+    json = render_runs_json(report);
+    const json_t *responses = json_object_get(json_array_get(json, 0), "responses");
+    assert_int_equal(json_integer_value(json_object_get(responses, "count")), 100);
+    assert_true(json_real_value(json_object_get(responses, "p99_ns")) == 7000000);
+    assert_int_equal(json_array_size(json_object_get(responses, "cdf")), REPORT_CDF_POINTS);
     json_decref(json);
     testing_release(report);
 }
@@ -135,6 +165,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rate_and_delay_are_told_second_by_second),
         cmocka_unit_test(the_distribution_rises_where_the_delays_are),
+        cmocka_unit_test(time_that_responses_took_is_told_where_there_were_requests),
         cmocka_unit_test(what_tcp_met_is_told_second_by_second),
         cmocka_unit_test(losses_in_a_row_and_what_the_endpoints_took_are_told),
         cmocka_unit_test(a_run_without_tcp_says_nothing_of_it),

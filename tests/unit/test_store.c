@@ -97,6 +97,10 @@ static void append_each_kind(struct store *store, struct store_appender *appende
             row->traffic_flow->pdv_p99_ns = 8;
             row->traffic_flow->cwnd_max_bytes = 11;
             row->traffic_flow->reorder_extent = 17;
+            row->traffic_flow->response_max_ns = 20;
+            break;
+        case ROW_TRAFFIC_RESPONSE_HISTOGRAM:
+            row->traffic_histogram.count = 21;
             break;
         case ROW_TRAFFIC_RUN:
             row->traffic_run->tcp_interval_ns = 12;
@@ -145,6 +149,8 @@ static void a_row_of_each_kind_arrives_with_its_last_column(void **state) {
     assert_int_equal(number("SELECT last_ns FROM v_truth"), 5);
     assert_int_equal(number("SELECT pdv_p99_ns FROM traffic_flow"), 8);
     assert_int_equal(number("SELECT cwnd_max_bytes FROM traffic_flow WHERE reorder_extent = 17"), 11);
+    assert_int_equal(number("SELECT response_max_ns FROM traffic_flow WHERE reorder_extent = 17"), 20);
+    assert_int_equal(number("SELECT count FROM traffic_response_histogram"), 21);
     assert_int_equal(number("SELECT tcp_interval_ns FROM traffic_run WHERE late_max_ns = 18"), 12);
     assert_int_equal(number("SELECT count FROM traffic_loss WHERE high IS NULL"), 19);
     assert_int_equal(number("SELECT unacked_bytes FROM traffic_interval WHERE owd_max_ns = 13"), 14);

@@ -241,14 +241,17 @@ typedef int read_traffic_interval_fn(const struct read_traffic_interval *interva
 int reader_each_traffic_interval(struct reader *reader, int64_t run_id, read_traffic_interval_fn *fn,
                                  void *context, struct error *error);
 
-/* A bin of the one-way delay, from the shortest on: from 'low_ns' to below 'high_ns'. */
+/* Which times: of datagrams' way, or from requests to their responses. */
+enum read_traffic_times { READ_ONE_WAY_DELAYS, READ_RESPONSE_TIMES };
+
+/* A bin of them, from the shortest on: from 'low_ns' to below 'high_ns'. */
 struct read_traffic_bin {
     int64_t low_ns, high_ns, count;
 };
 
 typedef int read_traffic_bin_fn(const struct read_traffic_bin *bin, void *context);
-int reader_each_traffic_bin(struct reader *reader, int64_t run_id, read_traffic_bin_fn *fn, void *context,
-                            struct error *error);
+int reader_each_traffic_bin(struct reader *reader, int64_t run_id, enum read_traffic_times times,
+                            read_traffic_bin_fn *fn, void *context, struct error *error);
 
 /* Rows of losses of 'low' to 'high' datagrams; READ_NULL: or more. */
 struct read_traffic_loss {

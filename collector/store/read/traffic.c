@@ -81,11 +81,17 @@ static int hand_over_bin(sqlite3_stmt *row, const void *fn, void *context) {
     return (*(read_traffic_bin_fn *const *)fn)(&bin, context);
 }
 
-int reader_each_traffic_bin(struct reader *reader, int64_t run_id, read_traffic_bin_fn *fn, void *context,
-                            struct error *error) {
-    return read_each_row(reader,
-                         "SELECT low_ns, high_ns, count FROM traffic_histogram WHERE run_id = ?1 ORDER BY 1",
-                         run_id, hand_over_bin, &fn, context, error);
+int reader_each_traffic_bin(struct reader *reader, int64_t run_id, enum read_traffic_times times,
+                            read_traffic_bin_fn *fn, void *context, struct error *error) {
+    static const char *const queries[] = {
+        [READ_ONE_WAY_DELAYS] =
+            "SELECT low_ns, high_ns, count FROM traffic_histogram WHERE run_id = ?1 ORDER BY 1",
+        [READ_RESPONSE_TIMES] =
+            "SELECT low_ns, high_ns, count FROM traffic_response_histogram WHERE run_id = ?1 ORDER BY 1"};
+    if (times == READ_RESPONSE_TIMES && reader->version < 3) {
+        return 0;
+    }
+    return read_each_row(reader, queries[times], run_id, hand_over_bin, &fn, context, error);
 }
 
 static int hand_over_loss(sqlite3_stmt *row, const void *fn, void *context) {
