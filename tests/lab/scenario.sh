@@ -41,7 +41,7 @@ impairments:
 traffic:
   - {profile: quick, from: ns1, to: ns3}
   - to: ns2
-    start: 500ms
+    start: 1s
     duration: 1s
     groups:
       - {protocol: udp, count: 3, packets: 20, payload: 8900}
