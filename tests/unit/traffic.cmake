@@ -2,4 +2,5 @@ nsmon_unit_test(traffic SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_traffic.c RO
 nsmon_unit_test(traffic_run SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_traffic_run.c ROOMS traffic)
 nsmon_unit_test(plan SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_plan.c ROOMS traffic)
 nsmon_unit_test(traffic_engine SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_traffic_engine.c ROOMS traffic)
+nsmon_unit_test(qdisc SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_qdisc.c ROOMS traffic)
 nsmon_unit_test(distribution SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_distribution.c ROOMS traffic)
