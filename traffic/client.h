@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "traffic/client_launch.h"
 #include "traffic/client_pace.h"
 #include "traffic/delay.h"
 #include "traffic/endpoint.h"
@@ -29,6 +30,8 @@ struct client_port {
     int fd;         /* -1: none */
     uint32_t users; /* flows of the plan */
     uint32_t flows; /* those of this thread that have not ended */
+    /* Of the launch times that it takes; 0: it takes none. */
+    clockid_t clock;
 };
 
 struct client_flow {
@@ -44,6 +47,8 @@ struct client_flow {
     bool closing;             /* TCP, fast: its time was over and our side is closed */
     int last_errno;           /* of the last send that failed */
     unsigned int gso;         /* UDP: datagrams that one send may hand over as one; 1: none */
+    /* UDP; NULL: each datagram is sent when its moment has come. */
+    struct client_launch *launch;
 };
 
 struct client {
@@ -65,6 +70,7 @@ struct client {
     bool stopping;
     struct traffic_delay late; /* UDP sends after their moment */
     uint8_t *frame;            /* CLIENT_FRAME bytes for datagrams that are sent as one */
+    struct client_launches launches;
 };
 
 /* Exchanges a datagram with the server for each IP version that there is, until it is answered or three
@@ -99,7 +105,8 @@ uint64_t client_due(struct client_flow *flow, uint64_t done, uint64_t all, int64
 int client_udp_open(struct client_flow *flow);
 
 /* Sends the next 'count' datagrams of 'flow', at most CLIENT_BATCH, each by itself and with a send time of
- * its own.  Returns how many the kernel took, or -1 with errno set. */
+ * its own; those of a flow with launch times, at most CLIENT_LAUNCHES, with those that were chosen.  Returns
+ * how many the kernel took, or -1 with errno set. */
 int client_send_each(struct client_flow *flow, unsigned int count);
 
 /* Sends the next 'count' datagrams, at most flow->gso and of one size, as one, with one send time; where the
@@ -109,6 +116,9 @@ int client_send_together(struct client_flow *flow, unsigned int count);
 /* Sends a batch of a fast flow, UDP or a TCP flow that is connected: as client_udp_turn(). */
 int64_t client_fast_udp_turn(struct client_flow *flow, int64_t now_ns);
 int64_t client_fast_tcp_turn(struct client_flow *flow, int64_t now_ns);
+
+/* Counts the next datagram of 'flow' as sent, 'late_ns' after its moment. */
+void client_udp_count(struct client_flow *flow, int64_t late_ns);
 
 /* Sends what is due.  Returns the moment of the next turn, or 0 for none. */
 int64_t client_udp_turn(struct client_flow *flow, int64_t now_ns);

@@ -10,9 +10,11 @@
 #include "common/clock.h"
 #include "traffic/wire.h"
 
-/* Room for the source address of a datagram, its DSCP and TTL, and the size of those that are sent as one. */
+/* Room for the source address of a datagram, its DSCP and TTL, the size of those that are sent as one, and
+ * when it is to leave. */
 #define CONTROL_SIZE                                                                                         \
-    (CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t)))
+    (CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t)) +   \
+     CMSG_SPACE(sizeof(uint64_t)))
 
 /* What all datagrams of one call have in common. */
 struct way {
@@ -79,22 +81,39 @@ static void write_header(const struct client_flow *flow, uint64_t ahead, int64_t
     traffic_datagram_write(&datagram, to);
 }
 
+/* Adds to 'header', which has what 'way' has, when the datagram that is 'ahead' of the next one is to leave;
+ * 'control' has room for all. */
+static void add_launch(struct msghdr *header, const struct way *way, uint8_t control[CONTROL_SIZE],
+                       const struct client_flow *flow, unsigned int ahead) {
+    struct way own = *way;
+    uint64_t at_ns = client_launch_time(flow, ahead);
+    add_control(&own, SOL_SOCKET, SCM_TXTIME, &at_ns, sizeof at_ns);
+    memcpy(control, own.control, own.header.msg_controllen);
+    header->msg_control = control;
+    header->msg_controllen = own.header.msg_controllen;
+}
+
 int client_send_each(struct client_flow *flow, unsigned int count) {
     static const uint8_t padding[UINT16_MAX];
-    uint8_t headers[CLIENT_BATCH][TRAFFIC_DATAGRAM_SIZE];
-    struct iovec vectors[CLIENT_BATCH][2];
-    struct mmsghdr messages[CLIENT_BATCH];
+    uint8_t headers[CLIENT_LAUNCHES][TRAFFIC_DATAGRAM_SIZE];
+    struct iovec vectors[CLIENT_LAUNCHES][2];
+    struct mmsghdr messages[CLIENT_LAUNCHES];
+    _Alignas(struct cmsghdr) uint8_t controls[CLIENT_LAUNCHES][CONTROL_SIZE];
     struct way way;
     set_way(&way, flow);
     for (unsigned int i = 0; i < count; i++) {
         uint16_t size = traffic_plan_payload(flow->client->job->plan, flow->plan, flow->done + i);
-        write_header(flow, i, clock_real_ns(), headers[i]);
+        write_header(flow, i, flow->launch == NULL ? clock_real_ns() : client_launch_sent(flow, i),
+                     headers[i]);
         vectors[i][0] = (struct iovec){.iov_base = headers[i], .iov_len = TRAFFIC_DATAGRAM_SIZE};
         vectors[i][1] = (struct iovec){.iov_base = (uint8_t *)(uintptr_t)padding,
                                        .iov_len = (size_t)size - TRAFFIC_DATAGRAM_SIZE};
         messages[i].msg_hdr = way.header;
         messages[i].msg_hdr.msg_iov = vectors[i];
         messages[i].msg_hdr.msg_iovlen = 2;
+        if (flow->launch != NULL) {
+            add_launch(&messages[i].msg_hdr, &way, controls[i], flow, i);
+        }
     }
     struct traffic_live *live = flow->client->job->board->live;
     live->send_batch_max = live->send_batch_max > 1 ? live->send_batch_max : 1;
@@ -113,7 +132,7 @@ int client_send_together(struct client_flow *flow, unsigned int count) {
     }
     struct client *client = flow->client;
     uint16_t size = flow->plan->payload_min;
-    int64_t now_ns = clock_real_ns();
+    int64_t now_ns = flow->launch == NULL ? clock_real_ns() : client_launch_sent(flow, 0);
     /* Beyond the headers it is padding, in which older headers of other sizes may stand. */
     for (unsigned int i = 0; i < count; i++) {
         write_header(flow, i, now_ns, client->frame + (size_t)i * size);
@@ -121,6 +140,10 @@ int client_send_together(struct client_flow *flow, unsigned int count) {
     struct way way;
     set_way(&way, flow);
     add_control(&way, SOL_UDP, UDP_SEGMENT, &size, sizeof size);
+    if (flow->launch != NULL) {
+        uint64_t at_ns = client_launch_time(flow, 0);
+        add_control(&way, SOL_SOCKET, SCM_TXTIME, &at_ns, sizeof at_ns);
+    }
     struct iovec vector = {.iov_base = client->frame, .iov_len = (size_t)count * size};
     way.header.msg_iov = &vector;
     way.header.msg_iovlen = 1;

@@ -39,31 +39,45 @@ int client_udp_open(struct client_flow *flow) {
         return -1;
     }
     flow->gso = usual_gso(flow);
+    client_launch_open(flow);
     return 0;
+}
+
+void client_udp_count(struct client_flow *flow, int64_t late_ns) {
+    const struct traffic_board *board = flow->client->job->board;
+    struct traffic_sent *sent = &board->sent[flow->plan->number];
+    uint16_t size = traffic_plan_payload(flow->client->job->plan, flow->plan, flow->done);
+    traffic_delay_add(&flow->client->late, late_ns);
+    flow->done++;
+    traffic_board_add(&sent->packets, 1);
+    traffic_board_add(&sent->bytes, size);
+    traffic_board_add(&board->live->sent_packets, 1);
+    traffic_board_add(&board->live->sent_bytes, size);
 }
 
 /* Counts 'count' datagrams as sent at 'now_ns'. */
 static void count_sent(struct client_flow *flow, unsigned int count, int64_t now_ns) {
-    const struct traffic_board *board = flow->client->job->board;
-    struct traffic_sent *sent = &board->sent[flow->plan->number];
-    board->live->late_packets += count > 1 && flow->plan->gap_ns > 0 ? count - 1 : 0;
+    flow->client->job->board->live->late_packets += count > 1 && flow->plan->gap_ns > 0 ? count - 1 : 0;
     for (unsigned int i = 0; i < count; i++) {
-        uint16_t size = traffic_plan_payload(flow->client->job->plan, flow->plan, flow->done);
-        traffic_delay_add(&flow->client->late, now_ns - client_moment(flow, flow->done));
-        flow->done++;
-        traffic_board_add(&sent->packets, 1);
-        traffic_board_add(&sent->bytes, size);
-        traffic_board_add(&board->live->sent_packets, 1);
-        traffic_board_add(&board->live->sent_bytes, size);
+        client_udp_count(flow, now_ns - client_moment(flow, flow->done));
     }
 }
 
 int64_t client_udp_turn(struct client_flow *flow, int64_t now_ns) {
-    if (flow->fd < 0 && client_udp_open(flow) != 0) {
-        return 0;
+    if (flow->fd < 0) {
+        if (client_udp_open(flow) != 0) {
+            return 0;
+        }
+        if (flow->launch == NULL && client_moment(flow, 0) > now_ns) {
+            return client_moment(flow,
+                                 0); /* its turn was ahead of that for launch times, which it does not get */
+        }
     }
     if (flow->plan->fast) {
         return client_fast_udp_turn(flow, now_ns);
+    }
+    if (flow->launch != NULL) {
+        return client_launch_turn(flow, now_ns);
     }
     uint64_t all = flow->plan->packets;
     unsigned int due = (unsigned int)client_due(flow, flow->done, all, now_ns);

@@ -287,6 +287,7 @@ void traffic_result_fill(struct traffic_result *result, const struct traffic_set
     }
     for (size_t side = 0; side < (plan->reverse_count > 0 ? 2 : 1); side++) {
         add_live(result, boards[side]->live);
+        result->pacing[side] = (int)(boards[side]->live->pacing & TRAFFIC_PACING_ALL);
         add_delays(&result->owd, boards[side]);
         traffic_classes_add_delays(&result->classes, boards[side]);
     }

@@ -43,11 +43,24 @@ const char *traffic_text_summary(const struct traffic_result *result, char *text
                            (double)histogram_quantile(owd, 0.9) / 1e3,
                            (double)histogram_quantile(owd, 0.99) / 1e3, (double)owd->max / 1e3);
     }
+    if (length > 0 && (size_t)length < size &&
+        ((result->pacing[0] | result->pacing[1]) & TRAFFIC_PACING_TXTIME) != 0) {
+        length += snprintf(text + length, size - (size_t)length,
+                           "the link's qdisc timed departures: delays count from the scheduled moment\n");
+    }
     if (length > 0 && (size_t)length < size && result->failed_flows > 0) {
         snprintf(text + length, size - (size_t)length, "%zu flows did not do all that they should\n",
                  result->failed_flows);
     }
     return text;
+}
+
+const char *traffic_text_pacing(int pacing) {
+    static const char *const texts[] = {[TRAFFIC_PACING_SLEEP] = "sleep",
+                                        [TRAFFIC_PACING_SPIN] = "sleep-and-spin",
+                                        [TRAFFIC_PACING_TXTIME] = "txtime"};
+    bool one = pacing > 0 && (pacing & (pacing - 1)) == 0 && pacing <= TRAFFIC_PACING_TXTIME;
+    return pacing == 0 ? NULL : one ? texts[pacing] : "mixed";
 }
 
 const char *traffic_text_flow_heading(void) {

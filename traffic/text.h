@@ -18,6 +18,10 @@ const char *traffic_text_progress(const struct traffic_progress *progress, char 
  * 'text'. */
 const char *traffic_text_summary(const struct traffic_result *result, char *text, size_t size);
 
+/* How departures were timed, bits of enum traffic_pacing, in a word: "sleep", "sleep-and-spin", "txtime", or
+ * "mixed" for more than one; NULL for none. */
+const char *traffic_text_pacing(int pacing);
+
 /* The heading above the lines of traffic_text_flow(). */
 const char *traffic_text_flow_heading(void);
 

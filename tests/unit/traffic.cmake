@@ -3,4 +3,8 @@ nsmon_unit_test(traffic_run SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_traffic_
 nsmon_unit_test(plan SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_plan.c ROOMS traffic)
 nsmon_unit_test(traffic_engine SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_traffic_engine.c ROOMS traffic)
 nsmon_unit_test(qdisc SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_qdisc.c ROOMS traffic)
+nsmon_unit_test(launch SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_launch.c ROOMS traffic)
+if(TARGET test_launch)
+  target_link_options(test_launch PRIVATE -Wl,--wrap=sendmmsg,--wrap=sendmsg,--wrap=setsockopt)
+endif()
 nsmon_unit_test(distribution SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/test_distribution.c ROOMS traffic)
