@@ -19,6 +19,7 @@
 #include "traffic/remote/message.h"
 #include "traffic/remote/report.h"
 #include "traffic/remote/send.h"
+#include "traffic/text.h"
 
 static const char help[] =
     "Usage: nsmon send HOST [OPTION...]\n\n"
@@ -38,6 +39,8 @@ static const char help[] =
     "      --threads N      of each sender and receiver, 1 to 4; streams are shared out (default 1)\n"
     "      --gso N|off      UDP as fast as it goes: hand N datagrams to the kernel as one, 2 to 64\n"
     "                       (default: as many as suit the length)\n"
+    "      --txtime MODE    UDP with a rate: auto, give datagrams launch times where the link's qdisc\n"
+    "                       keeps them (the default); on, or fail; off, never\n"
     "      --reverse        from HOST to here\n"
     "      --both           in both directions at once\n"
     "  -4, --ipv4           IPv4 only\n"
@@ -61,6 +64,7 @@ enum {
     OPTION_STREAMS,
     OPTION_GSO,
     OPTION_THREADS,
+    OPTION_TXTIME,
     OPTION_REVERSE,
     OPTION_BOTH,
     OPTION_PORT,
@@ -79,6 +83,7 @@ static const struct option options[] = {{"udp", no_argument, NULL, OPTION_UDP},
                                         {"streams", required_argument, NULL, OPTION_STREAMS},
                                         {"threads", required_argument, NULL, OPTION_THREADS},
                                         {"gso", required_argument, NULL, OPTION_GSO},
+                                        {"txtime", required_argument, NULL, OPTION_TXTIME},
                                         {"reverse", no_argument, NULL, OPTION_REVERSE},
                                         {"both", no_argument, NULL, OPTION_BOTH},
                                         {"ipv4", no_argument, NULL, '4'},
@@ -112,6 +117,8 @@ static void on_signal(int number) {
 
 static int take_streams(int option, const char *argument, struct remote_streams *streams,
                         struct error *error) {
+    enum traffic_txtime txtime = TRAFFIC_TXTIME_AUTO;
+    int code = 0;
     switch (option) {
     case OPTION_UDP:
         streams->protocol = PROTOCOL_UDP;
@@ -139,6 +146,10 @@ static int take_streams(int option, const char *argument, struct remote_streams 
         return strcmp(argument, "off") == 0
                    ? 0
                    : parse_number("--gso", argument, 2, TRAFFIC_GSO_MAX, &streams->gso, error);
+    case OPTION_TXTIME:
+        code = traffic_text_read_txtime(argument, &txtime, error);
+        streams->txtime = txtime;
+        return code;
     case OPTION_REVERSE:
     case OPTION_BOTH:
         streams->direction = option == OPTION_BOTH ? REMOTE_BOTH : REMOTE_REVERSE;

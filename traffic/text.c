@@ -1,6 +1,8 @@
 #include "traffic/text.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/clock.h"
 
@@ -61,6 +63,18 @@ const char *traffic_text_pacing(int pacing) {
                                         [TRAFFIC_PACING_TXTIME] = "txtime"};
     bool one = pacing > 0 && (pacing & (pacing - 1)) == 0 && pacing <= TRAFFIC_PACING_TXTIME;
     return pacing == 0 ? NULL : one ? texts[pacing] : "mixed";
+}
+
+int traffic_text_read_txtime(const char *text, enum traffic_txtime *txtime, struct error *error) {
+    static const char *const words[] = {
+        [TRAFFIC_TXTIME_AUTO] = "auto", [TRAFFIC_TXTIME_ON] = "on", [TRAFFIC_TXTIME_OFF] = "off"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            *txtime = (enum traffic_txtime)i;
+            return 0;
+        }
+    }
+    return error_set(error, -EINVAL, "--txtime takes auto, on or off, not '%s'", text);
 }
 
 const char *traffic_text_flow_heading(void) {

@@ -22,6 +22,9 @@ const char *traffic_text_summary(const struct traffic_result *result, char *text
  * "mixed" for more than one; NULL for none. */
 const char *traffic_text_pacing(int pacing);
 
+/* Reads "auto", "on" or "off", given for --txtime.  Returns 0, or -EINVAL with 'error' filled. */
+int traffic_text_read_txtime(const char *text, enum traffic_txtime *txtime, struct error *error);
+
 /* The heading above the lines of traffic_text_flow(). */
 const char *traffic_text_flow_heading(void);
 

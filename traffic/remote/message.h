@@ -14,7 +14,7 @@
 #define REMOTE_LINE_MAX  ((size_t)65536)
 #define REMOTE_DEPTH_MAX 6
 /* The version of what is said; both ends must have the same. */
-#define REMOTE_PROTOCOL 1
+#define REMOTE_PROTOCOL 2
 /* The control connection's port unless another is given. */
 #define REMOTE_PORT 7699
 

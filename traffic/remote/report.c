@@ -1,6 +1,7 @@
 #include "traffic/remote/report.h"
 
 #include "common/flow_key.h"
+#include "traffic/text.h"
 #include "traffic/traffic.h"
 
 static json_t *integer(int64_t value) {
@@ -108,6 +109,12 @@ static json_t *loss_bursts(const struct traffic_result *result) {
     return rows;
 }
 
+/* How the departures of a direction were timed. */
+static json_t *pacing(int how) {
+    const char *text = traffic_text_pacing(how);
+    return text == NULL ? json_null() : json_string(text);
+}
+
 /* Sums and parts that there are only of a test that ran. */
 static void add_result(json_t *json, const struct remote_outcome *outcome) {
     const struct traffic_result *result = &outcome->result;
@@ -140,6 +147,9 @@ static void add_result(json_t *json, const struct remote_outcome *outcome) {
     json_object_set_new(json, "stamps",
                         json_pack("{s:I, s:I}", "send_batch_max", (json_int_t)result->send_batch_max,
                                   "receive_batch_max", (json_int_t)result->receive_batch_max));
+    json_object_set_new(
+        json, "pacing",
+        json_pack("{s:o, s:o}", "forward", pacing(result->pacing[0]), "reverse", pacing(result->pacing[1])));
     json_object_set_new(json, "late",
                         json_pack("{s:I, s:f, s:f, s:f}", "packets", (json_int_t)result->late_packets,
                                   "p50_us", (double)result->late_p50_ns / 1e3, "p99_us",

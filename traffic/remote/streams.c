@@ -33,6 +33,7 @@ static const struct {
     {"duration_ns", offsetof(struct remote_streams, duration_ns), NS_PER_S / 10, REMOTE_DURATION_MAX},
     {"gso", offsetof(struct remote_streams, gso), 0, TRAFFIC_GSO_MAX},
     {"threads", offsetof(struct remote_streams, threads), 0, TRAFFIC_SERVER_PORTS},
+    {"txtime", offsetof(struct remote_streams, txtime), TRAFFIC_TXTIME_AUTO, TRAFFIC_TXTIME_OFF},
     {"source_port", offsetof(struct remote_streams, source_port), TRAFFIC_SOURCE_FIRST,
      TRAFFIC_SOURCE_END - 1},
 };
@@ -58,6 +59,9 @@ int remote_streams_check(const struct remote_streams *streams, struct error *err
     }
     if (streams->family == 5) {
         return error_set(error, -EINVAL, "streams are of IPv4 or IPv6");
+    }
+    if (streams->txtime == TRAFFIC_TXTIME_ON && (streams->protocol != PROTOCOL_UDP || streams->gap_ns == 0)) {
+        return error_set(error, -EINVAL, "launch times (txtime on) are for UDP with a rate");
     }
     if (streams->packets != 0 && (streams->bytes != 0 || streams->protocol == PROTOCOL_TCP)) {
         return error_set(error, -EINVAL, "a number of packets is for UDP, and not beside a number of bytes");
