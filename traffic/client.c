@@ -12,6 +12,7 @@
 #include "common/flow_key.h"
 #include "traffic/client_header.h"
 #include "traffic/crew.h"
+#include "traffic/keeper.h"
 
 /* Turns taken, and time, before the event loop looks at its sockets again. */
 #define TURNS_A_ROUND 256
@@ -433,11 +434,16 @@ int traffic_client_main(const struct traffic_job *job, struct error *error) {
     if (!has_fast_flow(job)) {
         client_pace_prefer();
     }
-    int failure = traffic_endpoint_settle(job, error);
-    if (failure != 0) {
-        return failure;
+    struct traffic_job own = *job;
+    struct traffic_keeper keeper = {0};
+    int failure = client_launch_keep(job, &keeper, error);
+    failure = failure != 0 ? failure : traffic_endpoint_settle(job, error);
+    own.keeper = keeper.ask > 0 ? keeper.ask : job->keeper;
+    if (failure == 0) {
+        client_greet_server(job);
+        struct traffic_board whole = *job->board;
+        failure = traffic_crew_run(&own, false, work, &whole, error);
     }
-    client_greet_server(job);
-    struct traffic_board whole = *job->board;
-    return traffic_crew_run(job, false, work, &whole, error);
+    traffic_keeper_end(&keeper);
+    return failure;
 }

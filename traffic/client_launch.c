@@ -11,6 +11,7 @@
 #include "common/flow_key.h"
 #include "traffic/client.h"
 #include "traffic/egress.h"
+#include "traffic/keeper.h"
 
 /* After a send that failed when the moment had come. */
 #define RETRY_NS (2 * NS_PER_MS)
@@ -47,11 +48,14 @@ uint64_t client_launch_time(const struct client_flow *flow, unsigned int ahead) 
     return (uint64_t)(launches->times_ns[ahead] + launches->clock_ns);
 }
 
-/* Tells the socket 'fd' to take launch times of 'clock'.  Returns 0 or a negative errno: -EPERM for a clock
- * that needs CAP_NET_ADMIN, -ENOPROTOOPT of a kernel before 4.19. */
-static int set_clock(int fd, clockid_t clock) {
+/* Tells the socket 'fd' to take launch times of 'clock', with the help of 'keeper' for a clock that needs
+ * CAP_NET_ADMIN.  Returns 0 or a negative errno: -EPERM, or -ENOPROTOOPT of a kernel before 4.19. */
+static int set_clock(int fd, clockid_t clock, int keeper) {
     const struct sock_txtime txtime = {.clockid = clock};
-    return setsockopt(fd, SOL_SOCKET, SO_TXTIME, &txtime, sizeof txtime) == 0 ? 0 : -errno;
+    if (setsockopt(fd, SOL_SOCKET, SO_TXTIME, &txtime, sizeof txtime) == 0) {
+        return 0;
+    }
+    return errno == EPERM && clock == CLOCK_TAI ? traffic_keeper_ask_launch(keeper, fd) : -errno;
 }
 
 /* Looking for flows that may have launch times. */
@@ -61,12 +65,12 @@ struct search {
     int code;
 };
 
-static int try_clock(struct search *search, clockid_t clock) {
+static int try_clock(struct search *search, clockid_t clock, int keeper) {
     if (search->tried != clock) {
         int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         fd = fd < 0 ? socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0) : fd;
         search->tried = clock;
-        search->code = fd < 0 ? -errno : set_clock(fd, clock);
+        search->code = fd < 0 ? -errno : set_clock(fd, clock, keeper);
         if (fd >= 0) {
             close(fd);
         }
@@ -115,7 +119,7 @@ static int find_one(struct client_flow *flow, struct search *search, struct erro
                                    .dscp = plan->group == NULL ? 0 : plan->group->dscp};
     bool kept = wanted == TRAFFIC_TXTIME_BLIND ||
                 egress_keeps(&search->egress, &way, &how, wanted == TRAFFIC_TXTIME_ON ? &link : NULL);
-    int code = kept ? try_clock(search, how.clock) : 0;
+    int code = kept ? try_clock(search, how.clock, client->job->keeper) : 0;
     if (!kept || code != 0) {
         return wanted == TRAFFIC_TXTIME_ON ? explain(flow, &search->egress, link, code, error) : 0;
     }
@@ -146,6 +150,24 @@ static void stay(unsigned int number) {
             return;
         }
     }
+}
+
+int client_launch_keep(const struct traffic_job *job, struct traffic_keeper *keeper, struct error *error) {
+    struct egress egress;
+    bool needed = false;
+    enum traffic_txtime wanted = job->tuning.txtime;
+    if ((wanted != TRAFFIC_TXTIME_AUTO && wanted != TRAFFIC_TXTIME_ON) || job->keeper > 0 ||
+        job->identity == NULL) {
+        return 0;
+    }
+    if (egress_open(&egress) == 0) {
+        for (size_t i = 0; i < egress.qdiscs.count; i++) {
+            needed =
+                needed || (egress.qdiscs.items[i].keeps && egress.qdiscs.items[i].launch.clock == CLOCK_TAI);
+        }
+    }
+    egress_close(&egress);
+    return needed ? traffic_keeper_start(keeper, job->identity, error) : 0;
 }
 
 int client_launch_find(struct client *client, struct error *error) {
@@ -184,7 +206,8 @@ void client_launch_open(struct client_flow *flow) {
     const struct client *client = flow->client;
     clockid_t own = 0;
     clockid_t *clock = flow->port == NULL ? &own : &flow->port->clock;
-    if (flow->launch != NULL && *clock == 0 && set_clock(flow->fd, flow->launch->how.clock) == 0) {
+    if (flow->launch != NULL && *clock == 0 &&
+        set_clock(flow->fd, flow->launch->how.clock, client->job->keeper) == 0) {
         *clock = flow->launch->how.clock;
     }
     /* A socket has one clock for all. */

@@ -26,6 +26,8 @@
 
 struct client;
 struct client_flow;
+struct traffic_job;
+struct traffic_keeper;
 
 /* Of a flow. */
 struct client_launch {
@@ -46,6 +48,10 @@ struct client_launches {
     int64_t real_ns;  /* how far CLOCK_REALTIME is ahead of CLOCK_MONOTONIC, */
     int64_t clock_ns; /* and what is added to a time for the qdisc */
 };
+
+/* Starts, while the client of 'job' is root still, the keeper of the capability that some link here may need
+ * of it. Returns 0 or a negative errno with 'error' filled. */
+int client_launch_keep(const struct traffic_job *job, struct traffic_keeper *keeper, struct error *error);
 
 /* Finds out which flows of 'client' may have launch times, as its tuning wants it.  Returns 0, -ENOMEM, or
  * -EOPNOTSUPP if all must have them and one can't, with 'error' filled. */
