@@ -14,6 +14,7 @@
 #include "common/flow_key.h"
 #include "traffic/profile.h"
 #include "traffic/replay/replay.h"
+#include "traffic/text.h"
 
 static const char help[] =
     "Usage: sudo nsmon traffic [PROFILE] [OPTION...]\n"
@@ -31,6 +32,8 @@ static const char help[] =
     "  --flows N            N flows in all, in the profile's proportions\n"
     "  --threads N          spread the flows over N threads at both ends, 1 to 4 (default 1)\n"
     "  --spin PERCENT|off   of a processor, to send on time (default 75)\n"
+    "  --txtime auto|on|off give datagrams launch times: where the link's qdisc keeps them (the\n"
+    "                       default), or fail, or never\n"
     "  --replay FILE        play this capture, pcap or pcapng; - is standard input\n"
     "  --speed X            X times as fast; 0: as fast as it goes (default 1)\n"
     "  --loop N             N times in a row (default 1)\n"
@@ -48,6 +51,7 @@ enum {
     OPTION_SEED,
     OPTION_THREADS,
     OPTION_SPIN,
+    OPTION_TXTIME,
     OPTION_FLOWS,
     OPTION_REPLAY,
     OPTION_SPEED,
@@ -65,6 +69,7 @@ static const struct option options[] = {{"list", no_argument, NULL, OPTION_LIST}
                                         {"flows", required_argument, NULL, OPTION_FLOWS},
                                         {"threads", required_argument, NULL, OPTION_THREADS},
                                         {"spin", required_argument, NULL, OPTION_SPIN},
+                                        {"txtime", required_argument, NULL, OPTION_TXTIME},
                                         {"replay", required_argument, NULL, OPTION_REPLAY},
                                         {"speed", required_argument, NULL, OPTION_SPEED},
                                         {"loop", required_argument, NULL, OPTION_LOOP},
@@ -128,6 +133,8 @@ static int take(int option, const char *argument, struct lab_traffic *settings, 
         code = strcmp(argument, "off") == 0 ? 0 : parse_number("--spin", argument, 1, 100, &number, error);
         settings->tuning.spin = (int)number;
         return code;
+    case OPTION_TXTIME:
+        return traffic_text_read_txtime(argument, &settings->tuning.txtime, error);
     case OPTION_REPLAY:
         settings->replay = argument;
         return 0;
@@ -163,7 +170,7 @@ static int check_replay(const struct lab_traffic *settings, bool flows, bool pac
         return error_set(
             error, -EINVAL,
             "--replay plays what is in the file: a profile, --duration, --scale, --seed, --flows, "
-            "--threads, --spin and --list-flows don't go with it");
+            "--threads, --spin, --txtime and --list-flows don't go with it");
     }
     return 0;
 }

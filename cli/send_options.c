@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/flow_key.h"
 #include "traffic/empirical.h"
+#include "traffic/text.h"
 #include "traffic/traffic.h"
 #include "traffic/wire.h"
 
@@ -59,6 +60,8 @@ static const char help[] =
     "      --threads N      of each sender and receiver, 1 to 4; streams are shared out (default 1)\n"
     "      --gso N|off      UDP as fast as it goes: hand N datagrams to the kernel as one, 2 to 64\n"
     "                       (default: as many as suit the length)\n"
+    "      --txtime MODE    UDP with a rate: auto, give datagrams launch times where the link's qdisc\n"
+    "                       keeps them (the default); on, or fail; off, never\n"
     "  -4, --ipv4           IPv4 only\n"
     "  -6, --ipv6           IPv6 only\n"
     "      --port N         TCP port of the control connection (default 7699)\n"
@@ -99,6 +102,7 @@ enum {
     OPTION_NAGLE,
     OPTION_GSO,
     OPTION_THREADS,
+    OPTION_TXTIME,
     OPTION_PORT,
     OPTION_SOURCE_PORT,
     OPTION_FORMAT,
@@ -135,6 +139,7 @@ static const struct option options[] = {
     {"nagle", no_argument, NULL, OPTION_NAGLE},
     {"threads", required_argument, NULL, OPTION_THREADS},
     {"gso", required_argument, NULL, OPTION_GSO},
+    {"txtime", required_argument, NULL, OPTION_TXTIME},
     {"ipv4", no_argument, NULL, '4'},
     {"ipv6", no_argument, NULL, '6'},
     {"port", required_argument, NULL, OPTION_PORT},
@@ -280,6 +285,8 @@ static int take_pattern(int option, const char *argument, struct remote_streams 
 /* What sockets and endpoints are told.  Returns 1 for another option. */
 static int take_manner(int option, const char *argument, struct remote_streams *streams,
                        struct error *error) {
+    enum traffic_txtime txtime = TRAFFIC_TXTIME_AUTO;
+    int code = 0;
     switch (option) {
     case OPTION_DSCP:
         return parse_number("--dscp", argument, 0, 63, &streams->dscp, error);
@@ -301,6 +308,10 @@ static int take_manner(int option, const char *argument, struct remote_streams *
         return 0;
     case OPTION_THREADS:
         return parse_number("--threads", argument, 1, TRAFFIC_SERVER_PORTS, &streams->threads, error);
+    case OPTION_TXTIME:
+        code = traffic_text_read_txtime(argument, &txtime, error);
+        streams->txtime = txtime;
+        return code;
     case OPTION_GSO:
         streams->gso = 1;
         return strcmp(argument, "off") == 0

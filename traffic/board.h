@@ -78,6 +78,7 @@ struct traffic_live {
     int64_t late_p50, late_p99, late_max;
     int64_t late_packets;                      /* sent when their successor was due, too */
     int64_t send_batch_max, receive_batch_max; /* datagrams that had one stamp in common */
+    int64_t pacing;                            /* enum traffic_pacing */
     int64_t loss_bins[TRAFFIC_LOSS_BINS];
     uint64_t owd_count, owd_negative;
     int64_t owd_min, owd_max;

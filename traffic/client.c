@@ -12,6 +12,7 @@
 #include "common/flow_key.h"
 #include "traffic/client_header.h"
 #include "traffic/crew.h"
+#include "traffic/keeper.h"
 
 /* Turns taken, and time, before the event loop looks at its sockets again. */
 #define TURNS_A_ROUND 256
@@ -175,12 +176,18 @@ static bool has_ended(const struct client_flow *flow) {
     return !is_mine(flow->client, flow->plan) || sent_of(flow)->state > (int)TRAFFIC_FLOW_ACTIVE;
 }
 
+/* What is said of launch times where 'turn' is of a flow that has them, or NULL. */
+static const struct client_launch *launch_of(const struct client *client, const struct traffic_turn *turn) {
+    return turn->flow >= WATCH ? NULL : client->flows[turn->flow].launch;
+}
+
 /* Sets the timer to the next turn.  It is waited for by edges, and each setting is one, so it need not be
  * read. */
 static void arm(struct client *client) {
     const struct traffic_turn *next = traffic_pacer_next(&client->pacer);
     if (next != NULL) {
-        client->timer_ns = next->at_ns - client_pace_lead(&client->pace);
+        client->timer_ns =
+            next->at_ns - (launch_of(client, next) != NULL ? 0 : client_pace_lead(&client->pace));
         struct itimerspec when = {.it_value = clock_to_timespec(client->timer_ns)};
         timerfd_settime(client->timer, TFD_TIMER_ABSTIME, &when, NULL);
         client->timer_ns = client->timer_ns > clock_monotonic_ns() ? client->timer_ns : 0;
@@ -243,6 +250,17 @@ static bool is_moving(struct client *client) {
     return moving;
 }
 
+/* Waits for 'turn' if that is a short wait.  Returns false if it is not yet to be taken.  Where launch times
+ * say when datagrams leave, nothing depends on the turn's own moment, so it is taken ahead of that with
+ * others. */
+static bool wait_for(struct client *client, const struct traffic_turn *turn, int64_t now_ns) {
+    const struct client_launch *launch = launch_of(client, turn);
+    if (launch != NULL) {
+        return turn->at_ns - launch->early_ns <= now_ns;
+    }
+    return turn->at_ns <= now_ns || client_pace_wait(&client->pace, turn->at_ns, now_ns);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *context) {
     (void)fd;
     (void)what;
@@ -254,7 +272,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context) {
     }
     for (int i = 0; i < TURNS_A_ROUND && now_ns < round_end_ns; i++, now_ns = clock_monotonic_ns()) {
         const struct traffic_turn *next = traffic_pacer_next(&client->pacer);
-        if (next == NULL || (next->at_ns > now_ns && !client_pace_wait(&client->pace, next->at_ns, now_ns))) {
+        if (next == NULL || !wait_for(client, next, now_ns)) {
             break;
         }
         now_ns = clock_monotonic_ns();
@@ -284,7 +302,8 @@ static void go(struct client *client, int64_t start_ns) {
     }
     for (size_t i = 0; i < plan->count; i++) {
         if (!has_ended(&client->flows[i])) {
-            traffic_pacer_push(&client->pacer, client_moment(&client->flows[i], 0), (uint32_t)i);
+            int64_t ahead_ns = client->flows[i].launch == NULL ? 0 : CLIENT_LAUNCH_LEAST_NS;
+            traffic_pacer_push(&client->pacer, client_moment(&client->flows[i], 0) - ahead_ns, (uint32_t)i);
         }
     }
     if (client->watch.count > 0) {
@@ -429,6 +448,7 @@ static void free_client(struct client *client) {
     free(client->frame);
     free(client->ports[0]);
     free(client->ports[1]);
+    client_launch_free(client);
 }
 
 /* Who sends as fast as it goes is not to keep others, such as the server, from running; who waits for
@@ -459,8 +479,9 @@ static int work(const struct traffic_job *job, void *context, struct error *erro
             error_set(error, -ENOMEM, "no memory for responses to %zu flows", job->plan->response_count);
     }
     failure = failure != 0 ? failure : make_events(&client, error);
+    client_pace_init(&client.pace, job->tuning.spin);
+    failure = failure != 0 ? failure : client_launch_find(&client, error);
     if (failure == 0) {
-        client_pace_init(&client.pace, job->tuning.spin);
         traffic_endpoint_report(job, TRAFFIC_READY, 0);
         event_base_dispatch(client.base);
         job->board->live->late_p50 = traffic_delay_quantile(&client.late, 0.5);
@@ -473,15 +494,8 @@ static int work(const struct traffic_job *job, void *context, struct error *erro
     return failure;
 }
 
-int traffic_client_main(const struct traffic_job *job, struct error *error) {
-    if (!has_fast_flow(job)) {
-        client_pace_prefer();
-    }
-    int failure = traffic_endpoint_settle(job, error);
-    if (failure != 0) {
-        return failure;
-    }
-    client_greet_server(job);
+/* Runs the threads, which share what is known of responses. */
+static int run_crew(const struct traffic_job *job, struct error *error) {
     struct house house = {.board = *job->board};
     if (job->responses != NULL && job->plan->response_count > 0) {
         house.responses = traffic_meter_make_flows(job->plan, TRAFFIC_SIDE_RESPONSES);
@@ -490,7 +504,24 @@ int traffic_client_main(const struct traffic_job *job, struct error *error) {
                              job->plan->response_count);
         }
     }
-    failure = traffic_crew_run(job, false, work, &house, error);
+    int failure = traffic_crew_run(job, false, work, &house, error);
     traffic_meter_free_flows(house.responses, job->plan);
+    return failure;
+}
+
+int traffic_client_main(const struct traffic_job *job, struct error *error) {
+    if (!has_fast_flow(job)) {
+        client_pace_prefer();
+    }
+    struct traffic_job own = *job;
+    struct traffic_keeper keeper = {0};
+    int failure = client_launch_keep(job, &keeper, error);
+    failure = failure != 0 ? failure : traffic_endpoint_settle(job, error);
+    own.keeper = keeper.ask > 0 ? keeper.ask : job->keeper;
+    if (failure == 0) {
+        client_greet_server(job);
+        failure = run_crew(&own, error);
+    }
+    traffic_keeper_end(&keeper);
     return failure;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "traffic/client_launch.h"
 #include "traffic/client_pace.h"
 #include "traffic/client_watch.h"
 #include "traffic/delay.h"
@@ -33,6 +34,8 @@ struct client_port {
     struct event *responses; /* something has come; NULL: nothing is waited for */
     uint32_t users;          /* flows of the plan */
     uint32_t flows;          /* those of this thread that have not ended */
+    /* Of the launch times that it takes; 0: it takes none. */
+    clockid_t clock;
 };
 
 struct client_flow {
@@ -49,6 +52,7 @@ struct client_flow {
     int last_errno;               /* of the last send that failed */
     unsigned int gso;             /* UDP: datagrams that one send may hand over as one; 1: none */
     struct client_asking *asking; /* of flows whose packets are requests, else NULL */
+    struct client_launch *launch; /* UDP; NULL: each datagram is sent when its moment has come */
 };
 
 /* A flow of requests. */
@@ -84,7 +88,8 @@ struct client {
     int64_t received; /* what the server had at the last look after the plan's end, and how much time was */
     int64_t more_ns;  /* given since */
     bool stopping;
-    struct traffic_delay late;       /* UDP sends after their moment */
+    struct traffic_delay late; /* UDP sends after their moment */
+    struct client_launches launches;
     struct client_asking *askings;   /* one a response flow of the plan */
     struct traffic_meter responses;  /* what is counted of them; no flows: there are none */
     struct client_flow *over;        /* see client_asking */
@@ -125,7 +130,8 @@ uint64_t client_due(struct client_flow *flow, uint64_t done, uint64_t all, int64
 int client_udp_open(struct client_flow *flow);
 
 /* Sends the next 'count' datagrams of 'flow', at most CLIENT_BATCH, each by itself and with a send time of
- * its own.  Returns how many the kernel took, or -1 with errno set. */
+ * its own; those of a flow with launch times, at most CLIENT_LAUNCHES, with those that were chosen.  Returns
+ * how many the kernel took, or -1 with errno set. */
 int client_send_each(struct client_flow *flow, unsigned int count);
 
 /* Sends the next 'count' datagrams, at most flow->gso and of one size, as one, with one send time; where the
@@ -136,8 +142,17 @@ int client_send_together(struct client_flow *flow, unsigned int count);
 int64_t client_fast_udp_turn(struct client_flow *flow, int64_t now_ns);
 int64_t client_fast_tcp_turn(struct client_flow *flow, int64_t now_ns);
 
+/* Counts the next datagram of 'flow' as sent, 'late_ns' after its moment. */
+void client_udp_count(struct client_flow *flow, int64_t late_ns);
+
 /* Sends the next datagram of 'flow' and counts it.  Returns false if the kernel did not take it. */
 bool client_udp_send_next(struct client_flow *flow, int64_t now_ns);
+
+/* All datagrams of 'flow' have been sent.  Returns its next turn if responses are waited for, or 0. */
+int64_t client_udp_finish(struct client_flow *flow, int64_t now_ns);
+
+/* True if 'flow' has only its time, and a datagram at 'moment_ns' is beyond it. */
+bool client_udp_beyond(const struct client_flow *flow, int64_t moment_ns);
 
 /* Sends what is due.  Returns the moment of the next turn, or 0 for none. */
 int64_t client_udp_turn(struct client_flow *flow, int64_t now_ns);

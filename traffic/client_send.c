@@ -42,9 +42,23 @@ static size_t set_pieces(struct iovec pieces[2], uint8_t *header, size_t size, b
     return whole ? 1 : 2;
 }
 
+/* Adds to 'header', which has what 'way' has, when the datagram that is 'ahead' of the next one is to leave;
+ * 'control' has room for all. */
+static void add_launch(struct msghdr *header, const struct traffic_way *way,
+                       uint8_t control[TRAFFIC_WAY_CONTROL], const struct client_flow *flow,
+                       unsigned int ahead) {
+    struct traffic_way own = *way;
+    uint64_t at_ns = client_launch_time(flow, ahead);
+    traffic_way_add(&own, SOL_SOCKET, SCM_TXTIME, &at_ns, sizeof at_ns);
+    memcpy(control, own.control, own.header.msg_controllen);
+    header->msg_control = control;
+    header->msg_controllen = own.header.msg_controllen;
+}
+
 int client_send_each(struct client_flow *flow, unsigned int count) {
-    struct iovec vectors[CLIENT_BATCH][2];
-    struct mmsghdr messages[CLIENT_BATCH];
+    struct iovec vectors[CLIENT_LAUNCHES][2];
+    struct mmsghdr messages[CLIENT_LAUNCHES];
+    _Alignas(struct cmsghdr) uint8_t controls[CLIENT_LAUNCHES][TRAFFIC_WAY_CONTROL];
     struct traffic_way way;
     bool whole = (size_t)count * flow->plan->payload_max <= CLIENT_FRAME;
     size_t stride = whole ? flow->plan->payload_max : TRAFFIC_DATAGRAM_SIZE;
@@ -52,10 +66,13 @@ int client_send_each(struct client_flow *flow, unsigned int count) {
     for (unsigned int i = 0; i < count; i++) {
         uint8_t *header = flow->client->frame + i * stride;
         uint16_t size = traffic_plan_payload(flow->client->job->plan, flow->plan, flow->done + i);
-        write_header(flow, i, clock_real_ns(), header);
+        write_header(flow, i, flow->launch == NULL ? clock_real_ns() : client_launch_sent(flow, i), header);
         messages[i].msg_hdr = way.header;
         messages[i].msg_hdr.msg_iov = vectors[i];
         messages[i].msg_hdr.msg_iovlen = set_pieces(vectors[i], header, size, whole);
+        if (flow->launch != NULL) {
+            add_launch(&messages[i].msg_hdr, &way, controls[i], flow, i);
+        }
     }
     struct traffic_live *live = flow->client->job->board->live;
     live->send_batch_max = live->send_batch_max > 1 ? live->send_batch_max : 1;
@@ -74,7 +91,7 @@ int client_send_together(struct client_flow *flow, unsigned int count) {
     }
     struct client *client = flow->client;
     uint16_t size = flow->plan->payload_min;
-    int64_t now_ns = clock_real_ns();
+    int64_t now_ns = flow->launch == NULL ? clock_real_ns() : client_launch_sent(flow, 0);
     /* Beyond the headers it is padding, in which older headers of other sizes may stand. */
     for (unsigned int i = 0; i < count; i++) {
         write_header(flow, i, now_ns, client->frame + (size_t)i * size);
@@ -82,6 +99,10 @@ int client_send_together(struct client_flow *flow, unsigned int count) {
     struct traffic_way way;
     set_way(&way, flow);
     traffic_way_add(&way, SOL_UDP, UDP_SEGMENT, &size, sizeof size);
+    if (flow->launch != NULL) {
+        uint64_t at_ns = client_launch_time(flow, 0);
+        traffic_way_add(&way, SOL_SOCKET, SCM_TXTIME, &at_ns, sizeof at_ns);
+    }
     struct iovec vector = {.iov_base = client->frame, .iov_len = (size_t)count * size};
     way.header.msg_iov = &vector;
     way.header.msg_iovlen = 1;

@@ -39,24 +39,29 @@ int client_udp_open(struct client_flow *flow) {
         return -1;
     }
     flow->gso = usual_gso(flow);
+    client_launch_open(flow);
     return flow->asking == NULL ? 0 : client_responses_listen(flow);
+}
+
+void client_udp_count(struct client_flow *flow, int64_t late_ns) {
+    const struct traffic_board *board = flow->client->job->board;
+    struct traffic_sent *sent = &board->sent[flow->plan->number];
+    uint16_t size = traffic_plan_payload(flow->client->job->plan, flow->plan, flow->done);
+    if (!flow->plan->fast) {
+        traffic_delay_add(&flow->client->late, late_ns);
+    }
+    flow->done++;
+    traffic_board_add(&sent->packets, 1);
+    traffic_board_add(&sent->bytes, size);
+    traffic_board_add(&board->live->sent_packets, 1);
+    traffic_board_add(&board->live->sent_bytes, size);
 }
 
 /* Counts 'count' datagrams as sent at 'now_ns'. */
 static void count_sent(struct client_flow *flow, unsigned int count, int64_t now_ns) {
-    const struct traffic_board *board = flow->client->job->board;
-    struct traffic_sent *sent = &board->sent[flow->plan->number];
-    board->live->late_packets += count > 1 && flow->plan->gap_ns > 0 ? count - 1 : 0;
+    flow->client->job->board->live->late_packets += count > 1 && flow->plan->gap_ns > 0 ? count - 1 : 0;
     for (unsigned int i = 0; i < count; i++) {
-        uint16_t size = traffic_plan_payload(flow->client->job->plan, flow->plan, flow->done);
-        if (!flow->plan->fast) {
-            traffic_delay_add(&flow->client->late, now_ns - client_moment(flow, flow->done));
-        }
-        flow->done++;
-        traffic_board_add(&sent->packets, 1);
-        traffic_board_add(&sent->bytes, size);
-        traffic_board_add(&board->live->sent_packets, 1);
-        traffic_board_add(&board->live->sent_bytes, size);
+        client_udp_count(flow, now_ns - client_moment(flow, flow->done));
     }
 }
 
@@ -69,8 +74,12 @@ bool client_udp_send_next(struct client_flow *flow, int64_t now_ns) {
     return true;
 }
 
-/* Everything has been sent.  Returns the next turn, if responses are waited for. */
-static int64_t finish_sending(struct client_flow *flow, int64_t now_ns) {
+bool client_udp_beyond(const struct client_flow *flow, int64_t moment_ns) {
+    const struct traffic_flow *plan = flow->plan;
+    return plan->timed != 0 && moment_ns >= flow->client->start_ns + plan->start_ns + plan->length_ns;
+}
+
+int64_t client_udp_finish(struct client_flow *flow, int64_t now_ns) {
     if (flow->asking != NULL) {
         return client_ask_last(flow, now_ns);
     }
@@ -79,14 +88,23 @@ static int64_t finish_sending(struct client_flow *flow, int64_t now_ns) {
 }
 
 int64_t client_udp_turn(struct client_flow *flow, int64_t now_ns) {
-    if (flow->fd < 0 && client_udp_open(flow) != 0) {
-        return 0;
+    if (flow->fd < 0) {
+        if (client_udp_open(flow) != 0) {
+            return 0;
+        }
+        if (flow->launch == NULL && client_moment(flow, 0) > now_ns) {
+            return client_moment(flow,
+                                 0); /* its turn was ahead of that for launch times, which it does not get */
+        }
     }
     if (flow->asking != NULL && (flow->plan->fast || flow->asking->last)) {
         return client_ask_udp_turn(flow, now_ns);
     }
     if (flow->plan->fast) {
         return client_fast_udp_turn(flow, now_ns);
+    }
+    if (flow->launch != NULL) {
+        return client_launch_turn(flow, now_ns);
     }
     uint64_t all = flow->plan->packets;
     unsigned int due = (unsigned int)client_due(flow, flow->done, all, now_ns);
@@ -99,12 +117,11 @@ int64_t client_udp_turn(struct client_flow *flow, int64_t now_ns) {
     }
     count_sent(flow, (unsigned int)taken, now_ns);
     if (flow->done == all) {
-        return finish_sending(flow, now_ns);
+        return client_udp_finish(flow, now_ns);
     }
     int64_t next = client_moment(flow, flow->done);
-    if (flow->plan->timed != 0 &&
-        next >= flow->client->start_ns + flow->plan->start_ns + flow->plan->length_ns) {
-        return finish_sending(flow, now_ns);
+    if (client_udp_beyond(flow, next)) {
+        return client_udp_finish(flow, now_ns);
     }
     /* Whoever is more than a batch behind catches up by a batch a gap, not all at once. */
     return next > now_ns || taken < CLIENT_BATCH ? next : now_ns + flow->plan->gap_ns;

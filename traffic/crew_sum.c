@@ -25,6 +25,7 @@ static void finish_client(struct traffic_live *to, const struct traffic_live *li
     to->late_p99 = larger(to->late_p99, live->late_p99);
     to->late_max = larger(to->late_max, live->late_max);
     to->send_batch_max = larger(to->send_batch_max, live->send_batch_max);
+    to->pacing |= live->pacing;
 }
 
 static void finish_server(struct traffic_live *to, const struct traffic_live *live) {

@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/flow_key.h"
+#include "traffic/text.h"
 
 json_t *traffic_json_number(int64_t value) {
     return value == TRAFFIC_NONE ? json_null() : json_integer(value);
@@ -213,6 +214,12 @@ static json_t *loss_bursts(const struct traffic_result *result) {
     return rows;
 }
 
+/* How the departures of a direction were timed. */
+static json_t *pacing(int how) {
+    const char *text = traffic_text_pacing(how);
+    return text == NULL ? json_null() : json_string(text);
+}
+
 void traffic_json_add(json_t *json, const struct traffic_result *result, bool delays) {
     json_object_set_new(json, "sum", sum(result));
     json_object_set_new(json, "intervals", intervals(result, delays));
@@ -225,6 +232,9 @@ void traffic_json_add(json_t *json, const struct traffic_result *result, bool de
     json_object_set_new(json, "stamps",
                         json_pack("{s:I, s:I}", "send_batch_max", (json_int_t)result->send_batch_max,
                                   "receive_batch_max", (json_int_t)result->receive_batch_max));
+    json_object_set_new(
+        json, "pacing",
+        json_pack("{s:o, s:o}", "forward", pacing(result->pacing[0]), "reverse", pacing(result->pacing[1])));
     json_object_set_new(json, "late",
                         json_pack("{s:I, s:o, s:o, s:o}", "packets", (json_int_t)result->late_packets,
                                   "p50_us", microseconds(result->late_p50_ns), "p99_us",

@@ -25,5 +25,6 @@ void traffic_json_add_rows(json_t *flows, const struct traffic_result *result);
 json_t *traffic_json_delays(const struct histogram *owd);
 
 /* Puts into the object 'json' what a result has beside its flows: "sum", "intervals", "tcp_interval_seconds",
- * "cpu", "loss_burst_lengths", "stamps", "late".  With 'delays' the intervals have their one-way delays. */
+ * "cpu", "loss_burst_lengths", "stamps", "pacing", "late".  With 'delays' the intervals have their one-way
+ * delays. */
 void traffic_json_add(json_t *json, const struct traffic_result *result, bool delays);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
@@ -10,18 +11,25 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "common/clock.h"
+
+/* So long, and so often, it is looked whether a wish has been fulfilled. */
+#define LOOK_NS (50 * NS_PER_US)
+#define LOOKS   2000
 
 union control {
     struct cmsghdr head; /* for its alignment */
     char bytes[CMSG_SPACE(sizeof(int))];
 };
 
-void traffic_keeper_ask(int keeper, int fd) {
-    if (keeper <= 0) {
-        return;
-    }
-    char byte = 0;
+/* What is asked for the socket that comes with it. */
+enum wish { BUFFER, LAUNCH_TIMES };
+
+static void ask(int keeper, int fd, enum wish wish) {
+    char byte = (char)wish;
     struct iovec vector = {.iov_base = &byte, .iov_len = 1};
     union control control;
     memset(&control, 0, sizeof control);
@@ -34,10 +42,32 @@ void traffic_keeper_ask(int keeper, int fd) {
     (void)sendmsg(keeper, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* Takes one socket.  Returns it, -1 for none, or -2 at the end. */
-static int take(int fd) {
-    char byte;
-    struct iovec vector = {.iov_base = &byte, .iov_len = 1};
+void traffic_keeper_ask(int keeper, int fd) {
+    if (keeper > 0) {
+        ask(keeper, fd, BUFFER);
+    }
+}
+
+int traffic_keeper_ask_launch(int keeper, int fd) {
+    struct sock_txtime txtime = {0};
+    socklen_t size = sizeof txtime;
+    if (keeper <= 0) {
+        return -EPERM;
+    }
+    ask(keeper, fd, LAUNCH_TIMES);
+    /* There is no answer but at the socket: several ask the same keeper. */
+    for (int i = 0; i < LOOKS; i++) {
+        if (getsockopt(fd, SOL_SOCKET, SO_TXTIME, &txtime, &size) == 0 && txtime.clockid == CLOCK_TAI) {
+            return 0;
+        }
+        clock_sleep_ns(LOOK_NS);
+    }
+    return -EPERM;
+}
+
+/* Takes one socket, and what is wished for it.  Returns it, -1 for none, or -2 at the end. */
+static int take(int fd, char *wish) {
+    struct iovec vector = {.iov_base = wish, .iov_len = 1};
     union control control;
     struct msghdr message = {
         .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
@@ -56,14 +86,19 @@ static int take(int fd) {
 }
 
 static void serve(int fd) {
+    static const int buffer = TRAFFIC_KEEPER_BUFFER;
+    static const struct sock_txtime txtime = {.clockid = CLOCK_TAI};
     int taken;
-    while ((taken = take(fd)) != -2) {
-        int buffer = TRAFFIC_KEEPER_BUFFER;
+    char wish = BUFFER;
+    while ((taken = take(fd, &wish)) != -2) {
         int protocol = 0;
         socklen_t size = sizeof protocol;
-        if (taken >= 0 && getsockopt(taken, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 &&
-            protocol == IPPROTO_UDP) {
+        bool udp = taken >= 0 && getsockopt(taken, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 &&
+                   protocol == IPPROTO_UDP;
+        if (udp && wish == BUFFER) {
             (void)setsockopt(taken, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer);
+        } else if (udp && wish == LAUNCH_TIMES) {
+            (void)setsockopt(taken, SOL_SOCKET, SO_TXTIME, &txtime, sizeof txtime);
         }
         if (taken >= 0) {
             close(taken);
@@ -94,7 +129,7 @@ int traffic_keeper_start(struct traffic_keeper *keeper, const struct identity *i
         return 0;
     }
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-        return error_set(error, -errno, "could not start the keeper of buffers: %s", strerror(errno));
+        return error_set(error, -errno, "could not start the keeper of a capability: %s", strerror(errno));
     }
     keeper->pid = fork();
     if (keeper->pid == 0) {
@@ -115,7 +150,8 @@ int traffic_keeper_start(struct traffic_keeper *keeper, const struct identity *i
     if (failure != 0) {
         close(pair[1]);
         keeper->pid = 0;
-        return error_set(error, failure, "could not start the keeper of buffers: %s", strerror(-failure));
+        return error_set(error, failure, "could not start the keeper of a capability: %s",
+                         strerror(-failure));
     }
     keeper->ask = pair[1];
     return 0;

@@ -1,6 +1,6 @@
-/* Large receive buffers for processes that have given up root: a process that keeps the one capability for
- * it, runs as somebody else than root otherwise, and does nothing but set one size at sockets that are handed
- * to it (SO_RCVBUFFORCE, socket(7)). */
+/* Large receive buffers, and launch times by CLOCK_TAI, for processes that have given up root: a process that
+ * keeps the one capability for both, runs as somebody else than root otherwise, and does nothing but set one
+ * size, or one clock, at sockets that are handed to it (SO_RCVBUFFORCE, SO_TXTIME, socket(7)). */
 #pragma once
 
 #include <sys/types.h>
@@ -22,6 +22,10 @@ int traffic_keeper_start(struct traffic_keeper *keeper, const struct identity *i
 
 /* Asks 'keeper' (its 'ask'; 0 does nothing) for a large buffer at the UDP socket 'fd': it has it soon. */
 void traffic_keeper_ask(int keeper, int fd);
+
+/* Asks it to let the UDP socket 'fd' take launch times by CLOCK_TAI, and waits until it does.  Returns 0 or
+ * -EPERM. */
+int traffic_keeper_ask_launch(int keeper, int fd);
 
 /* Ends the keeper.  Takes one that is zero. */
 void traffic_keeper_end(struct traffic_keeper *keeper);

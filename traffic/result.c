@@ -357,5 +357,8 @@ void traffic_result_fill(struct traffic_result *result, const struct traffic_set
         add_delays(&result->owd, boards[side]);
         traffic_classes_add_delays(&result->classes, boards[side]);
     }
+    for (size_t side = 0; side < TRAFFIC_SIDE_RESPONSES; side++) {
+        result->pacing[side] = (int)(boards[side]->live->pacing & TRAFFIC_PACING_ALL);
+    }
     add_response_times(result, boards[TRAFFIC_SIDE_RESPONSES]);
 }

@@ -1,7 +1,9 @@
 #include "traffic/text.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/clock.h"
 
@@ -119,11 +121,36 @@ const char *traffic_text_summary(const struct traffic_result *result, char *text
             snprintf(text + length, size - (size_t)length, "%zu TCP flows: %lld segments retransmitted\n",
                      result->tcp.flow_count, (long long)result->retransmitted);
     }
+    if (length > 0 && (size_t)length < size &&
+        ((result->pacing[0] | result->pacing[1]) & TRAFFIC_PACING_TXTIME) != 0) {
+        length += snprintf(text + length, size - (size_t)length,
+                           "the link's qdisc timed departures: delays count from the scheduled moment\n");
+    }
     if (length > 0 && (size_t)length < size && result->failed_flows > 0) {
         snprintf(text + length, size - (size_t)length, "%zu flows did not do all that they should\n",
                  result->failed_flows);
     }
     return text;
+}
+
+const char *traffic_text_pacing(int pacing) {
+    static const char *const texts[] = {[TRAFFIC_PACING_SLEEP] = "sleep",
+                                        [TRAFFIC_PACING_SPIN] = "sleep-and-spin",
+                                        [TRAFFIC_PACING_TXTIME] = "txtime"};
+    bool one = pacing > 0 && (pacing & (pacing - 1)) == 0 && pacing <= TRAFFIC_PACING_TXTIME;
+    return pacing == 0 ? NULL : one ? texts[pacing] : "mixed";
+}
+
+int traffic_text_read_txtime(const char *text, enum traffic_txtime *txtime, struct error *error) {
+    static const char *const words[] = {
+        [TRAFFIC_TXTIME_AUTO] = "auto", [TRAFFIC_TXTIME_ON] = "on", [TRAFFIC_TXTIME_OFF] = "off"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            *txtime = (enum traffic_txtime)i;
+            return 0;
+        }
+    }
+    return error_set(error, -EINVAL, "--txtime takes auto, on or off, not '%s'", text);
 }
 
 const char *traffic_text_flow_heading(const struct traffic_result *result) {

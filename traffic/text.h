@@ -20,6 +20,13 @@ const char *traffic_text_progress(const struct traffic_progress *progress, char 
  * 'text'. */
 const char *traffic_text_summary(const struct traffic_result *result, char *text, size_t size);
 
+/* How departures were timed, bits of enum traffic_pacing, in a word: "sleep", "sleep-and-spin", "txtime", or
+ * "mixed" for more than one; NULL for none. */
+const char *traffic_text_pacing(int pacing);
+
+/* Reads "auto", "on" or "off", given for --txtime.  Returns 0, or -EINVAL with 'error' filled. */
+int traffic_text_read_txtime(const char *text, enum traffic_txtime *txtime, struct error *error);
+
 /* The heading above the lines of traffic_text_flow() of 'result'. */
 const char *traffic_text_flow_heading(const struct traffic_result *result);
 

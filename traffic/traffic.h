@@ -107,8 +107,11 @@ struct traffic_result {
      * them; each that was received was answered by one. */
     int64_t greetings_sent, greetings_received;
     int64_t client_cpu_ns, server_cpu_ns;
-    int64_t late_p50_ns, late_p99_ns, late_max_ns; /* UDP sends after the moment that the plan gives them */
-    struct histogram owd;                          /* one-way delay, all UDP flows together */
+    /* UDP sends after the moment that the plan gives them; with launch times those that came too late for it,
+     * since what the qdisc makes of the time is seen only at the link. */
+    int64_t late_p50_ns, late_p99_ns, late_max_ns;
+    int pacing[2];        /* forward, reverse: enum traffic_pacing; 0: nothing was paced */
+    struct histogram owd; /* one-way delay, all UDP flows together */
     int64_t late_packets; /* of those, datagrams that were sent only when their successor was due, too */
     /* The most datagrams that had one send time in common (a batch of UDP_SEGMENT), and one receive time (a
      * batch of UDP_GRO); 1: each datagram had its own. */
@@ -132,6 +135,22 @@ struct traffic_host {
     size_t address_count;
 };
 
+/* Launch times (socket(7), SO_TXTIME), see traffic/client_launch.h. */
+enum traffic_txtime {
+    TRAFFIC_TXTIME_AUTO, /* where the link's qdisc keeps them */
+    TRAFFIC_TXTIME_ON,   /* likewise, and it is a failure where a flow can't have them */
+    TRAFFIC_TXTIME_OFF,
+    TRAFFIC_TXTIME_BLIND, /* for tests: whether anything keeps them or not, as for an fq */
+};
+
+/* How the moments of paced UDP datagrams were kept: a bit for each way that some flow had. */
+enum traffic_pacing {
+    TRAFFIC_PACING_SLEEP = 1,  /* by sleeping only */
+    TRAFFIC_PACING_SPIN = 2,   /* by sleeping, and spinning the rest away */
+    TRAFFIC_PACING_TXTIME = 4, /* by launch times */
+    TRAFFIC_PACING_ALL = 7,
+};
+
 /* How the endpoints go about it.  0 is what is usual. */
 struct traffic_tuning {
     /* Of each endpoint: 1 to TRAFFIC_SERVER_PORTS, for a server's share the ports; 0 is 1.  Flows are shared
@@ -143,6 +162,8 @@ struct traffic_tuning {
     /* How much of a processor a client may spin away so that datagrams leave on time: 1 to 100 percent; -1:
      * nothing; 0: see traffic/client_pace.h. */
     int spin;
+    /* Whether paced datagrams of UDP are handed over ahead of their moment, for the link's qdisc to send. */
+    enum traffic_txtime txtime;
 };
 
 /* Limits of udp(7), UDP_SEGMENT, in all kernels that have it; and what is usual, for more at once overruns

@@ -9,9 +9,11 @@
 #include "common/address.h"
 #include "traffic/profile.h"
 
-/* Room for the source address of a datagram, its DSCP and TTL, and the size of those that are sent as one. */
+/* Room for the source address of a datagram, its DSCP and TTL, the size of those that are sent as one, and
+ * when it is to leave. */
 #define TRAFFIC_WAY_CONTROL                                                                                  \
-    (CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t)))
+    (CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t)) +   \
+     CMSG_SPACE(sizeof(uint64_t)))
 
 struct traffic_way {
     struct sockaddr_storage name;

@@ -33,7 +33,7 @@ def nsmon(protocol, **values):
                            f"seconds={SECONDS}", *words], capture_output=True, text=True, timeout=120)
     if done.returncode != 0:
         raise RuntimeError(f"nsmon: {done.stderr.strip()}")
-    result = {name: float(value) for name, value in re.findall(r"(\w+)=(\S+)", done.stdout)}
+    result = {name: float(value) for name, value in re.findall(r"(\w+)=(-?[\d.]+)(?=\s)", done.stdout)}
     if result["sent"] != result["received"] + result["lost"]:
         raise RuntimeError(f"nsmon: sent is not received plus lost: {done.stdout}")
     return result
@@ -136,7 +136,7 @@ def departures(name, send):
                                 "64", "-B", "32768", "-Z", "root", "-w", path, "udp"], stderr=subprocess.PIPE, text=True)
     capture.stderr.readline()  # "listening on"
     try:
-        send()
+        said = send()
     finally:
         time.sleep(0.5)
         capture.terminate()
@@ -148,13 +148,35 @@ def departures(name, send):
         raise RuntimeError(done.stderr.strip())
     result = {key: float(value) for key, value in re.findall(r"(\w+)=(\S+)", done.stdout)}
     result["dropped"] = float(dropped[0]) if dropped else 0
+    if isinstance(said, dict):
+        result["cpu"] = said["client_cpu"] / SECONDS * 100
     return result
+
+
+def has_fq():
+    """True if the kernel has the qdisc fq, which keeps launch times."""
+    return tc("add") and tc("del")
+
+
+def tc(what):
+    return subprocess.run(["tc", "-n", "a", "qdisc", what, "dev", "v1", "root", "fq"], capture_output=True,
+                          check=False).returncode == 0
+
+
+def nsmon_with_fq():
+    """The same with the qdisc fq at the sender's link."""
+    tc("add")
+    try:
+        return nsmon("udp", length=64, pps=PACE, txtime=1)
+    finally:
+        tc("del")
 
 
 def pacing():
     """64 bytes at 10,000/s."""
     senders = [
         ("nsmon", lambda: nsmon("udp", length=64, pps=PACE)),
+        *([("nsmon, launch times", nsmon_with_fq)] if has_fq() else []),
         ("sleep-and-spin 50 us", lambda: run("a", f"{BIN}/pace_bare", SERVER, 9, PACE, 64, SECONDS, 50)),
         ("sleep-and-spin 100 us", lambda: run("a", f"{BIN}/pace_bare", SERVER, 9, PACE, 64, SECONDS, 100)),
         ("iperf3", lambda: run("a", "iperf3", "-c", SERVER, "-u", "-l", 64, "-b", PACE * 64 * 8, "-t", SECONDS)),
@@ -166,13 +188,14 @@ def pacing():
         for name, send in senders:
             rows[name].append(measured(name, departures, name.replace(" ", "-"), send))
     print(f"Pacing at {PACE:,}/s: departures at the link after their schedule (us, medians of {ROUNDS})")
-    print(f"  {'':22} {'p50':>9} {'p90':>9} {'p99':>9} {'p99.9':>9} {'mean rate off by':>18}")
+    print(f"  {'':22} {'p50':>9} {'p90':>9} {'p99':>9} {'p99.9':>9} {'mean rate off by':>18} {'processor':>11}")
     for name, values in rows.items():
         values = [value for value in values if value is not None]
         if values:
             middle = {key: statistics.median(value[key] for value in values) for key in values[0]}
+            cpu = f"{middle['cpu']:9.1f} %" if "cpu" in middle else ""
             print(f"  {name:22} {middle['p50_us']:9.1f} {middle['p90_us']:9.1f} {middle['p99_us']:9.1f} "
-                  f"{middle['p999_us']:9.1f} {abs(middle['pps'] / PACE - 1) * 100:16.4f} %")
+                  f"{middle['p999_us']:9.1f} {abs(middle['pps'] / PACE - 1) * 100:16.4f} % {cpu}")
     sys.stdout.flush()
 
 

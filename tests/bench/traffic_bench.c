@@ -3,7 +3,8 @@
  *
  * traffic_bench CLIENT_NETNS SERVER_NETNS CLIENT4 SERVER4 udp|tcp [NAME=VALUE...]
  * A namespace is a path, or "-" for this one.  Names: pps (0: as fast as it goes), length (bytes), seconds,
- * streams, gso (datagrams of a super-frame), spin (percent, -1 none), threads, burst (packets of a burst). */
+ * streams, gso (datagrams of a super-frame), spin (percent, -1 none), threads, burst (packets of a burst),
+ * gaps (enum traffic_gaps), dscp, txtime (as enum traffic_txtime has it: 0 auto, 1 on, 2 off, 3 blind). */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
@@ -14,7 +15,7 @@
 
 #include "common/clock.h"
 #include "common/flow_key.h"
-#include "traffic/traffic.h"
+#include "traffic/text.h"
 
 static int open_netns(const char *path) {
     int fd = strcmp(path, "-") == 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
@@ -49,9 +50,14 @@ static void print(const struct traffic_result *result, double seconds) {
            (double)histogram_quantile(&result->owd, 0.5) / 1e3,
            (double)histogram_quantile(&result->owd, 0.99) / 1e3, (double)result->late_p50_ns / 1e3,
            (double)result->late_p99_ns / 1e3, result->late_packets);
-    printf("send_batch=%" PRId64 " receive_batch=%" PRId64 " client_cpu=%.2f server_cpu=%.2f failed=%zu\n",
+    const char *pacing = traffic_text_pacing(result->pacing[0]);
+    printf("send_batch=%" PRId64 " receive_batch=%" PRId64 " client_cpu=%.3f server_cpu=%.3f failed=%zu ",
            result->send_batch_max, result->receive_batch_max, (double)result->client_cpu_ns / 1e9,
            (double)result->server_cpu_ns / 1e9, result->failed_flows);
+    printf("owd_min_us=%.1f owd_max_us=%.1f negative=%" PRIu64 " pacing=%s\n",
+           result->owd.count == 0 ? 0 : (double)result->owd.min / 1e3,
+           result->owd.count == 0 ? 0 : (double)result->owd.max / 1e3, result->owd.negative,
+           pacing == NULL ? "none" : pacing);
 }
 
 /* Sent = received + lost holds for every flow; says where it does not.  Returns how many those are. */
@@ -86,6 +92,8 @@ int main(int argc, char *argv[]) {
                                   .payload_max = length,
                                   .arrivals = TRAFFIC_ARRIVALS_TOGETHER,
                                   .burst_packets = (uint32_t)value_of(words, "burst", 0),
+                                  .gaps = (uint8_t)value_of(words, "gaps", TRAFFIC_LAW_CONSTANT),
+                                  .dscp = (uint8_t)value_of(words, "dscp", 0),
                                   .pps = pps,
                                   .fast = pps <= 0};
     struct traffic_profile profile = {.name = "bench",
@@ -108,7 +116,8 @@ int main(int argc, char *argv[]) {
         .plan = &plan,
         .tuning = {.gso = (unsigned int)value_of(words, "gso", 0),
                    .spin = (int)value_of(words, "spin", 0),
-                   .threads = (unsigned int)value_of(words, "threads", 0)},
+                   .threads = (unsigned int)value_of(words, "threads", 0),
+                   .txtime = (enum traffic_txtime)value_of(words, "txtime", TRAFFIC_TXTIME_AUTO)},
         .client = {.netns_fd = open_netns(argv[1]), .addresses = {&client}, .address_count = 1},
         .server = {.netns_fd = open_netns(argv[2]), .addresses = {&server}, .address_count = 1},
         .identity = geteuid() == 0 ? &identity : NULL,

@@ -117,7 +117,7 @@ case_shapes() {
     pair
     serve
     send --response 300 --packets 500 --streams 2 || fail "requests"
-    check "len(s) == 4 and s[1]['direction'] == 'response' and s[1]['destination_port'] == s[0]['source_port']" \
+    check "[x['direction'] for x in s] == ['forward', 'response'] * 2" "s[1]['destination_port'] == s[0]['source_port']" \
         "all(x['sent_packets'] == x['received_packets'] == 500 for x in s)" \
         "s[0]['responses'] == 500 and s[1]['responses'] is None and s[1]['sent_bytes'] == 150000" \
         "s[0]['response_time_us']['min'] > 0 and s[1]['response_time_us'] is None"

@@ -9,7 +9,7 @@ HOST = sys.argv[1]
 STREAMS = {"protocol": 17, "family": 4, "direction": 1, "count": 1, "length": 64, "gap_ns": 1000000, "packets": 0, "bytes": 0,
            "duration_ns": 2000000000, "gso": 0, "threads": 0, "source_port": 12000, "length_min": 0, "length_law": 0,
            "length_mean": 0, "length_shape": 0, "gap_law": 0, "gap_shape": 0, "burst": 0, "burst_gap_ns": 0, "response": 0,
-           "seed": 1, "dscp": 0, "ttl": 0, "flow_label": 0, "mss": 0, "nagle": 0, "congestion": ""}
+           "seed": 1, "txtime": 0, "dscp": 0, "ttl": 0, "flow_label": 0, "mss": 0, "nagle": 0, "congestion": ""}
 HELLO = {"type": "hello", "protocol": 2, "nonce": "0123456789abcdef"}
 
 

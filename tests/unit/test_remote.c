@@ -310,12 +310,12 @@ static void senseless_streams_are_refused(void **state) {
     static const struct {
         const char *key;
         int64_t value;
-    } bad[] = {{"count", 10000000},  {"count", 0},      {"count", -1},      {"length", 31},
-               {"length", 65508},    {"protocol", 7},   {"family", 5},      {"direction", 0},
-               {"gap_ns", -1},       {"packets", -5},   {"duration_ns", 0}, {"source_port", 80},
-               {"bytes", INT64_MAX}, {"gso", 65},       {"gap_law", 7},     {"gap_law", 6},
-               {"burst", 2000000},   {"response", 100}, {"flow_label", 5},  {"length_law", 1},
-               {"mss", 100},         {"nagle", 1},      {"dscp", 64},       {"unheard_of", 1}};
+    } bad[] = {
+        {"count", 10000000}, {"count", 0},        {"count", -1},        {"length", 31},    {"length", 65508},
+        {"protocol", 7},     {"family", 5},       {"direction", 0},     {"gap_ns", -1},    {"packets", -5},
+        {"duration_ns", 0},  {"source_port", 80}, {"bytes", INT64_MAX}, {"gso", 65},       {"gap_law", 7},
+        {"gap_law", 6},      {"burst", 2000000},  {"response", 100},    {"flow_label", 5}, {"length_law", 1},
+        {"mss", 100},        {"nagle", 1},        {"dscp", 64},         {"txtime", 3},     {"unheard_of", 1}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct remote_streams streams = some_streams();
         json_t *object = remote_streams_write(&streams);
@@ -330,6 +330,15 @@ static void senseless_streams_are_refused(void **state) {
     struct remote_streams both = some_streams();
     both.packets = both.bytes = 1;
     assert_int_equal(remote_streams_check(&both, NULL), -EINVAL);
+    /* Launch times may be insisted on where there is something to be paced. */
+    struct remote_streams paced = some_streams();
+    paced.txtime = TRAFFIC_TXTIME_ON;
+    assert_int_equal(remote_streams_check(&paced, NULL), 0);
+    paced.gap_ns = 0;
+    assert_int_equal(remote_streams_check(&paced, NULL), -EINVAL);
+    paced.gap_ns = NS_PER_MS;
+    paced.protocol = PROTOCOL_TCP;
+    assert_int_equal(remote_streams_check(&paced, NULL), -EINVAL);
 }
 
 static void the_fastest_exchange_is_believed(void **state) {
@@ -437,6 +446,7 @@ static void tell_all(int64_t protocol) {
     boards[0].live->owd_max = INT64_MAX;
     boards[0].live->loss_bins[3] = 9;
     boards[0].live->receive_batch_max = 16;
+    boards[0].live->pacing = TRAFFIC_PACING_TXTIME;
     traffic_board_add(&boards[0].live->received_packets, 77);
     traffic_board_add(&boards[0].live->sent_packets, 78);
     assert_int_equal(remote_counts_send_live(&links[0], 0, &boards[0], true, &error), 0);

@@ -67,6 +67,7 @@ static const struct {
     {"send_batch_max", true, offsetof(struct traffic_live, send_batch_max)},
     {"late_packets", true, offsetof(struct traffic_live, late_packets)},
     {"late_max", true, offsetof(struct traffic_live, late_max)},
+    {"pacing", true, offsetof(struct traffic_live, pacing)},
 };
 
 enum { LIVE_FIELDS = sizeof live_fields / sizeof *live_fields };

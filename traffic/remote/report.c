@@ -18,7 +18,10 @@ static json_t *clocks(const struct remote_outcome *outcome) {
 static void add_result(json_t *json, const struct remote_outcome *outcome) {
     const struct traffic_result *result = &outcome->result;
     json_t *streams = json_array();
-    size_t forward = outcome->streams.direction == REMOTE_REVERSE ? 0 : (size_t)outcome->streams.count;
+    const struct remote_streams *asked = &outcome->streams;
+    size_t forward = asked->direction == REMOTE_REVERSE ? 0
+                     : asked->response > 0              ? result->flow_count
+                                                        : (size_t)asked->count;
     for (size_t i = 0; i < result->flow_count; i++) {
         json_array_append_new(streams, traffic_json_flow(&result->flows[i], i >= forward));
     }

@@ -46,6 +46,7 @@ static const struct {
     {"duration_ns", offsetof(struct remote_streams, duration_ns), NS_PER_S / 10, REMOTE_DURATION_MAX},
     {"gso", offsetof(struct remote_streams, gso), 0, TRAFFIC_GSO_MAX},
     {"threads", offsetof(struct remote_streams, threads), 0, TRAFFIC_SERVER_PORTS},
+    {"txtime", offsetof(struct remote_streams, txtime), TRAFFIC_TXTIME_AUTO, TRAFFIC_TXTIME_OFF},
     {"source_port", offsetof(struct remote_streams, source_port), TRAFFIC_SOURCE_FIRST,
      TRAFFIC_SOURCE_END - 1},
     {"seed", offsetof(struct remote_streams, seed), 0, INT64_MAX},
@@ -106,6 +107,8 @@ static int check_whole(const struct remote_streams *streams, struct error *error
         {streams->flow_label != 0 && streams->family == 4, "only IPv6 has flow labels"},
         {!tcp && (streams->mss != 0 || streams->nagle != 0 || streams->congestion[0] != '\0'),
          "congestion control, MSS and Nagle's algorithm are TCP's"},
+        {streams->txtime == TRAFFIC_TXTIME_ON && (tcp || requests || streams->gap_ns == 0),
+         "launch times (txtime on) are for UDP with a rate, and not for requests"},
         {streams->mss != 0 && streams->mss < 88, "the MSS is 88 at least"},
     };
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {

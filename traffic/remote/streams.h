@@ -48,6 +48,7 @@ struct remote_streams {
     int64_t duration_ns; /* the time, or how long it may take at most */
     int64_t gso;         /* UDP: datagrams handed to the kernel as one, 0: as is usual (traffic/traffic.h) */
     int64_t threads;     /* of each sender and receiver, 0: one */
+    int64_t txtime;      /* UDP: enum traffic_txtime, but not TRAFFIC_TXTIME_BLIND */
     int64_t source_port; /* of the first stream; the others have the next ones */
     int64_t seed;        /* of what is random */
     int64_t dscp, ttl, flow_label;
