@@ -1,16 +1,13 @@
 #include "traffic/client.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/flow_key.h"
-#include "traffic/client_header.h"
 #include "traffic/crew.h"
 #include "traffic/keeper.h"
 
@@ -30,90 +27,6 @@
 
 static struct traffic_sent *sent_of(const struct client_flow *flow) {
     return &flow->client->job->board->sent[flow->plan->number];
-}
-
-const struct ip_address *client_source(const struct client_flow *flow) {
-    return &flow->client->job->sender->addresses[flow->plan->family == 6][flow->plan->source];
-}
-
-socklen_t client_peer(const struct client_flow *flow, struct sockaddr_storage *name) {
-    const struct traffic_job *job = flow->client->job;
-    uint16_t port = (uint16_t)(job->first_port + flow->plan->dport - TRAFFIC_FIRST_PORT);
-    const struct ip_address *addresses = job->receiver->addresses[flow->plan->family == 6];
-    socklen_t size = ip_address_to_sockaddr(&addresses[flow->plan->destination], port, name);
-    if (flow->plan->family == 6) {
-        ((struct sockaddr_in6 *)name)->sin6_flowinfo = client_header_flowinfo(flow->plan);
-    }
-    return size;
-}
-
-/* Opens a socket of 'flow' that is bound to its source port and, unless others use it too, to its address. */
-static int open_socket(struct client_flow *flow, int type, bool shared) {
-    bool six = flow->plan->family == 6;
-    flow->fd = socket(six ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (flow->fd < 0) {
-        client_end(flow, TRAFFIC_FLOW_FAILED, TRAFFIC_PROBLEM_SOCKET, errno);
-        return -1;
-    }
-    struct sockaddr_storage name;
-    const struct ip_address any = {.family = flow->plan->family};
-    socklen_t size = ip_address_to_sockaddr(shared ? &any : client_source(flow), flow->plan->sport, &name);
-    int one = 1;
-    /* Another run may use the port towards another port of its server.  An IPv6 address that is only routed
-     * to this host, not set at a link, may be used by those who bind freely. */
-    if (setsockopt(flow->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
-        (six && (setsockopt(flow->fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) != 0 ||
-                 setsockopt(flow->fd, IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof one) != 0)) ||
-        bind(flow->fd, (const struct sockaddr *)&name, size) != 0) {
-        client_end(flow, TRAFFIC_FLOW_FAILED, TRAFFIC_PROBLEM_BIND, errno);
-        return -1;
-    }
-    return 0;
-}
-
-int client_open(struct client_flow *flow, int type) {
-    const struct traffic_job *job = flow->client->job;
-    size_t which = flow->plan->family == 6;
-    if (job->sender->addresses[which] == NULL || job->receiver->addresses[which] == NULL) {
-        client_end(flow, TRAFFIC_FLOW_FAILED, TRAFFIC_PROBLEM_ADDRESS, EAFNOSUPPORT);
-        return -1;
-    }
-    struct client_port *port = &flow->client->ports[which][flow->plan->sport - TRAFFIC_SOURCE_FIRST];
-    bool shared = type != SOCK_STREAM && port->users > 1;
-    if ((!shared || port->fd < 0) && open_socket(flow, type, shared) != 0) {
-        return -1;
-    }
-    if (shared) {
-        port->fd = port->fd < 0 ? flow->fd : port->fd;
-        flow->fd = port->fd;
-        flow->port = port;
-    }
-    const struct ip_address *peer = &job->receiver->addresses[which][flow->plan->destination];
-    int code = client_header_set(flow->plan, flow->fd, shared, peer);
-    if (code != 0) {
-        client_end(flow, TRAFFIC_FLOW_FAILED, TRAFFIC_PROBLEM_OPTION, -code);
-        return -1;
-    }
-    return 0;
-}
-
-/* Gives back the socket of 'flow'. */
-static void close_flow(struct client_flow *flow) {
-    if (flow->fd >= 0 && flow->port == NULL) {
-        close(flow->fd);
-    }
-    flow->fd = -1;
-    flow->port = NULL;
-    struct client_port *port =
-        &flow->client->ports[flow->plan->family == 6][flow->plan->sport - TRAFFIC_SOURCE_FIRST];
-    if (flow->plan->protocol == PROTOCOL_UDP && --port->flows == 0 && port->fd >= 0) {
-        if (port->responses != NULL) {
-            event_free(port->responses);
-            port->responses = NULL;
-        }
-        close(port->fd);
-        port->fd = -1;
-    }
 }
 
 void client_end(struct client_flow *flow, enum traffic_flow_state state, enum traffic_problem problem,
@@ -142,7 +55,7 @@ void client_end(struct client_flow *flow, enum traffic_flow_state state, enum tr
         event_free(flow->asking->responses);
         flow->asking->responses = NULL;
     }
-    close_flow(flow);
+    client_close(flow);
     if (--client->left == 0) {
         event_base_loopbreak(client->base);
     }

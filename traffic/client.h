@@ -107,6 +107,9 @@ void client_greet_server(const struct traffic_job *job);
  * the one that it shares.  Returns 0, or -1 when the flow has ended because it failed. */
 int client_open(struct client_flow *flow, int type);
 
+/* Gives back the socket of 'flow'. */
+void client_close(struct client_flow *flow);
+
 /* The address that 'flow' goes to, in 'name'.  Returns its size. */
 socklen_t client_peer(const struct client_flow *flow, struct sockaddr_storage *name);
 
@@ -191,11 +194,10 @@ int64_t client_wait_for_room(struct client_flow *flow, int64_t now_ns);
 /* Lets 'flow' send at once and gives it its next turn: for a flow that had none. */
 void client_take_turn(struct client_flow *flow);
 
-/* Sends 'size' bytes of a TCP flow, at most CLIENT_PIECE, from where it stands.  Returns as send() does. */
-ssize_t client_tcp_send(const struct client_flow *flow, size_t size);
-
-/* Ends a TCP flow whose socket failed with 'code'. */
-void client_tcp_fail(struct client_flow *flow, int code);
+/* Sends up to 'size' bytes of a TCP flow, at most CLIENT_PIECE, from where it stands, and counts them.
+ * Returns false if the socket took none: then it waits for room, or has failed and ended, and '*next_ns' is
+ * the moment of its next turn, or 0. */
+bool client_tcp_push(struct client_flow *flow, size_t size, int64_t now_ns, int64_t *next_ns);
 
 /* Closes the sending side of a TCP flow that is stopped; it ends when the server does likewise. */
 void client_tcp_stop(struct client_flow *flow);

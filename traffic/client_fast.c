@@ -68,21 +68,12 @@ int64_t client_fast_udp_turn(struct client_flow *flow, int64_t now_ns) {
 }
 
 int64_t client_fast_tcp_turn(struct client_flow *flow, int64_t now_ns) {
-    const struct traffic_board *board = flow->client->job->board;
     for (int i = 0; i < PIECES_A_TURN && !is_over(flow, now_ns); i++) {
         uint64_t left = flow->plan->bytes - flow->done;
-        ssize_t taken = client_tcp_send(flow, left < CLIENT_PIECE ? (size_t)left : CLIENT_PIECE);
-        if (taken < 0) {
-            flow->last_errno = errno;
-            if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS) {
-                return client_wait_for_room(flow, now_ns);
-            }
-            client_tcp_fail(flow, errno);
-            return 0;
+        int64_t next_ns;
+        if (!client_tcp_push(flow, left < CLIENT_PIECE ? (size_t)left : CLIENT_PIECE, now_ns, &next_ns)) {
+            return next_ns;
         }
-        flow->done += (uint64_t)taken;
-        traffic_board_add(&board->sent[flow->plan->number].bytes, taken);
-        traffic_board_add(&board->live->sent_bytes, taken);
         if (flow->done == flow->plan->bytes) {
             return 0;
         }

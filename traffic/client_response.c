@@ -218,7 +218,6 @@ static bool has_asked(const struct client_flow *flow, int64_t now_ns) {
 int64_t client_ask_tcp_turn(struct client_flow *flow, int64_t now_ns) {
     struct client_asking *asking = flow->asking;
     const struct traffic_flow *plan = flow->plan;
-    const struct traffic_board *board = flow->client->job->board;
     uint64_t within = flow->done % plan->request;
     if (asking->waiting) {
         return 0;
@@ -232,18 +231,10 @@ int64_t client_ask_tcp_turn(struct client_flow *flow, int64_t now_ns) {
         return 0;
     }
     asking->asked_ns = within == 0 ? clock_real_ns() : asking->asked_ns;
-    ssize_t taken = client_tcp_send(flow, plan->request - (size_t)within);
-    if (taken < 0) {
-        flow->last_errno = errno;
-        if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS) {
-            return client_wait_for_room(flow, now_ns);
-        }
-        client_tcp_fail(flow, errno);
-        return 0;
+    int64_t next_ns;
+    if (!client_tcp_push(flow, plan->request - (size_t)within, now_ns, &next_ns)) {
+        return next_ns;
     }
-    flow->done += (uint64_t)taken;
-    traffic_board_add(&board->sent[plan->number].bytes, taken);
-    traffic_board_add(&board->live->sent_bytes, taken);
     asking->waiting = flow->done % plan->request == 0;
     return asking->waiting ? 0 : now_ns;
 }

@@ -10,8 +10,6 @@
 #include "common/flow_key.h"
 #include "traffic/wire.h"
 
-/* After a send for which the socket had no room. */
-#define RETRY_NS NS_PER_MS
 /* The kernel paces at so much more than the plan, so that a flow can catch up but not burst. */
 #define PACING_NUMERATOR   5
 #define PACING_DENOMINATOR 4
@@ -53,10 +51,6 @@ static void finish(struct client_flow *flow, int code) {
     } else {
         client_end(flow, TRAFFIC_FLOW_FAILED, TRAFFIC_PROBLEM_SEND, code == 0 ? EPIPE : code);
     }
-}
-
-void client_tcp_fail(struct client_flow *flow, int code) {
-    finish(flow, code);
 }
 
 /* The server never sends, but for responses: its end of file says that all has come. */
@@ -120,7 +114,7 @@ static void open_flow(struct client_flow *flow) {
 }
 
 /* Sends 'size' bytes from where the flow stands: the preamble as far as it isn't sent yet, then padding. */
-ssize_t client_tcp_send(const struct client_flow *flow, size_t size) {
+static ssize_t send_bytes(const struct client_flow *flow, size_t size) {
     static const uint8_t padding[CLIENT_PIECE];
     uint8_t preamble[TRAFFIC_PREAMBLE_SIZE];
     size_t left = 0;
@@ -135,6 +129,25 @@ ssize_t client_tcp_send(const struct client_flow *flow, size_t size) {
                                {.iov_base = (uint8_t *)(uintptr_t)padding, .iov_len = size - left}};
     struct msghdr message = {.msg_iov = vectors, .msg_iovlen = 2};
     return sendmsg(flow->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+bool client_tcp_push(struct client_flow *flow, size_t size, int64_t now_ns, int64_t *next_ns) {
+    const struct traffic_board *board = flow->client->job->board;
+    ssize_t taken = send_bytes(flow, size);
+    if (taken >= 0) {
+        flow->done += (uint64_t)taken;
+        traffic_board_add(&board->sent[flow->plan->number].bytes, taken);
+        traffic_board_add(&board->live->sent_bytes, taken);
+        return true;
+    }
+    flow->last_errno = errno;
+    *next_ns = 0;
+    if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS) {
+        *next_ns = client_wait_for_room(flow, now_ns);
+    } else {
+        finish(flow, errno);
+    }
+    return false;
 }
 
 int64_t client_tcp_turn(struct client_flow *flow, int64_t now_ns) {
@@ -152,19 +165,10 @@ int64_t client_tcp_turn(struct client_flow *flow, int64_t now_ns) {
     uint64_t pieces = client_due(flow, flow->done / segment, flow->plan->packets, now_ns);
     uint64_t left = flow->plan->bytes - flow->done;
     uint64_t size = pieces * segment < left ? pieces * segment : left;
-    ssize_t taken = client_tcp_send(flow, size);
-    if (taken < 0) {
-        flow->last_errno = errno;
-        if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS) {
-            return now_ns + RETRY_NS;
-        }
-        finish(flow, errno);
-        return 0;
+    int64_t wait_ns;
+    if (!client_tcp_push(flow, size, now_ns, &wait_ns)) {
+        return wait_ns;
     }
-    const struct traffic_board *board = flow->client->job->board;
-    flow->done += (uint64_t)taken;
-    traffic_board_add(&board->sent[flow->plan->number].bytes, taken);
-    traffic_board_add(&board->live->sent_bytes, taken);
     if (flow->done == flow->plan->bytes) {
         return 0;
     }
