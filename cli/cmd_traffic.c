@@ -12,7 +12,7 @@
 #include "cli/parse.h"
 #include "cli/say.h"
 #include "common/flow_key.h"
-#include "traffic/profile.h"
+#include "traffic/plan/profile.h"
 #include "traffic/replay/replay.h"
 #include "traffic/text.h"
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "common/error.h"
-#include "traffic/profile.h"
+#include "traffic/plan/profile.h"
 #include "traffic/traffic.h"
 
 struct lab_traffic {

@@ -10,7 +10,7 @@
 #include "cli/say.h"
 #include "common/clock.h"
 #include "common/flow_key.h"
-#include "traffic/empirical.h"
+#include "traffic/plan/empirical.h"
 #include "traffic/text.h"
 #include "traffic/traffic.h"
 #include "traffic/wire.h"

@@ -7,8 +7,7 @@
 #include "common/clock.h"
 #include "common/flow_key.h"
 #include "scenario/field.h"
-#include "traffic/empirical.h"
-#include "traffic/wire.h"
+#include "traffic/plan/empirical.h"
 
 #define COUNT      SCENARIO_COUNT
 #define AT         SCENARIO_AT
@@ -26,7 +25,7 @@ static const struct scenario_section burst_section = {"burst", burst_fields, COU
 
 #define HISTOGRAM_FILE "a file's name"
 
-/* The words of a choice are in the order of its enum in traffic/profile.h. */
+/* The words of a choice are in the order of its enum in traffic/plan/profile.h. */
 static const struct scenario_field group_fields[] = {
     {"protocol", SCENARIO_CHOICE, AT(struct traffic_group, protocol), .words = "udp tcp", .required = true},
     {"ip", SCENARIO_CHOICE, AT(struct traffic_group, family), .words = "4 6"},

@@ -11,7 +11,7 @@
 #include "common/config.h"
 #include "common/error.h"
 #include "daemon/lab.h"
-#include "traffic/profile.h"
+#include "traffic/plan/profile.h"
 
 #define SCENARIO_SIZE_MAX        ((size_t)256 * 1024) /* of a file */
 #define SCENARIO_RUNS_MAX        16

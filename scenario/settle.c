@@ -77,7 +77,7 @@ static int check_group(const struct scenario *scenario, const struct traffic_gro
     return 0;
 }
 
-/* How many flows a run has from its busiest address, of each side, as traffic/plan_address.c deals them out:
+/* How many flows a run has from its busiest address, of each side, as traffic/plan/address.c deals them out:
  * a group's flows in turn over its addresses.  'factor' is by how much the groups are multiplied. */
 struct busiest {
     double flows[2];

@@ -10,7 +10,7 @@
 #include "common/error.h"
 #include "common/histogram.h"
 #include "common/stamps.h"
-#include "traffic/profile.h"
+#include "traffic/plan/profile.h"
 #include "traffic/sequence.h"
 #include "traffic/tcp.h"
 

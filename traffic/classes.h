@@ -8,7 +8,7 @@
 
 #include "common/histogram.h"
 #include "traffic/board.h"
-#include "traffic/profile.h"
+#include "traffic/plan/profile.h"
 
 /* Intervals that are kept of each class: of a longer run they are of several seconds. */
 #define TRAFFIC_CLASS_INTERVALS 4096

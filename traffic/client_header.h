@@ -6,7 +6,7 @@
 
 #include "common/address.h"
 #include "common/flow_key.h"
-#include "traffic/profile.h"
+#include "traffic/plan/profile.h"
 
 /* Sets at the socket 'fd' of 'flow', which is not connected yet and goes to 'peer': DSCP and TTL, unless the
  * socket is 'shared' with flows of others, the IPv6 flow label, and congestion control and MSS of TCP.

@@ -9,7 +9,7 @@
 #include "common/error.h"
 #include "common/privilege.h"
 #include "traffic/board.h"
-#include "traffic/profile.h"
+#include "traffic/plan/profile.h"
 #include "traffic/traffic.h"
 
 enum traffic_message_type {

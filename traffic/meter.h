@@ -12,7 +12,7 @@
 #include "common/stamps.h"
 #include "traffic/board.h"
 #include "traffic/delay.h"
-#include "traffic/profile.h"
+#include "traffic/plan/profile.h"
 #include "traffic/sequence.h"
 #include "traffic/wire.h"
 

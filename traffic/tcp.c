@@ -8,7 +8,7 @@
 #include "common/clock.h"
 #include "common/flow_key.h"
 #include "traffic/board.h"
-#include "traffic/profile.h"
+#include "traffic/plan/profile.h"
 #include "traffic/traffic.h"
 
 /* ---- what the kernel says ---- */

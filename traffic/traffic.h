@@ -15,7 +15,7 @@
 #include "common/privilege.h"
 #include "common/stamps.h"
 #include "traffic/classes.h"
-#include "traffic/profile.h"
+#include "traffic/plan/profile.h"
 #include "traffic/sequence.h"
 #include "traffic/tcp.h"
 

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #include "common/address.h"
-#include "traffic/profile.h"
+#include "traffic/plan/profile.h"
 
 /* Room for the source address of a datagram, its DSCP and TTL, the size of those that are sent as one, and
  * when it is to leave. */

@@ -11,10 +11,7 @@
 #include <stdint.h>
 
 #include "common/greeting.h"
-
-#define TRAFFIC_DATAGRAM_SIZE GREETING_SIZE
-#define TRAFFIC_PREAMBLE_SIZE 24
-#define TRAFFIC_RESPONSE_SIZE (TRAFFIC_DATAGRAM_SIZE + 16)
+#include "traffic/plan/profile.h"
 
 /* The flow number of a greeting, which the server sends back as it came. */
 #define TRAFFIC_GREETING GREETING_FLOW

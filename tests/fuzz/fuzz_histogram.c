@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "traffic/distribution.h"
-#include "traffic/empirical.h"
+#include "traffic/plan/distribution.h"
+#include "traffic/plan/empirical.h"
 
 static void draw(const struct traffic_empirical *histogram) {
     double low = (double)histogram->bins[0].low, high = (double)histogram->bins[histogram->count - 1].high;

@@ -1,2 +1,2 @@
 # Histograms of sizes and gaps, as scenarios and 'nsmon send' read them.
-nsmon_fuzz_target(histogram SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_histogram.c ROOMS traffic common SEEDS histogram)
+nsmon_fuzz_target(histogram SOURCES ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_histogram.c ROOMS plan common SEEDS histogram)

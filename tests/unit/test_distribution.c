@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "traffic/distribution.h"
-#include "traffic/empirical.h"
-#include "traffic/random.h"
+#include "traffic/plan/distribution.h"
+#include "traffic/plan/empirical.h"
+#include "traffic/plan/random.h"
 
 #define COUNT 100000
 

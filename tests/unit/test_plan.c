@@ -15,8 +15,8 @@
 
 #include "common/clock.h"
 #include "common/flow_key.h"
-#include "traffic/empirical.h"
-#include "traffic/profile.h"
+#include "traffic/plan/empirical.h"
+#include "traffic/plan/profile.h"
 
 #define UDP4 .protocol = PROTOCOL_UDP, .family = 4, .payload_min = 100, .payload_max = 100
 

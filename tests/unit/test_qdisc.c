@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "traffic/egress.h"
-#include "traffic/random.h"
+#include "traffic/plan/random.h"
 
 #define SEQUENCE 7
 #define LINK     3

@@ -13,7 +13,7 @@
 
 #include "common/clock.h"
 #include "common/flow_key.h"
-#include "traffic/empirical.h"
+#include "traffic/plan/empirical.h"
 #include "traffic/remote/clock.h"
 #include "traffic/remote/counts.h"
 #include "traffic/remote/link.h"

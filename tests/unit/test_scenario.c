@@ -14,7 +14,7 @@
 #include "common/flow_key.h"
 #include "scenario/field.h"
 #include "scenario/scenario.h"
-#include "traffic/empirical.h"
+#include "traffic/plan/empirical.h"
 
 #define TRAFFIC "traffic: [{profile: quick}]\n"
 #define GROUP   "duration: 2s\ntraffic:\n  - groups:\n      - "

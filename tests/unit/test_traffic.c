@@ -13,7 +13,7 @@
 #include "common/flow_key.h"
 #include "traffic/delay.h"
 #include "traffic/pacer.h"
-#include "traffic/profile.h"
+#include "traffic/plan/profile.h"
 #include "traffic/sequence.h"
 #include "traffic/text.h"
 #include "traffic/wire.h"

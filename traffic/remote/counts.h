@@ -4,7 +4,7 @@
 #pragma once
 
 #include "traffic/board.h"
-#include "traffic/profile.h"
+#include "traffic/plan/profile.h"
 #include "traffic/remote/link.h"
 
 /* Of a plan with up to so many flows each one's counts are told every second. */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/flow_key.h"
-#include "traffic/empirical.h"
+#include "traffic/plan/empirical.h"
 #include "traffic/remote/message.h"
 #include "traffic/traffic.h"
 #include "traffic/wire.h"

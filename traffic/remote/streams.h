@@ -10,7 +10,7 @@
 
 #include "common/error.h"
 #include "common/clock.h"
-#include "traffic/profile.h"
+#include "traffic/plan/profile.h"
 
 #define REMOTE_STREAMS_MAX  5000
 #define REMOTE_DURATION_MAX (86400 * NS_PER_S)

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "common/flow_key.h"
-#include "traffic/distribution.h"
-#include "traffic/plan.h"
+#include "traffic/plan/distribution.h"
+#include "traffic/plan/plan.h"
 #include "traffic/remote/streams.h"
 #include "traffic/wire.h"
 

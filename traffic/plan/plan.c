@@ -1,5 +1,5 @@
-#include "traffic/distribution.h"
-#include "traffic/plan.h"
+#include "traffic/plan/distribution.h"
+#include "traffic/plan/plan.h"
 
 #include <errno.h>
 #include <math.h>
@@ -7,7 +7,7 @@
 
 #include "common/clock.h"
 #include "common/flow_key.h"
-#include "traffic/random.h"
+#include "traffic/plan/random.h"
 
 /* Rows of random numbers (traffic_random_at()): two for each flow. */
 #define ROW_PAYLOAD(flow) ((uint64_t)(flow)->number * 2)

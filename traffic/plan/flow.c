@@ -4,11 +4,10 @@
 
 #include "common/clock.h"
 #include "common/flow_key.h"
-#include "traffic/distribution.h"
-#include "traffic/empirical.h"
-#include "traffic/plan.h"
-#include "traffic/random.h"
-#include "traffic/wire.h"
+#include "traffic/plan/distribution.h"
+#include "traffic/plan/empirical.h"
+#include "traffic/plan/plan.h"
+#include "traffic/plan/random.h"
 
 /* The last twentieth of a run stays empty for the ends of TCP, and for random gaps. */
 #define ROOM 0.95

@@ -3,7 +3,7 @@
 
 #include "common/clock.h"
 #include "common/flow_key.h"
-#include "traffic/profile.h"
+#include "traffic/plan/profile.h"
 
 #define TENTHS 10
 

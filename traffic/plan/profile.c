@@ -1,4 +1,4 @@
-#include "traffic/profile.h"
+#include "traffic/plan/profile.h"
 
 #include <string.h>
 

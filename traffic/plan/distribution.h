@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-#include "traffic/profile.h"
+#include "traffic/plan/profile.h"
 
 /* What a group that says nothing gets: the coefficient of variation of normal and log-normal values, and the
  * alpha of Pareto ones. */

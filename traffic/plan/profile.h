@@ -6,6 +6,13 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "common/greeting.h"
+
+/* What datagrams, responses and TCP connections begin with (traffic/wire.h): they have so many bytes of
+ * payload at least. */
+#define TRAFFIC_DATAGRAM_SIZE GREETING_SIZE
+#define TRAFFIC_RESPONSE_SIZE (TRAFFIC_DATAGRAM_SIZE + 16)
+#define TRAFFIC_PREAMBLE_SIZE 24
 
 /* How large the flows of a group are, in packets: within the group's range, and but for the first at random.
  */
@@ -35,7 +42,7 @@ enum traffic_law {
     TRAFFIC_LAW_NORMAL,      /* of gaps: cut at 0 */
     TRAFFIC_LAW_PARETO,
     TRAFFIC_LAW_LOGNORMAL,
-    TRAFFIC_LAW_HISTOGRAM, /* measured somewhere, see traffic/empirical.h */
+    TRAFFIC_LAW_HISTOGRAM, /* measured somewhere, see traffic/plan/empirical.h */
 };
 
 /* Its name, as in scenarios. */
@@ -43,7 +50,7 @@ const char *traffic_law_name(unsigned int law);
 
 struct traffic_empirical;
 
-/* How random values are drawn, see traffic/distribution.h. */
+/* How random values are drawn, see traffic/plan/distribution.h. */
 struct traffic_distribution {
     uint8_t law; /* enum traffic_law */
     double a, b; /* what its law has */

@@ -1,9 +1,9 @@
-#include "traffic/distribution.h"
+#include "traffic/plan/distribution.h"
 
 #include <math.h>
 
-#include "traffic/empirical.h"
-#include "traffic/random.h"
+#include "traffic/plan/empirical.h"
+#include "traffic/plan/random.h"
 
 /* What is outside a range is drawn again so often. */
 #define REDRAWS    32

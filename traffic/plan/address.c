@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "traffic/plan.h"
-#include "traffic/random.h"
+#include "traffic/plan/plan.h"
+#include "traffic/plan/random.h"
 
 /* Where there are several addresses, each has its source ports in so many places at random, so that an
  * address is not known by its port; but the addresses share them, for a sender needs a socket for each port.

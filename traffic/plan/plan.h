@@ -1,8 +1,8 @@
-/* The inside of the plan: from a group to its flows.  traffic/profile.h is for others. */
+/* The inside of the plan: from a group to its flows.  traffic/plan/profile.h is for others. */
 #pragma once
 
 #include "common/error.h"
-#include "traffic/profile.h"
+#include "traffic/plan/profile.h"
 
 /* Looks whether 'group', the number 'number' of 'profile', makes sense.  Returns 0, or -EINVAL with 'error'
  * filled. */

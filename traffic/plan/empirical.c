@@ -1,4 +1,4 @@
-#include "traffic/empirical.h"
+#include "traffic/plan/empirical.h"
 
 #include <errno.h>
 #include <math.h>
