@@ -219,6 +219,28 @@ def delay():
     sys.stdout.flush()
 
 
+def requests():
+    """One request after the other, each when the response to the one before has come, beside sockperf's ping-pong."""
+    rows = {"nsmon": [], "sockperf": []}
+    for _ in range(ROUNDS):
+        result = measured("nsmon", nsmon, "udp", length=64, response=64)
+        if result is not None:
+            rows["nsmon"].append((result["responses"] / SECONDS, result["response_p50_us"], result["response_p99_us"]))
+        text = measured("sockperf", run, "a", "sockperf", "ping-pong", "-i", SERVER, "-p", 11111, "-m", 64, "-t", SECONDS,
+                        "--full-rtt") or ""
+        found = dict(re.findall(r"percentile (50|99)\.000 =\s+([\d.]+)", text))
+        count = re.findall(r"ReceivedMessages=(\d+)", text)
+        if len(found) == 2 and count:
+            rows["sockperf"].append((float(count[0]) / SECONDS, float(found["50"]), float(found["99"])))
+    print(f"UDP, requests and responses of 64 bytes, one at a time (medians of {ROUNDS})\n"
+          f"  {'':22} {'a second':>12} {'p50, us':>9} {'p99, us':>9}")
+    for name, values in rows.items():
+        if values:
+            print(f"  {name:22} {statistics.median(v[0] for v in values):12.0f} "
+                  f"{statistics.median(v[1] for v in values):9.1f} {statistics.median(v[2] for v in values):9.1f}")
+    sys.stdout.flush()
+
+
 def main():
     servers = [["iperf3", "-s"], ["iperf", "-s"], ["iperf", "-s", "-u"], ["nuttcp", "-S"],
                ["sockperf", "server", "-i", SERVER, "-p", "11111"]]
@@ -229,7 +251,8 @@ def main():
                           stderr=subprocess.DEVNULL, check=False).returncode == 0:
             break
         time.sleep(0.1)
-    benches = {"udp64": udp64, "udp1400": udp1400, "nogso": without_gso, "tcp": tcp, "pacing": pacing, "delay": delay}
+    benches = {"udp64": udp64, "udp1400": udp1400, "nogso": without_gso, "tcp": tcp, "pacing": pacing, "delay": delay,
+               "requests": requests}
     for name, bench in benches.items():
         if not WANTED or name in WANTED:
             bench()

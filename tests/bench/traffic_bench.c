@@ -4,7 +4,8 @@
  * traffic_bench CLIENT_NETNS SERVER_NETNS CLIENT4 SERVER4 udp|tcp [NAME=VALUE...]
  * A namespace is a path, or "-" for this one.  Names: pps (0: as fast as it goes), length (bytes), seconds,
  * streams, gso (datagrams of a super-frame), spin (percent, -1 none), threads, burst (packets of a burst),
- * gaps (enum traffic_gaps), dscp, txtime (as enum traffic_txtime has it: 0 auto, 1 on, 2 off, 3 blind). */
+ * gaps (enum traffic_law), dscp, response (bytes; the next request of a fast stream waits for it), txtime (as
+ * enum traffic_txtime has it: 0 auto, 1 on, 2 off, 3 blind). */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
@@ -54,6 +55,9 @@ static void print(const struct traffic_result *result, double seconds) {
     printf("send_batch=%" PRId64 " receive_batch=%" PRId64 " client_cpu=%.3f server_cpu=%.3f failed=%zu ",
            result->send_batch_max, result->receive_batch_max, (double)result->client_cpu_ns / 1e9,
            (double)result->server_cpu_ns / 1e9, result->failed_flows);
+    printf("responses=%" PRIu64 " response_p50_us=%.1f response_p99_us=%.1f ", result->response_times.count,
+           (double)histogram_quantile(&result->response_times, 0.5) / 1e3,
+           (double)histogram_quantile(&result->response_times, 0.99) / 1e3);
     printf("owd_min_us=%.1f owd_max_us=%.1f negative=%" PRIu64 " pacing=%s\n",
            result->owd.count == 0 ? 0 : (double)result->owd.min / 1e3,
            result->owd.count == 0 ? 0 : (double)result->owd.max / 1e3, result->owd.negative,
@@ -91,6 +95,8 @@ int main(int argc, char *argv[]) {
                                   .payload_min = length,
                                   .payload_max = length,
                                   .arrivals = TRAFFIC_ARRIVALS_TOGETHER,
+                                  .response_min = (uint32_t)value_of(words, "response", 0),
+                                  .response_max = (uint32_t)value_of(words, "response", 0),
                                   .burst_packets = (uint32_t)value_of(words, "burst", 0),
                                   .gaps = (uint8_t)value_of(words, "gaps", TRAFFIC_LAW_CONSTANT),
                                   .dscp = (uint8_t)value_of(words, "dscp", 0),
