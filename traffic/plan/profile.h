@@ -75,11 +75,6 @@ struct traffic_group {
     uint8_t payload_law;
 
     uint8_t both_ways; /* UDP: 1 if each flow has a twin from the server's host to the client's: voice */
-    /* Bytes of the response that the server gives to each packet, then a request; each flow has its own size
-     * of the range, and a twin that is made up of the responses.  0: none.  The next request of a fast flow
-     * goes out when the response is there.  TCP: 'payload' is the request's size, and one request is under
-     * way at a time. */
-    uint32_t response_min, response_max;
     uint8_t sizes;    /* enum traffic_sizes */
     uint8_t arrivals; /* enum traffic_arrivals */
     uint8_t gaps;     /* enum traffic_law */
@@ -109,6 +104,11 @@ struct traffic_group {
     double pps;
     /* The same as bits of payload a second: of each flow, or of all of the group together. */
     double rate_bps, total_rate_bps;
+    /* Bytes of the response that the server gives to each packet, then a request; each flow has its own size
+     * of the range, and a twin that is made up of the responses.  0: none.  The next request of a fast flow
+     * goes out when the response is there.  TCP: 'payload' is the request's size, and one request is under
+     * way at a time. */
+    uint32_t response_min, response_max;
     /* On-off: packets of a burst, from one to the next of them, and from burst to burst (0: 'pps' or the
      * flow's share of the run says so).  0 packets: no bursts. */
     uint32_t burst_packets;
