@@ -75,9 +75,9 @@ struct traffic_group {
     uint8_t payload_law;
 
     uint8_t both_ways; /* UDP: 1 if each flow has a twin from the server's host to the client's: voice */
-    uint8_t sizes;    /* enum traffic_sizes */
-    uint8_t arrivals; /* enum traffic_arrivals */
-    uint8_t gaps;     /* enum traffic_law */
+    uint8_t sizes;     /* enum traffic_sizes */
+    uint8_t arrivals;  /* enum traffic_arrivals */
+    uint8_t gaps;      /* enum traffic_law */
     /* 1: as fast as it goes, from the run's beginning on; 'arrivals', 'gaps', 'pps' and bursts say nothing
      * then.  Both 'packets' 0: to the run's end. */
     uint8_t fast;
