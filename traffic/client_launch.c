@@ -63,6 +63,7 @@ struct search {
     struct egress egress;
     clockid_t tried; /* 0: none; what set_clock() says to any socket is 'code' */
     int code;
+    uint32_t link; /* by which one that has them leaves */
 };
 
 static int try_clock(struct search *search, clockid_t clock, int keeper) {
@@ -117,8 +118,7 @@ static int find_one(struct client_flow *flow, struct search *search, struct erro
                                    .destination_port =
                                        (uint16_t)(client->job->first_port + plan->dport - TRAFFIC_FIRST_PORT),
                                    .dscp = plan->group == NULL ? 0 : plan->group->dscp};
-    bool kept = wanted == TRAFFIC_TXTIME_BLIND ||
-                egress_keeps(&search->egress, &way, &how, wanted == TRAFFIC_TXTIME_ON ? &link : NULL);
+    bool kept = wanted == TRAFFIC_TXTIME_BLIND || egress_keeps(&search->egress, &way, &how, &link);
     int code = kept ? try_clock(search, how.clock, client->job->keeper) : 0;
     if (!kept || code != 0) {
         return wanted == TRAFFIC_TXTIME_ON ? explain(flow, &search->egress, link, code, error) : 0;
@@ -127,21 +127,22 @@ static int find_one(struct client_flow *flow, struct search *search, struct erro
         (client->launches.of = calloc(client->job->plan->count, sizeof *client->launches.of)) == NULL) {
         return error_set(error, -ENOMEM, "no memory for launch times");
     }
+    search->link = link;
     flow->launch = &client->launches.of[plan->number];
     *flow->launch = (struct client_launch){.how = how, .moment_ns = plan->start_ns};
     return 0;
 }
 
-/* Keeps this thread, the 'number'th, on one processor.  The qdisc's timer is set by whoever looked into the
- * queue last, and what it lets go leaves by that processor, which on virtual links is a way of its own: a
- * sender that is moved about would have its datagrams overtake each other (net/core/dev.c,
- * enqueue_to_backlog()). */
-static void stay(unsigned int number) {
+/* Keeps this thread on one processor, the same for all who send by the link 'link'.  The qdisc's timer is set
+ * by whoever looked into the queue last, and what it lets go leaves by his processor, which on virtual links
+ * is a way of its own (net/core/dev.c, enqueue_to_backlog()): of two datagrams the second might be the first.
+ */
+static void stay(uint32_t link) {
     cpu_set_t allowed, one;
     if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2) {
         return;
     }
-    unsigned int left = ((unsigned int)getpid() + number) % (unsigned int)CPU_COUNT(&allowed);
+    unsigned int left = link % (unsigned int)CPU_COUNT(&allowed);
     for (unsigned int i = 0; i < CPU_SETSIZE; i++) {
         if (CPU_ISSET(i, &allowed) && left-- == 0) {
             CPU_ZERO(&one);
@@ -194,7 +195,7 @@ int client_launch_find(struct client *client, struct error *error) {
     }
     egress_close(&search.egress);
     if (client->launches.of != NULL && !fast) {
-        stay(job->thread);
+        stay(search.link);
     }
     return failure;
 }

@@ -170,16 +170,12 @@ static int find_link(struct egress *egress, const struct egress_way *way, uint32
 
 bool egress_keeps(struct egress *egress, const struct egress_way *way, struct qdisc_launch *launch,
                   uint32_t *link) {
-    uint32_t found = 0;
     *launch = (struct qdisc_launch){0};
-    if (egress->fd < 0 || (!egress->possible && link == NULL) || find_link(egress, way, &found) != 0) {
-        found = 0;
+    if (egress->fd < 0 || find_link(egress, way, link) != 0) {
+        *link = 0;
+        return false;
     }
-    if (link != NULL) {
-        *link = found;
-    }
-    return found != 0 &&
-           qdisc_keeps(&egress->qdiscs, found, qdisc_priority(way->destination->family, way->dscp), launch) &&
+    return qdisc_keeps(&egress->qdiscs, *link, qdisc_priority(way->destination->family, way->dscp), launch) &&
            !(egress->shifted && launch->clock == CLOCK_MONOTONIC);
 }
 

@@ -38,7 +38,7 @@ int egress_open(struct egress *egress);
 void egress_close(struct egress *egress);
 
 /* True if UDP datagrams that go 'way' leave by a link that keeps launch times, which 'launch' then describes.
- * 'link', unless it is NULL, becomes the number of the link, 0 if there is none. */
+ * 'link' becomes the number of the link, 0 if there is none. */
 bool egress_keeps(struct egress *egress, const struct egress_way *way, struct qdisc_launch *launch,
                   uint32_t *link);
 
