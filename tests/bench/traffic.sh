@@ -4,7 +4,9 @@
 #   a: v1 10.9.0.1 ═══ v2 10.9.0.2 :b
 #
 # traffic.sh BIN [ROUNDS] [SECONDS] [BENCH...]; BIN is where traffic_bench and the others lie, a bench is one of udp64,
-# udp1400, nogso, tcp, pacing, delay, requests.  Prints medians and ratios; no time makes it fail.
+# udp1400, nogso, tcp, pacing, delay, requests.  Prints medians and ratios; no time makes it fail.  Where the kernel has the qdisc fq,
+# pacing is measured with launch times, too; "NSMON_VM_KERNEL=... tests/lab/vm.sh sh tests/bench/traffic.sh BIN 3 2 pacing"
+# brings a kernel that has it.
 . "$(dirname "$0")/../lab/lib.sh"
 isolate "$0" "$@"
 need python3 tcpdump iperf3 iperf nuttcp sockperf
