@@ -92,9 +92,9 @@ int64_t client_udp_turn(struct client_flow *flow, int64_t now_ns) {
         if (client_udp_open(flow) != 0) {
             return 0;
         }
+        /* Its turn was ahead of its moment for the sake of launch times, which it does not get. */
         if (flow->launch == NULL && client_moment(flow, 0) > now_ns) {
-            return client_moment(flow,
-                                 0); /* its turn was ahead of that for launch times, which it does not get */
+            return client_moment(flow, 0);
         }
     }
     if (flow->asking != NULL && (flow->plan->fast || flow->asking->last)) {
