@@ -81,7 +81,7 @@ uint64_t client_due(struct client_flow *flow, uint64_t done, uint64_t all, int64
 }
 
 static bool is_mine(const struct client *client, const struct traffic_flow *flow) {
-    return traffic_job_has(client->job, flow, flow->number);
+    return traffic_job_has(client->job, flow, flow->sport);
 }
 
 /* A flow of another thread or direction is not ours to end. */

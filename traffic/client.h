@@ -30,10 +30,9 @@ struct client;
 /* A UDP socket that the flows of one source port and IP version share, each with an address of its own: so
  * that thousands of addresses don't need thousands of sockets. */
 struct client_port {
-    int fd;                  /* -1: none */
-    struct event *responses; /* something has come; NULL: nothing is waited for */
-    uint32_t users;          /* flows of the plan */
-    uint32_t flows;          /* those of this thread that have not ended */
+    int fd;         /* -1: none */
+    uint32_t users; /* flows of the plan */
+    uint32_t flows; /* those of this thread that have not ended */
     /* Of the launch times that it takes; 0: it takes none. */
     clockid_t clock;
 };
@@ -57,7 +56,7 @@ struct client_flow {
 
 /* A flow of requests. */
 struct client_asking {
-    struct event *responses;    /* UDP, a socket of its own: something has come */
+    struct event *responses;    /* UDP: something has come */
     struct traffic_delay times; /* from the request to the response */
     uint64_t count;             /* of responses, each once */
     int64_t until_ns;           /* monotonic: how long a response is waited for */
@@ -171,6 +170,9 @@ void client_responses_publish(struct client *client, bool last);
 /* Has the responses to the UDP flow 'flow', whose socket is open, taken in.  Returns 0, or -1 when the flow
  * has ended because it failed. */
 int client_responses_listen(struct client_flow *flow);
+
+/* Adds what the socket of 'flow', which is about to be closed, had no room for, if responses came there. */
+void client_responses_note_drops(const struct client_flow *flow);
 
 /* A turn of a flow of UDP whose packets are requests: as fast as responses come; or one that has asked all it
  * will. Returns as client_udp_turn(). */

@@ -155,10 +155,10 @@ static void stay(uint32_t link) {
 
 int client_launch_keep(const struct traffic_job *job, struct traffic_keeper *keeper, struct error *error) {
     struct egress egress;
-    bool needed = false;
     enum traffic_txtime wanted = job->tuning.txtime;
-    if ((wanted != TRAFFIC_TXTIME_AUTO && wanted != TRAFFIC_TXTIME_ON) || job->keeper > 0 ||
-        job->identity == NULL) {
+    bool may_launch = wanted == TRAFFIC_TXTIME_AUTO || wanted == TRAFFIC_TXTIME_ON;
+    bool needed = job->responses != NULL && job->plan->response_count > 0;
+    if ((!may_launch && !needed) || job->keeper > 0 || job->identity == NULL) {
         return 0;
     }
     if (egress_open(&egress) == 0) {
@@ -186,7 +186,7 @@ int client_launch_find(struct client *client, struct error *error) {
     bool fast = false;
     for (size_t i = 0; i < job->plan->count && some && failure == 0; i++) {
         const struct traffic_flow *plan = &job->plan->flows[i];
-        bool ours = traffic_job_has(job, plan, plan->number);
+        bool ours = traffic_job_has(job, plan, plan->sport);
         fast = fast || (ours && plan->fast != 0);
         /* How long a response takes is reckoned from a send time that is no promise. */
         if (ours && plan->protocol == PROTOCOL_UDP && plan->fast == 0 && plan->response == 0) {

@@ -50,7 +50,7 @@ struct client_launches {
 };
 
 /* Starts, while the client of 'job' is root still, the keeper of the capability that some link here may need
- * of it. Returns 0 or a negative errno with 'error' filled. */
+ * of it, or a buffer for responses. Returns 0 or a negative errno with 'error' filled. */
 int client_launch_keep(const struct traffic_job *job, struct traffic_keeper *keeper, struct error *error);
 
 /* Finds out which flows of 'client' may have launch times, as its tuning wants it.  Returns 0, -ENOMEM, or

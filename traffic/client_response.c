@@ -2,11 +2,13 @@
 #include "traffic/client.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "common/clock.h"
 #include "common/flow_key.h"
+#include "traffic/keeper.h"
 
 /* How long a response is waited for, beyond a few of the longest so far, before the next request of a fast
  * flow goes out all the same; and after the last request; and after a stop, for which somebody waits. */
@@ -34,7 +36,7 @@ int client_responses_init(struct client *client, struct traffic_meter_flow *flow
     size_t next = 0;
     for (size_t i = 0; i < job->plan->count && failure == 0; i++) {
         const struct traffic_flow *flow = &job->plan->flows[i];
-        if (flow->response > 0 && traffic_job_has(job, flow, flow->number)) {
+        if (flow->response > 0 && traffic_job_has(job, flow, flow->sport)) {
             client->flows[i].asking = &client->askings[next++];
             failure = traffic_delay_init(&client->flows[i].asking->times, flow->packets);
         }
@@ -189,15 +191,26 @@ static void on_response(evutil_socket_t fd, short what, void *context) {
     }
 }
 
-int client_responses_listen(struct client_flow *flow) {
-    struct event **event = flow->port != NULL ? &flow->port->responses : &flow->asking->responses;
-    if (*event != NULL) {
-        return 0;
+void client_responses_note_drops(const struct client_flow *flow) {
+    uint32_t memory[SK_MEMINFO_VARS] = {0};
+    socklen_t size = sizeof memory;
+    if (flow->asking != NULL && flow->plan->protocol == PROTOCOL_UDP &&
+        getsockopt(flow->fd, SOL_SOCKET, SO_MEMINFO, memory, &size) == 0) {
+        flow->client->job->responses->live->socket_drops += memory[SK_MEMINFO_DROPS];
     }
+}
+
+int client_responses_listen(struct client_flow *flow) {
+    struct client_asking *asking = flow->asking;
+    int buffer = TRAFFIC_KEEPER_BUFFER;
     int failure = traffic_inbox_prepare(flow->fd);
+    /* The keeper may have the kernel give it, where this one gives less. */
+    (void)setsockopt(flow->fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+    traffic_keeper_ask(flow->client->job->keeper, flow->fd);
     if (failure == 0) {
-        *event = event_new(flow->client->base, flow->fd, EV_READ | EV_PERSIST, on_response, flow->client);
-        failure = *event != NULL && event_add(*event, NULL) == 0 ? 0 : -ENOMEM;
+        asking->responses =
+            event_new(flow->client->base, flow->fd, EV_READ | EV_PERSIST, on_response, flow->client);
+        failure = asking->responses != NULL && event_add(asking->responses, NULL) == 0 ? 0 : -ENOMEM;
     }
     if (failure != 0) {
         client_end(flow, TRAFFIC_FLOW_FAILED, TRAFFIC_PROBLEM_SOCKET, -failure);
@@ -211,8 +224,10 @@ int client_responses_listen(struct client_flow *flow) {
 /* True if no request is to follow. */
 static bool has_asked(const struct client_flow *flow, int64_t now_ns) {
     const struct traffic_flow *plan = flow->plan;
-    return flow->done == plan->bytes || ((plan->fast || plan->timed) &&
-                                         now_ns >= flow->client->start_ns + plan->start_ns + plan->length_ns);
+    const struct client *client = flow->client;
+    return flow->done == plan->bytes ||
+           (plan->fast && now_ns >= client->start_ns + plan->start_ns + plan->length_ns) ||
+           (plan->timed && now_ns >= client->start_ns + client->job->plan->duration_ns);
 }
 
 int64_t client_ask_tcp_turn(struct client_flow *flow, int64_t now_ns) {

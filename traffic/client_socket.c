@@ -56,7 +56,9 @@ int client_open(struct client_flow *flow, int type) {
         return -1;
     }
     struct client_port *port = &flow->client->ports[which][flow->plan->sport - TRAFFIC_SOURCE_FIRST];
-    bool shared = type != SOCK_STREAM && port->users > 1;
+    /* Who asks has a socket of his own, connected: a response to a shared one might come to that of another
+     * thread or run on the same port. */
+    bool shared = type != SOCK_STREAM && port->users > 1 && flow->plan->response == 0;
     if ((!shared || port->fd < 0) && open_socket(flow, type, shared) != 0) {
         return -1;
     }
@@ -76,6 +78,7 @@ int client_open(struct client_flow *flow, int type) {
 
 void client_close(struct client_flow *flow) {
     if (flow->fd >= 0 && flow->port == NULL) {
+        client_responses_note_drops(flow);
         close(flow->fd);
     }
     flow->fd = -1;
@@ -83,10 +86,6 @@ void client_close(struct client_flow *flow) {
     struct client_port *port =
         &flow->client->ports[flow->plan->family == 6][flow->plan->sport - TRAFFIC_SOURCE_FIRST];
     if (flow->plan->protocol == PROTOCOL_UDP && --port->flows == 0 && port->fd >= 0) {
-        if (port->responses != NULL) {
-            event_free(port->responses);
-            port->responses = NULL;
-        }
         close(port->fd);
         port->fd = -1;
     }

@@ -103,6 +103,9 @@ int64_t client_udp_turn(struct client_flow *flow, int64_t now_ns) {
     if (flow->plan->fast) {
         return client_fast_udp_turn(flow, now_ns);
     }
+    if (client_udp_beyond(flow, now_ns)) {
+        return client_udp_finish(flow, now_ns);
+    }
     if (flow->launch != NULL) {
         return client_launch_turn(flow, now_ns);
     }

@@ -21,8 +21,8 @@ int client_watch_init(struct client *client) {
     struct client_watch *watch = &client->watch;
     *watch = (struct client_watch){.second = 1};
     for (uint32_t i = 0; i < plan->count; i++) {
-        watch->count +=
-            plan->flows[i].protocol == PROTOCOL_TCP && traffic_job_has(client->job, &plan->flows[i], i);
+        watch->count += plan->flows[i].protocol == PROTOCOL_TCP &&
+                        traffic_job_has(client->job, &plan->flows[i], plan->flows[i].sport);
     }
     watch->flows = watch->count == 0 ? NULL : calloc(watch->count, sizeof *watch->flows);
     if (watch->flows == NULL) {
@@ -30,7 +30,8 @@ int client_watch_init(struct client *client) {
     }
     size_t place = 0;
     for (uint32_t i = 0; i < plan->count; i++) {
-        if (plan->flows[i].protocol == PROTOCOL_TCP && traffic_job_has(client->job, &plan->flows[i], i)) {
+        if (plan->flows[i].protocol == PROTOCOL_TCP &&
+            traffic_job_has(client->job, &plan->flows[i], plan->flows[i].sport)) {
             watch->flows[place++] = i;
         }
     }

@@ -16,7 +16,7 @@ enum traffic_message_type {
     TRAFFIC_READY = 1, /* endpoint: sockets are open; 'port' is the server's first one */
     TRAFFIC_FAILED,    /* endpoint: could not start; 'code' and 'text' say why */
     TRAFFIC_GO,        /* to both: the run begins at 'start_ns' */
-    TRAFFIC_STOP,      /* to the client: end early */
+    TRAFFIC_STOP,      /* to the client: end early; to the server: send no more responses */
     TRAFFIC_FINISH,    /* to the server: the client has ended; wait until nothing came for 'quiet_ns' */
     TRAFFIC_DONE,      /* endpoint: everything is on the board */
     TRAFFIC_PROVE,     /* to the server: send 'cookie' from each UDP socket to 'port' of the sender's host */

@@ -186,7 +186,7 @@ static bool is_complete(const struct server *server) {
     for (size_t i = 0; i < server->job->plan->count; i++) {
         const struct server_flow *flow = &server->flows[i];
         bool tcp = server->job->plan->flows[i].protocol == PROTOCOL_TCP;
-        if ((tcp && flow->closed) || !server_has(server, &server->job->plan->flows[i])) {
+        if (!server_has(server, &server->job->plan->flows[i]) || (tcp && flow->closed)) {
             continue;
         }
         if (tcp ? board->received[i].bytes < traffic_board_get(&board->sent[i].bytes)
@@ -228,6 +228,8 @@ static void on_channel(evutil_socket_t fd, short what, void *context) {
     } else if (got > 0 && message.type == TRAFFIC_FINISH) {
         server->finish_ns = clock_monotonic_ns();
         server->quiet_ns = message.quiet_ns;
+    } else if (got > 0 && message.type == TRAFFIC_STOP) {
+        server->mute = true;
     } else if (got > 0 && message.type == TRAFFIC_PROVE) {
         server_udp_prove(server, message.cookie, message.port);
     }

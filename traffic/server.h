@@ -65,6 +65,7 @@ struct server {
     int64_t finish_ns;       /* monotonic, when the client had ended; 0 before */
     int64_t quiet_ns;        /* how long nothing may come after that */
     struct traffic_inbox inbox;
+    bool mute; /* no more responses: it was told to stop */
 };
 
 /* True if this thread is the one that looks after the flow 'flow' of the plan: its port's. */

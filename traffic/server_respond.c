@@ -45,7 +45,7 @@ static bool is_from_sender(const struct server *server, const struct traffic_flo
 
 void server_respond_udp(struct server *server, int fd, const struct traffic_flow *flow,
                         const struct traffic_datagram *request, const struct msghdr *header) {
-    if (!is_from_sender(server, flow, header)) {
+    if (server->mute || !is_from_sender(server, flow, header)) {
         return;
     }
     uint8_t head[TRAFFIC_RESPONSE_SIZE];
@@ -81,9 +81,12 @@ static void on_room(evutil_socket_t fd, short what, void *context) {
 void server_respond_tcp(struct server_connection *connection) {
     struct server *server = connection->server;
     const struct traffic_flow *flow = &server->job->plan->flows[connection->flow];
-    uint64_t owed = flow->response == 0 || server->job->responses == NULL
-                        ? 0
-                        : connection->got / flow->request * flow->response - connection->responded;
+    uint64_t owed = 0;
+    if (flow->response > 0 && server->job->responses != NULL && !server->mute) {
+        uint64_t requests = connection->got / flow->request;
+        requests = requests < flow->packets ? requests : flow->packets;
+        owed = requests * flow->response - connection->responded;
+    }
     while (owed > 0) {
         ssize_t taken =
             send(connection->fd, padding, owed < PIECE ? (size_t)owed : PIECE, MSG_DONTWAIT | MSG_NOSIGNAL);

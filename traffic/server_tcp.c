@@ -63,7 +63,8 @@ static bool introduce(struct server_connection *connection) {
     if (!traffic_preamble_read(connection->preamble, TRAFFIC_PREAMBLE_SIZE, &preamble) ||
         preamble.run != server->job->run || preamble.flow >= plan->count ||
         plan->flows[preamble.flow].protocol != PROTOCOL_TCP ||
-        !server_has(server, &plan->flows[preamble.flow]) || server->flows[preamble.flow].taken) {
+        !server_has(server, &plan->flows[preamble.flow]) ||
+        preamble.bytes > plan->flows[preamble.flow].bytes || server->flows[preamble.flow].taken) {
         return false;
     }
     connection->known = true;

@@ -77,8 +77,9 @@ struct remote_session {
     int64_t sent_end_ns;            /* when the last sender had ended; 0 before */
     int64_t interval_end_ns;        /* monotonic */
     int64_t seconds, other_seconds; /* that either end has told of */
-    int64_t incoming_bytes,
-        incoming_last_bytes; /* that came in here until the last second's end, and in it */
+    /* What the limit is held against, until the last second's end and in it. */
+    int64_t limited_bytes, limited_last_bytes;
+    bool muted; /* no more responses are sent */
     int64_t
         close_at_ns; /* when the second that is over is shown though the other end told nothing; 0: none */
     int64_t ping_ns; /* monotonic, of the last sign of life */

@@ -20,6 +20,8 @@
 /* What the ends of all flows, the wait for what is late and the exchange of counts may take after the time.
  */
 #define END_NS (30 * NS_PER_S)
+/* And so long responses are sent after it. */
+#define RESPOND_NS (5 * NS_PER_S)
 /* And our own endpoints after the other end is lost. */
 #define LOST_NS (4 * NS_PER_S)
 #define EXIT_NS (2 * NS_PER_S)
@@ -80,14 +82,19 @@ static void tell_second(struct remote_session *session) {
     remote_session_send(session, json_pack("{s:s}", "type", "second"));
 }
 
-static void note_incoming(struct remote_session *session) {
-    int64_t bytes = 0;
+/* What came in here, or went out from here as responses, whichever is more: the limit is of one direction. */
+static void note_limited(struct remote_session *session) {
+    int64_t in = 0, out = 0;
     for (size_t i = 0; i < TRAFFIC_SIDES; i++) {
         const struct remote_side *side = &session->sides[i];
-        bytes += side->used && !side->sending ? traffic_board_get(&side->board.live->received_bytes) : 0;
+        in += side->used && !side->sending ? traffic_board_get(&side->board.live->received_bytes) : 0;
     }
-    session->incoming_last_bytes = bytes - session->incoming_bytes;
-    session->incoming_bytes = bytes;
+    if (session->sides[TRAFFIC_SIDE_RESPONSES].used && !session->initiator) {
+        out = traffic_board_get(&session->sides[TRAFFIC_SIDE_RESPONSES].board.live->sent_bytes);
+    }
+    int64_t bytes = in > out ? in : out;
+    session->limited_last_bytes = bytes - session->limited_bytes;
+    session->limited_bytes = bytes;
 }
 
 static void close_interval(struct remote_session *session, int64_t now_ns) {
@@ -100,7 +107,7 @@ static void close_interval(struct remote_session *session, int64_t now_ns) {
     traffic_tcp_note(&session->result->tcp, boards, progress->last.start_ns, progress->last.end_ns,
                      &progress->last.tcp);
     progress->elapsed_ns = now_ns - session->start_ns;
-    note_incoming(session);
+    note_limited(session);
     traffic_result_add_interval(session->result, &progress->last);
     if (session->on_interval != NULL) {
         session->on_interval(progress, session->context);
@@ -112,7 +119,16 @@ static bool is_too_fast(const struct remote_session *session) {
     const struct traffic_interval *last = &session->progress.last;
     double ns = (double)(last->end_ns - last->start_ns);
     return session->rate_max > 0 && ns > 0 &&
-           (double)session->incoming_last_bytes * 8e9 / ns > (double)session->rate_max * 1.1;
+           (double)session->limited_last_bytes * 8e9 / ns > (double)session->rate_max * 1.1;
+}
+
+/* Has our server send no more responses, whatever else comes. */
+static void mute(struct remote_session *session) {
+    struct remote_side *side = &session->sides[TRAFFIC_SIDE_FORWARD];
+    if (session->sides[TRAFFIC_SIDE_RESPONSES].used && !side->sending && !session->muted) {
+        session->muted = true;
+        traffic_endpoint_tell(&side->endpoint, TRAFFIC_STOP, 0);
+    }
 }
 
 static void keep_seconds(struct remote_session *session) {
@@ -130,7 +146,8 @@ static void keep_seconds(struct remote_session *session) {
         session->close_at_ns = 0;
         close_interval(session, now_ns);
         if (is_too_fast(session) && !session->stopped) {
-            remote_inside_stop(session, "more came than this server allows");
+            mute(session);
+            remote_inside_stop(session, "more came than this server allows, or was asked for");
         }
     }
 }
@@ -203,6 +220,9 @@ static void look_at_time(struct remote_session *session, int64_t now_ns) {
     if (session->stop != NULL && *session->stop != 0 && !session->stopped) {
         remote_inside_stop(session, session->initiator ? "interrupted at the sending host"
                                                        : "interrupted at the receiving host");
+    }
+    if (now_ns > session->start_ns + session->plan.duration_ns + RESPOND_NS) {
+        mute(session);
     }
     if (now_ns > session->start_ns + session->plan.duration_ns + END_NS) {
         remote_session_fail(session, -ETIMEDOUT, "the test did not come to its end");

@@ -52,9 +52,12 @@ int64_t remote_streams_rate(const struct remote_streams *streams) {
     return rate < 9e18 ? (int64_t)(rate + 0.5) : INT64_MAX;
 }
 
-/* True if only the clock knows when a stream is over: how many gaps fit is random. */
+/* True if only the clock knows when a stream is over: how many gaps fit is random, or how many round trips.
+ */
 static bool ends_by_clock(const struct remote_streams *streams) {
-    return remote_streams_timed(streams) && (streams->gap_law != TRAFFIC_LAW_CONSTANT || streams->burst > 0);
+    bool random = streams->gap_law != TRAFFIC_LAW_CONSTANT || streams->burst > 0;
+    bool waits = streams->protocol == PROTOCOL_TCP && streams->response > 0 && streams->gap_ns > 0;
+    return remote_streams_timed(streams) && (random || waits);
 }
 
 /* How many pieces a stream has. */
