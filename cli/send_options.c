@@ -251,8 +251,9 @@ static int take_streams(int option, const char *argument, struct send_settings *
 }
 
 /* Its shape.  Returns 1 for another option. */
-static int take_pattern(int option, const char *argument, struct remote_streams *streams,
+static int take_pattern(int option, const char *argument, struct send_settings *settings,
                         struct error *error) {
+    struct remote_streams *streams = &settings->send.streams;
     switch (option) {
     case OPTION_GAPS:
         return take_law("--gaps", argument, &streams->gap_law, error);
@@ -262,6 +263,7 @@ static int take_pattern(int option, const char *argument, struct remote_streams 
         return take_histogram(argument, TRAFFIC_EMPIRICAL_TIME, &streams->gap_law, &streams->gap_histogram,
                               error);
     case OPTION_LENGTHS:
+        settings->lengths_given = true;
         return take_law("--lengths", argument, &streams->length_law, error);
     case OPTION_LENGTH_MEAN:
         return parse_number("--length-mean", argument, TRAFFIC_DATAGRAM_SIZE, LENGTH_MAX,
@@ -325,7 +327,7 @@ static int take_manner(int option, const char *argument, struct remote_streams *
 static int take(int option, const char *argument, struct send_settings *settings, struct error *error) {
     int64_t number = 0;
     int code = take_streams(option, argument, settings, error);
-    code = code == 1 ? take_pattern(option, argument, &settings->send.streams, error) : code;
+    code = code == 1 ? take_pattern(option, argument, settings, error) : code;
     code = code == 1 ? take_manner(option, argument, &settings->send.streams, error) : code;
     if (code <= 0) {
         return code;
@@ -368,6 +370,9 @@ static int complete_length(struct send_settings *settings, struct error *error) 
     if (!settings->length_given && histogram != NULL) {
         streams->length_min = histogram->bins[0].low;
         streams->length = histogram->bins[histogram->count - 1].high;
+    }
+    if (streams->length_min > 0 && settings->lengths_given && streams->length_law == TRAFFIC_LAW_CONSTANT) {
+        return error_set(error, -EINVAL, "constant lengths are one number, not a range: give --length 1400");
     }
     if (streams->length_min > 0 && streams->length_law == TRAFFIC_LAW_CONSTANT) {
         streams->length_law = TRAFFIC_LAW_UNIFORM;

@@ -10,7 +10,7 @@ struct send_settings {
     struct remote_send send; /* its streams are to be freed with remote_streams_free() */
     const char *rate;        /* as it was given, or NULL */
     bool total;              /* of all streams together */
-    bool length_given;
+    bool length_given, lengths_given;
     const char *output; /* NULL: standard output */
     bool json;
 };

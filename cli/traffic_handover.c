@@ -43,6 +43,7 @@ static void add_shape(json_t *json, const struct traffic_group *group) {
         double value;
     } reals[] = {{"gap_shape", group->gap_shape},       {"pps", group->pps},
                  {"sizes_mean", group->sizes_mean},     {"sizes_shape", group->sizes_shape},
+                 {"rate_bps", group->rate_bps},         {"total_rate_bps", group->total_rate_bps},
                  {"payload_mean", group->payload_mean}, {"payload_shape", group->payload_shape}};
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
         if (reals[i].value > 0) {
@@ -66,6 +67,9 @@ static void add_shape(json_t *json, const struct traffic_group *group) {
                    {"flow_label", group->flow_label},
                    {"mss", group->mss},
                    {"nagle", group->nagle},
+                   {"fast", group->fast},
+                   {"response_min", group->response_min},
+                   {"response_max", group->response_max},
                    {"sources", group->sources},
                    {"destinations", group->destinations}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
@@ -84,7 +88,7 @@ static json_t *describe_group(const struct traffic_group *group) {
             json, "packets",
             json_pack("[I, I]", (json_int_t)group->packets_min, (json_int_t)group->packets_max));
     }
-    if (!tcp) {
+    if (!tcp || group->response_max > 0) {
         json_object_set_new(json, "payload", json_pack("[i, i]", group->payload_min, group->payload_max));
     }
     add_shape(json, group);

@@ -60,7 +60,8 @@ struct traffic_received {
     int64_t packets; /* datagrams, each once */
     int64_t bytes;
     int64_t duplicated, reordered, extent;
-    int64_t loss_bursts, loss_longest; /* rows of losses, and the datagrams of the longest */
+    int64_t loss_bursts, loss_longest; /* rows of losses, and the datagrams of the longest, before 'next' */
+    int64_t next;                      /* the number behind the largest that came */
     int64_t owd_count;
     int64_t owd_min, owd_p50, owd_p90, owd_p99, owd_p999, owd_max;
     int64_t jitter;

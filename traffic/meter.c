@@ -74,11 +74,11 @@ bool traffic_meter_take(struct traffic_meter *meter, const struct traffic_datagr
     return true;
 }
 
-/* Puts the losses of the flow number 'i' on the board. */
+/* Puts the losses of the flow number 'i' on the board, as far as something came behind them: what was sent
+ * after that may not be known here. */
 static void publish_losses(const struct traffic_meter *meter, size_t i) {
     const struct traffic_board *board = meter->board;
-    uint64_t sent = (uint64_t)traffic_board_get(&board->sent[i].packets);
-    struct traffic_losses losses = traffic_sequence_losses(&meter->flows[i].sequence, sent);
+    struct traffic_losses losses = traffic_sequence_losses(&meter->flows[i].sequence, 0);
     board->received[i].loss_bursts = (int64_t)losses.bursts;
     board->received[i].loss_longest = (int64_t)losses.longest;
     for (size_t bin = 0; bin < TRAFFIC_LOSS_BINS; bin++) {
@@ -93,6 +93,7 @@ void traffic_meter_publish(struct traffic_meter *meter, size_t i, bool last) {
     received->duplicated = (int64_t)flow->sequence.duplicated;
     received->reordered = (int64_t)flow->sequence.reordered;
     received->extent = (int64_t)flow->sequence.extent;
+    received->next = (int64_t)flow->sequence.next;
     received->owd_count = (int64_t)flow->delay.count;
     received->owd_min = flow->delay.min;
     received->owd_max = flow->delay.max;

@@ -213,13 +213,25 @@ static void fill_tcp(struct traffic_flow_result *result, const struct traffic_tc
     }
 }
 
+/* Adds the row of what was sent behind the last datagram that came, and lost. */
+static void add_tail(struct traffic_result *result, struct traffic_flow_result *flow,
+                     const struct traffic_received *received) {
+    int64_t tail = flow->sent_packets - received->next;
+    if (flow->lost == TRAFFIC_NONE || flow->lost <= 0 || tail <= 0 || tail > flow->lost) {
+        return;
+    }
+    flow->loss_bursts++;
+    flow->loss_longest = tail > flow->loss_longest ? tail : flow->loss_longest;
+    result->loss_bins[traffic_losses_bin((uint64_t)tail)]++;
+}
+
 /* Says in 'result' what was not as it should be. */
 static void fill_failed(struct traffic_flow_result *result, const struct traffic_sent *sent, bool stopped,
                         bool tail_seen) {
     size_t size = sizeof result->failed;
     if (result->responds) {
         /* Whether all requests were sent their own flow says. */
-        snprintf(result->failed, size, "%s", tail_seen ? "" : "an end of it ended before this flow did");
+        snprintf(result->failed, size, "%s", tail_seen ? "" : "an end broke off before all was counted");
     } else if (sent->state == TRAFFIC_FLOW_FAILED) {
         snprintf(result->failed, size, "%s%s%s", traffic_problem_text(sent->problem),
                  sent->problem_errno > 0 ? ": " : "",
@@ -227,7 +239,7 @@ static void fill_failed(struct traffic_flow_result *result, const struct traffic
     } else if (sent->state != TRAFFIC_FLOW_DONE && !stopped) {
         snprintf(result->failed, size, "the client ended before this flow did");
     } else if (!tail_seen) {
-        snprintf(result->failed, size, "the server ended before this flow did");
+        snprintf(result->failed, size, "an end broke off before all was counted");
     } else if (result->sent_packets == TRAFFIC_NONE && result->received_bytes < result->sent_bytes &&
                sent->state == TRAFFIC_FLOW_DONE) {
         snprintf(result->failed, size, "the server received %" PRId64 " of %" PRId64 " bytes",
@@ -345,6 +357,7 @@ void traffic_result_fill(struct traffic_result *result, const struct traffic_set
         fill_failed(flow, sent, result->stopped, tails_seen[side]);
         result->failed_flows += flow->failed[0] != '\0';
         if (plan->flows[i].protocol == PROTOCOL_UDP) {
+            add_tail(result, flow, &boards[side]->received[i]);
             result->lost += flow->lost == TRAFFIC_NONE ? 0 : flow->lost;
             result->duplicated += flow->duplicated;
             result->reordered += flow->reordered;

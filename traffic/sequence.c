@@ -28,14 +28,17 @@ static bool set_bit(struct traffic_sequence *sequence, uint64_t number) {
     return was;
 }
 
+size_t traffic_losses_bin(uint64_t length) {
+    size_t bin = length <= 1 ? 0 : 64U - (size_t)__builtin_clzll(length - 1);
+    return bin < TRAFFIC_LOSS_BINS ? bin : TRAFFIC_LOSS_BINS - 1;
+}
+
 /* Ends the present row of losses. */
 static void end_row(struct traffic_losses *losses) {
     if (losses->run == 0) {
         return;
     }
-    /* The position of the highest bit of one less, plus one: 0 for 1, 1 for 2, 2 for 3 and 4. */
-    size_t bin = losses->run == 1 ? 0 : 64U - (size_t)__builtin_clzll(losses->run - 1);
-    losses->bins[bin < TRAFFIC_LOSS_BINS ? bin : TRAFFIC_LOSS_BINS - 1]++;
+    losses->bins[traffic_losses_bin(losses->run)]++;
     losses->bursts++;
     losses->longest = losses->run > losses->longest ? losses->run : losses->longest;
     losses->run = 0;

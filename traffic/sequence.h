@@ -63,5 +63,8 @@ enum traffic_arrival traffic_sequence_note(struct traffic_sequence *sequence, ui
  * window still holds is gone through, too.  'sequence' stays as it is. */
 struct traffic_losses traffic_sequence_losses(const struct traffic_sequence *sequence, uint64_t sent);
 
+/* The bin that counts a row of 'length' losses: 0 for 1, 1 for 2, 2 for 3 and 4, 3 for 5 to 8. */
+size_t traffic_losses_bin(uint64_t length);
+
 /* The largest number of losses in a row that the bin 'bin' counts. */
 uint64_t traffic_losses_bin_most(size_t bin);

@@ -294,7 +294,8 @@ static void conclude(struct run *run) {
     for (size_t i = 0; i < run->pair_count; i++) {
         struct pair *pair = &run->pairs[i];
         ports[i] = pair->server.port;
-        tails_seen[i] = pair->server.done;
+        /* Who died may have sent more than he wrote down. */
+        tails_seen[i] = pair->server.done && pair->client.done;
         traffic_endpoint_end(&pair->client, pair->client.done ? EXIT_NS : 0);
         traffic_endpoint_end(&pair->server, pair->server.done ? EXIT_NS : 0);
         run->result->client_cpu_ns += pair->client.cpu_ns;

@@ -20,7 +20,7 @@ static const size_t received_fields[] = {
     offsetof(struct traffic_received, owd_min),      offsetof(struct traffic_received, owd_p50),
     offsetof(struct traffic_received, owd_p90),      offsetof(struct traffic_received, owd_p99),
     offsetof(struct traffic_received, owd_p999),     offsetof(struct traffic_received, owd_max),
-    offsetof(struct traffic_received, jitter),
+    offsetof(struct traffic_received, jitter),       offsetof(struct traffic_received, next),
 };
 
 /* What a row of "tcp" holds, likewise. */
@@ -273,7 +273,8 @@ int remote_counts_take_received(const json_t *message, const struct traffic_plan
         /* Delays may be below zero, counts may not. */
         if (received->packets < 0 || received->bytes < 0 || received->duplicated < 0 ||
             received->reordered < 0 || received->extent < 0 || received->loss_bursts < 0 ||
-            received->loss_longest < 0 || received->owd_count < 0 || received->jitter < 0) {
+            received->loss_longest < 0 || received->owd_count < 0 || received->jitter < 0 ||
+            received->next < 0) {
             *received = (struct traffic_received){0};
             return senseless(message, error);
         }
