@@ -35,13 +35,11 @@ static size_t way_out(const struct report *report, const struct report_flow *flo
     return most;
 }
 
-static void add_udp(struct endpoints *from, struct endpoints *to, const struct read_traffic_flow *flow,
-                    const struct report_flow *seen) {
+static void add_udp(struct endpoints *from, struct endpoints *to, const struct read_traffic_flow *flow) {
     uint64_t came = report_known(flow->received_packets);
     from->udp_sent = to->udp_came = true;
     from->sent_packets = report_add(from->sent_packets, report_known(flow->sent_packets));
     from->sent_bytes = report_add(from->sent_bytes, report_known(flow->sent_bytes));
-    from->tap_out = report_add(from->tap_out, seen == NULL ? 0 : seen->out_packets);
     to->received_packets = report_add(to->received_packets, came);
     to->received_bytes = report_add(to->received_bytes, report_known(flow->received_bytes));
     to->expected = report_add(to->expected, report_known(flow->sent_packets));
@@ -51,6 +49,16 @@ static void add_udp(struct endpoints *from, struct endpoints *to, const struct r
     if (flow->owd_p50_ns != READ_NULL && came > 0) {
         to->delay_sum_ns += (double)flow->owd_p50_ns * (double)came;
         to->delay_weight = report_add(to->delay_weight, came);
+    }
+}
+
+/* Adds what the taps saw of 'seen', once: several runs of the session may have had the same addresses and
+ * ports, and the taps can't tell their frames apart. */
+static void add_frames(struct endpoints *from, struct endpoints *to, struct report_flow *seen) {
+    if (seen != NULL && !seen->own) {
+        seen->own = true;
+        from->tap_out = report_add(from->tap_out, seen->out_packets);
+        to->tap_in = report_add(to->tap_in, seen->in_packets);
     }
 }
 
@@ -83,13 +91,13 @@ static int take_traffic(const struct read_traffic_flow *flow, void *context) {
     add_known(&traffic->udp_loss_bursts, flow->loss_bursts);
     raise_to(&traffic->udp_loss_longest, flow->loss_longest);
     raise_to(&traffic->udp_reorder_extent, flow->reorder_extent);
-    const struct report_flow *seen = report_flow_find(&pass->report->flows, flow->flow_id);
+    struct report_flow *seen = report_flow_find(&pass->report->flows, flow->flow_id);
     size_t in = seen != NULL && seen->entry != READ_NULL ? (size_t)seen->entry : 0;
     struct endpoints *from = &pass->of[in];
     struct endpoints *to = &pass->of[way_out(pass->report, seen, in)];
     if (flow->sent_packets != READ_NULL) {
-        add_udp(from, to, flow, seen);
-        to->tap_in = report_add(to->tap_in, seen == NULL ? 0 : seen->in_packets);
+        add_udp(from, to, flow);
+        add_frames(from, to, seen);
     } else {
         from->tcp_sent = to->tcp_came = true;
         from->tcp_sent_bytes = report_add(from->tcp_sent_bytes, report_known(flow->sent_bytes));

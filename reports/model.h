@@ -88,6 +88,7 @@ struct report_flow {
     uint64_t arrived_packets;          /* into the stations in the window */
     int64_t first_ns, last_ns;         /* of its frames at a tap, or READ_NULL */
     int64_t entry;                     /* by which it comes in, or READ_NULL */
+    bool own;                          /* UDP of nsmon's endpoints, in one run or several */
     struct report_estimate *estimates; /* one a source */
 };
 

@@ -90,6 +90,31 @@ static void what_endpoints_sent_by_udp_and_tcp_are_two_rows(void **state) {
     testing_release(report);
 }
 
+/* Two runs of the same addresses and ports, each of which sent about half of what the taps saw of a flow. */
+static void what_two_runs_sent_by_one_flow_went_by_the_taps_once(void **state) {
+    (void)state;
+    sqlite3 *database = fixture_open(testing_database);
+    fixture_session(database, 1, &(struct fixture_settings){.rate = 64});
+    fixture_sql(database,
+                "INSERT INTO traffic_run (id, session_id, profile, seed, started_ns, settings) "
+                "SELECT 2, session_id, profile, seed, started_ns + 1, '{}' FROM traffic_run WHERE id = 1;"
+                "INSERT INTO traffic_flow (run_id, number, flow_id, sent_packets, sent_bytes, "
+                "received_packets, received_bytes, lost, duplicated, reordered) "
+                "SELECT 2, number, flow_id, sent_packets / 2, sent_bytes / 2, received_packets / 2, "
+                "received_bytes / 2, 0, 0, 0 FROM traffic_flow WHERE run_id = 1;"
+                "UPDATE traffic_flow SET sent_packets = sent_packets - sent_packets / 2, "
+                "received_packets = received_packets - received_packets / 2 WHERE run_id = 1");
+    sqlite3_close(database);
+    struct report *report = testing_compare_names(NULL, 0);
+    assert_int_equal(report->traffic.flows, 124);
+    assert_true(report->traffic.udp_sent > 0);
+    assert_int_equal(report->traffic.udp_sent, report->traffic.udp_received);
+    for (size_t i = 0; i < report->ledger.loss_count; i++) {
+        assert_null(strstr(report->ledger.losses[i].text, "of nsmon's own"));
+    }
+    testing_release(report);
+}
+
 /* ---- what was done on purpose ---- */
 
 static void put_row(struct report_ledger *ledger, const char *stage, const char *direction, int64_t packets,
@@ -326,6 +351,7 @@ int main(void) {
         cmocka_unit_test(ledger_skips_stages_that_nobody_counted),
         cmocka_unit_test(more_than_went_in_is_not_called_a_loss),
         cmocka_unit_test(what_endpoints_sent_by_udp_and_tcp_are_two_rows),
+        cmocka_unit_test(what_two_runs_sent_by_one_flow_went_by_the_taps_once),
         cmocka_unit_test(what_was_dropped_on_purpose_explains_a_loss),
         cmocka_unit_test(what_is_left_of_a_loss_is_laid_to_somebody),
         cmocka_unit_test(a_loss_on_purpose_that_nobody_missed_is_said),
