@@ -110,6 +110,12 @@
       options: options({ scales: { x: logScale("true packets of the flow", 0.7, top), y: logScale("packets that the source says", 0.7, top) } }) };
   }
 
+  /* Where lines differ by their dashes the legend shows these, in lines that are long enough for it: a point's
+   * style, which Chart.js takes, has none. */
+  const lineLabels = { usePointStyle: true, pointStyleWidth: 24, boxWidth: 8, boxHeight: 8,
+    generateLabels: (chart) => Chart.defaults.plugins.legend.labels.generateLabels(chart).map((item) =>
+      Object.assign(item, { lineDash: chart.data.datasets[item.datasetIndex].borderDash || [] })) };
+
   function drawRate() {
     const series = model.series;
     const width = series.width_ns / 1e9;
@@ -118,7 +124,7 @@
     const sets = [line("truth", series.truth_bps, color("truth"), [])];
     model.sources.forEach((source, i) => sets.push(line(source.title + (source.sees === "ipv4" ? ", IPv4 only" : ""), series.sources_bps[source.name], sourceColor(i), [[], [8, 3], [2, 3]][i % 3])));
     return { type: "line", data: { labels: series.truth_bps.map((_, i) => count(i * width)), datasets: sets },
-      options: options({ interaction: { mode: "index", intersect: false }, plugins: { legend: { labels: { usePointStyle: true, boxWidth: 8, boxHeight: 8 } },
+      options: options({ interaction: { mode: "index", intersect: false }, plugins: { legend: { labels: lineLabels },
         tooltip: { callbacks: { label: (item) => item.dataset.label + ": " + item.parsed.y.toFixed(3) + " Mbit/s" } } },
         scales: { x: { title: { display: true, text: "seconds" }, ticks: { maxTicksLimit: 15, maxRotation: 0 } },
           y: { beginAtZero: true, title: { display: true, text: "Mbit/s" } } } }) };
@@ -139,7 +145,7 @@
       sets.push(line(run.title + " sent", run.seconds.sent_bps, dashes[1]), line(run.title + " received", run.seconds.received_bps, dashes[0]));
     });
     return { type: "scatter", data: { datasets: sets }, options: options({
-      plugins: { legend: { labels: { usePointStyle: true, boxWidth: 8, boxHeight: 8 } },
+      plugins: { legend: { labels: lineLabels },
         tooltip: { callbacks: { label: (item) => item.dataset.label + ": " + item.parsed.y.toFixed(3) + " Mbit/s" } } },
       scales: { x: { type: "linear", min: 0, title: { display: true, text: "seconds" } }, y: { beginAtZero: true, title: { display: true, text: "Mbit/s" } } } }) };
   }
@@ -151,7 +157,7 @@
       lineSet(run.title, run.owd_cdf.map(([share, ns]) => ({ x: Math.max(ns, 1) / 1e3, y: slow(share) })), sourceColor(i % 6), []),
       { borderWidth: 2, pointHitRadius: 6 }));
     return { type: "scatter", data: { datasets: sets }, options: options({
-      plugins: { legend: { labels: { usePointStyle: true, boxWidth: 8, boxHeight: 8 } },
+      plugins: { legend: { labels: lineLabels },
         tooltip: { callbacks: { label: (item) => item.dataset.label + ": " + (100 * item.parsed.y).toPrecision(3) + " % slower than " + item.parsed.x.toFixed(1) + " us" } } },
       scales: { x: { type: "logarithmic", title: { display: true, text: "one-way delay, us" }, ticks: { callback: power, maxRotation: 0 } },
         y: { type: "logarithmic", min: 1e-4, max: 1, title: { display: true, text: "share of the datagrams that is slower" },
@@ -175,7 +181,7 @@
           borderWidth: 1, pointRadius: 0, pointHitRadius: 6, pointStyle: "rect", stepped: "middle", fill: "origin", yAxisID: "again", unit: " segments" });
     });
     return { type: "scatter", data: { datasets: sets }, options: options({
-      plugins: { legend: { labels: { usePointStyle: true, boxWidth: 8, boxHeight: 8 } },
+      plugins: { legend: { labels: lineLabels },
         tooltip: { callbacks: { label: (item) => item.dataset.label + ": " + +item.parsed.y.toPrecision(4) + item.dataset.unit } } },
       scales: { x: { type: "linear", min: 0, title: { display: true, text: "seconds" } },
         y: { beginAtZero: true, title: { display: true, text: "round trip, ms" } },
