@@ -52,6 +52,7 @@ uint64_t lab_traffic_new_seed(void) {
 struct show {
     const char *title; /* or NULL */
     unsigned int lines;
+    bool tail; /* it was said that the tail is waited for */
 };
 
 /* On a terminal the heading comes again now and then; in a pipe there are no lines at all. */
@@ -61,11 +62,19 @@ static void show_second(const struct traffic_progress *progress, void *context) 
     if (!isatty(STDERR_FILENO)) {
         return;
     }
+    const char *title = show->title == NULL ? "" : show->title;
+    const char *between = show->title == NULL ? "" : ": ";
+    if (traffic_text_is_tail(progress)) {
+        if (!show->tail) {
+            fprintf(stderr, "%s%swaiting for the tail\n", title, between);
+        }
+        show->tail = true;
+        return;
+    }
     if (show->title == NULL && show->lines++ % 20 == 0) {
         fprintf(stderr, "%s\n", traffic_text_heading(progress));
     }
-    fprintf(stderr, "%s%s%s\n", show->title == NULL ? "" : show->title, show->title == NULL ? "" : ": ",
-            traffic_text_progress(progress, line));
+    fprintf(stderr, "%s%s%s\n", title, between, traffic_text_progress(progress, line));
 }
 
 /* How many addresses of each IP version a host of the lab has, as the lab's worker says. */
@@ -124,9 +133,11 @@ static int drive(struct lab_run *run, const struct traffic_host hosts[2], struct
                                        .on_interval = show_second,
                                        .context = show};
     struct traffic_load load = traffic_plan_load(&run->plan);
-    say_step("%s: ns%u to ns%u, %zu flows in %.0f s, about %.0f packets/s and %.1f Mbit/s (seed %" PRIu64 ")",
+    say_step("%s: ns%u to ns%u, %zu flow%s in %.0f s, about %.0f packets/s and %.1f Mbit/s (seed %" PRIu64
+             ")",
              run->settings->profile, run->settings->from, run->settings->to, run->plan.count,
-             (double)run->plan.duration_ns / 1e9, load.mean_pps, load.mean_bps / 1e6, run->plan.seed);
+             traffic_text_plural((int64_t)run->plan.count), (double)run->plan.duration_ns / 1e9,
+             load.mean_pps, load.mean_bps / 1e6, run->plan.seed);
     return code == 0 ? traffic_run(&traffic, &run->result, error) : code;
 }
 

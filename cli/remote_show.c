@@ -20,6 +20,13 @@ void remote_show_second(const struct traffic_progress *progress, void *context) 
         return;
     }
     const char *between = show->who[0] == '\0' ? "" : ": ";
+    if (traffic_text_is_tail(progress)) {
+        if (!show->tail) {
+            fprintf(stderr, "%s%swaiting for the tail\n", show->who, between);
+        }
+        show->tail = true;
+        return;
+    }
     if (show->lines++ % HEADING_EVERY == 0) {
         fprintf(stderr, "%s%s%s\n", show->who, between, traffic_text_heading(progress));
     }
@@ -29,13 +36,9 @@ void remote_show_second(const struct traffic_progress *progress, void *context) 
 static void show_result(const struct traffic_result *result, FILE *out) {
     char text[2048];
     char line[TRAFFIC_LINE_SIZE * 2];
-    bool heading = false, unknown = false;
+    bool heading = false;
     fputs(traffic_text_summary(result, text, sizeof text), out);
-    for (size_t i = 0; i < result->flow_count; i++) {
-        unknown = unknown ||
-                  (result->flows[i].key.protocol == PROTOCOL_UDP && result->flows[i].lost == TRAFFIC_NONE);
-    }
-    if (unknown) {
+    if (!traffic_text_is_loss_known(result)) {
         fprintf(out, "what was lost is not known: an end broke off\n");
     }
     for (size_t i = 0; i < result->flow_count; i++) {
@@ -96,9 +99,10 @@ void remote_show_begin(const struct ip_address *client, const struct remote_stre
     struct remote_show *show = context;
     static const char *const directions[] = {"", "from it", "to it", "both ways"};
     ip_address_format(client, show->who);
-    say_step("%s: %" PRId64 " %s streams %s, %s %.1f s", show->who, streams->count,
-             streams->protocol == PROTOCOL_UDP ? "UDP" : "TCP", directions[streams->direction],
-             remote_streams_timed(streams) ? "for" : "at most", (double)streams->duration_ns / 1e9);
+    say_step("%s: %" PRId64 " %s stream%s %s, %s %.1f s", show->who, streams->count,
+             streams->protocol == PROTOCOL_UDP ? "UDP" : "TCP", traffic_text_plural(streams->count),
+             directions[streams->direction], remote_streams_timed(streams) ? "for" : "at most",
+             (double)streams->duration_ns / 1e9);
 }
 
 void remote_show_end(const struct ip_address *client, const struct traffic_result *result, const char *why,

@@ -1,6 +1,7 @@
 /* Tests between hosts, for people. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "traffic/remote/recv.h"
@@ -9,6 +10,7 @@
 /* Lines that were shown, so that the heading comes again now and then; all zero at first. */
 struct remote_show {
     unsigned int lines;
+    bool tail;              /* it was said that the tail is waited for */
     char who[IP_TEXT_SIZE]; /* whose test it is, where there are several */
 };
 

@@ -338,9 +338,83 @@ static void texts_show_what_was_lost_and_what_failed(void **state) {
     traffic_text_summary(&result, text, sizeof text);
     assert_non_null(strstr(text, "7 lost"));
     assert_non_null(strstr(text, "stopped early"));
-    assert_non_null(strstr(text, "1 flows did not"));
+    assert_non_null(strstr(text, "1 flow did not do all that it should"));
     traffic_text_summary(&result, text, 10);
     assert_int_equal(strlen(text), 9);
+}
+
+static void summary_says_nothing_of_datagrams_without_udp_nor_of_losses_that_nobody_knows(void **state) {
+    (void)state;
+    char text[1024];
+    struct traffic_flow_result flows[2] = {{.key = {.protocol = PROTOCOL_TCP}, .lost = TRAFFIC_NONE},
+                                           {.key = {.protocol = PROTOCOL_TCP}, .lost = TRAFFIC_NONE}};
+    /* The second one has the responses. */
+    struct traffic_result result = {.flows = flows, .flow_count = 2, .tcp = {.flow_count = 1}};
+    traffic_text_summary(&result, text, sizeof text);
+    assert_null(strstr(text, "datagram"));
+    assert_null(strstr(text, "los"));
+    assert_non_null(strstr(text, "2 flows in "));
+    assert_non_null(strstr(text, "1 TCP flow: 0 segments retransmitted"));
+    flows[0] = (struct traffic_flow_result){.key = {.protocol = PROTOCOL_UDP}};
+    result.flow_count = 1;
+    result.tcp.flow_count = 0;
+    traffic_text_summary(&result, text, sizeof text);
+    assert_non_null(strstr(text, "1 flow in "));
+    assert_non_null(strstr(text, "0 datagrams sent, 0 received, 0 lost, "));
+    flows[0].lost = TRAFFIC_NONE;
+    traffic_text_summary(&result, text, sizeof text);
+    assert_non_null(strstr(text, "0 received, loss not known, "));
+}
+
+static void lines_of_ipv4_flows_fit_a_hundred_columns(void **state) {
+    (void)state;
+    char line[TRAFFIC_LINE_SIZE * 2];
+    const uint8_t address[4] = {192, 168, 100, 200};
+    struct traffic_flow_result flows[2] = {{.key = {.protocol = PROTOCOL_TCP}},
+                                           {.sent_packets = 987654321,
+                                            .sent_bytes = 987654321012,
+                                            .received_packets = 999999,
+                                            .received_bytes = 999999999,
+                                            .lost = 123456,
+                                            .duplicated = 12345,
+                                            .reordered = 99999,
+                                            .retransmitted = 123456,
+                                            .rtt_min_ns = 1234567,
+                                            .rtt_mean_ns = 123456789,
+                                            .cwnd_max_bytes = 12345600,
+                                            .owd_p50_ns = 999960,
+                                            .owd_p99_ns = 1234567890}};
+    struct flow_key *key = &flows[1].key;
+    *key = (struct flow_key){.family = 4, .sport = 10000, .dport = 20000};
+    memcpy(key->src, address, 4);
+    memcpy(key->dst, address, 4);
+    /* Of TCP, of UDP, of both: a lab's addresses are shorter. */
+    for (size_t i = 0; i < 3; i++) {
+        key->protocol = i == 0 ? PROTOCOL_TCP : PROTOCOL_UDP;
+        struct traffic_result result = {
+            .flows = &flows[i == 2 ? 0 : 1], .flow_count = i == 2 ? 2 : 1, .tcp = {.flow_count = i != 1}};
+        traffic_text_flow(&result, &flows[1], line);
+        const char *heading = traffic_text_flow_heading(&result);
+        assert_true(strlen(line) <= (i == 2 ? 105 : 100));
+        assert_int_equal(strstr(heading, "flow") - heading, strstr(line, i == 0 ? "tcp" : "udp") - line);
+        assert_true((strstr(line, "987.7M 988G 999999 1.0G  123k 12k 100k  1000 1.23M") != NULL) == (i > 0));
+        assert_true((strstr(line, "987.65G  1000.0M  123k 12345.6   1.235       123.5") != NULL) == (i == 0));
+    }
+}
+
+static void tail_is_what_nothing_comes_in_after_the_last_sender(void **state) {
+    (void)state;
+    struct traffic_progress progress = {.draining = true, .flows = 2, .duration_ns = NS_PER_S};
+    assert_true(traffic_text_is_tail(&progress));
+    progress.draining = false;
+    assert_false(traffic_text_is_tail(&progress));
+    progress.elapsed_ns = NS_PER_S;
+    assert_true(traffic_text_is_tail(&progress));
+    progress.active = 1;
+    assert_false(traffic_text_is_tail(&progress));
+    progress.active = 0;
+    progress.last.received_bytes = 1;
+    assert_false(traffic_text_is_tail(&progress));
 }
 
 int main(void) {
@@ -359,6 +433,9 @@ int main(void) {
         cmocka_unit_test(pacer_gives_turns_in_order_of_time),
         cmocka_unit_test(datagram_and_preamble_survive_the_wire_and_nothing_else_does),
         cmocka_unit_test(texts_show_what_was_lost_and_what_failed),
+        cmocka_unit_test(summary_says_nothing_of_datagrams_without_udp_nor_of_losses_that_nobody_knows),
+        cmocka_unit_test(lines_of_ipv4_flows_fit_a_hundred_columns),
+        cmocka_unit_test(tail_is_what_nothing_comes_in_after_the_last_sender),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
