@@ -421,21 +421,33 @@ static void put_captures(const struct page *page) {
         fprintf(page->out, ": %lld frames received, %lld dropped, %lld metered\n",
                 (long long)capture->received, (long long)capture->dropped, (long long)capture->processed);
     }
-    const struct report_traffic *traffic = &report->traffic;
-    if (traffic->flows > 0) {
-        heading(page, "Traffic of nsmon's own endpoints");
-        char line[480];
-        snprintf(line, sizeof line,
-                 "profile %s: %llu flows, %llu failed; UDP datagrams sent %llu, received %llu, lost %llu, "
-                 "duplicated %llu, reordered %llu",
-                 traffic->profile, (unsigned long long)traffic->flows, (unsigned long long)traffic->failed,
-                 (unsigned long long)traffic->udp_sent, (unsigned long long)traffic->udp_received,
-                 (unsigned long long)traffic->udp_lost, (unsigned long long)traffic->udp_duplicated,
-                 (unsigned long long)traffic->udp_reordered);
-        fputs("  - ", page->out);
-        put_wrapped(page, line, 4, 4);
-        put_runs(page);
+}
+
+/* All runs in one line, then each. */
+static void put_traffic(const struct page *page) {
+    const struct report_traffic *traffic = &page->report->traffic;
+    size_t runs = page->report->runs.count + page->report->runs.left_out;
+    char of[sizeof traffic->profile + sizeof "profile "];
+    char line[480];
+    if (traffic->flows == 0) {
+        return;
     }
+    heading(page, "Traffic of nsmon's own endpoints");
+    if (runs > 1) {
+        snprintf(of, sizeof of, "%zu runs", runs);
+    } else {
+        snprintf(of, sizeof of, "profile %s", traffic->profile);
+    }
+    snprintf(line, sizeof line,
+             "%s: %llu flows, %llu failed; UDP datagrams sent %llu, received %llu, lost %llu, "
+             "duplicated %llu, reordered %llu",
+             of, (unsigned long long)traffic->flows, (unsigned long long)traffic->failed,
+             (unsigned long long)traffic->udp_sent, (unsigned long long)traffic->udp_received,
+             (unsigned long long)traffic->udp_lost, (unsigned long long)traffic->udp_duplicated,
+             (unsigned long long)traffic->udp_reordered);
+    fputs("  - ", page->out);
+    put_wrapped(page, line, 4, 4);
+    put_runs(page);
 }
 
 int report_render_text(const struct report *report, const struct report_style *style, FILE *out) {
@@ -457,6 +469,7 @@ int report_render_text(const struct report *report, const struct report_style *s
     if (style->whole_story) {
         put_exporters(&page);
         put_captures(&page);
+        put_traffic(&page);
     }
     put_notes(&page, "", &report->notes);
     /* On a terminal the first lines are out of sight by now. */

@@ -112,6 +112,15 @@ static void what_two_runs_sent_by_one_flow_went_by_the_taps_once(void **state) {
     for (size_t i = 0; i < report->ledger.loss_count; i++) {
         assert_null(strstr(report->ledger.losses[i].text, "of nsmon's own"));
     }
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    assert_int_equal(report_render_text(report, &(struct report_style){.whole_story = true}, out), 0);
+    fclose(out);
+    testing_says(text, "  - 2 runs: 124 flows, 0 failed; UDP datagrams sent 32425, ");
+    assert_null(strstr(text, "profile mixed: 124 flows"));
+    free(text);
     testing_release(report);
 }
 
