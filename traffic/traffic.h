@@ -101,8 +101,9 @@ struct traffic_result {
     struct traffic_interval sum;         /* the whole run */
     int64_t lost, duplicated, reordered; /* datagrams */
     int64_t retransmitted;               /* TCP segments */
-    int64_t socket_drops;                /* of those lost, datagrams that the server's own sockets dropped */
-    int64_t foreign; /* datagrams and connections at the server that are not of this run */
+    int64_t
+        socket_drops; /* messages without room at its own sockets, each one or (UDP_GRO) several datagrams */
+    int64_t foreign;  /* datagrams and connections at the server that are not of this run */
     /* Datagrams with which the client found the server before the run, beside the flows and not counted with
      * them; each that was received was answered by one. */
     int64_t greetings_sent, greetings_received;

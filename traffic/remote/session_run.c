@@ -277,6 +277,25 @@ static void wind_up(struct remote_session *session) {
     }
 }
 
+/* Takes back the counts of flows that only the other end knows, and did not tell: zero is a figure, too. */
+static void forget_unheard(const struct remote_session *session) {
+    for (size_t i = 0; i < session->result->flow_count; i++) {
+        enum traffic_side number = traffic_flow_side(&session->plan.flows[i]);
+        const struct remote_side *side = &session->sides[number];
+        struct traffic_flow_result *flow = &session->result->flows[i];
+        if (side->heard) {
+            continue;
+        }
+        if (number == TRAFFIC_SIDE_RESPONSES ? !session->initiator : side->sending) {
+            flow->received_packets = flow->received_bytes = TRAFFIC_NONE;
+            flow->duplicated = flow->reordered = flow->reorder_extent = TRAFFIC_NONE;
+            flow->loss_bursts = flow->loss_longest = TRAFFIC_NONE;
+        } else {
+            flow->sent_packets = flow->sent_bytes = TRAFFIC_NONE;
+        }
+    }
+}
+
 /* Writes down all that is known. */
 static void conclude(struct remote_session *session) {
     struct traffic_result *result = session->result;
@@ -303,6 +322,7 @@ static void conclude(struct remote_session *session) {
     struct traffic_settings settings = {
         .plan = &session->plan, .client = session->hosts[0], .server = session->hosts[1]};
     traffic_result_fill(result, &settings, boards, ports, tails_seen);
+    forget_unheard(session);
 }
 
 int remote_session_run(struct remote_session *session) {
