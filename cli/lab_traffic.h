@@ -12,7 +12,6 @@
 #include "traffic/traffic.h"
 
 struct lab_traffic {
-    char prefix[6];
     const char *profile;                 /* its name */
     const struct traffic_profile *shape; /* what it is; NULL: the one of that name that nsmon knows */
     const char
@@ -20,15 +19,16 @@ struct lab_traffic {
     double speed;      /* start, JSON and quiet; and times the file's own pace, 0 as fast as it goes, */
     unsigned loops;    /* and how often it is played; 0 is 1 */
     unsigned from, to; /* hosts; 0: 1 and 2 */
-    int64_t start_ns;  /* of several runs: after their common beginning */
+    char prefix[6];
+    bool per_flow;       /* print every flow at the end */
+    bool json;           /* print the result as JSON on standard output */
+    bool quiet;          /* print the summary on standard error */
+    int64_t start_ns;    /* of several runs: after their common beginning */
     int64_t duration_ns; /* 0: the profile's own */
     double scale;        /* 0: 1 */
     size_t flows;        /* in all; 0: the profile's own */
     uint64_t seed;
     struct traffic_tuning tuning;
-    bool per_flow; /* print every flow at the end */
-    bool json;     /* print the result as JSON on standard output */
-    bool quiet;    /* print the summary on standard error */
 };
 
 /* A seed that no run before had, so that several runs at once have flows of their own. */

@@ -52,9 +52,9 @@ struct remote_side {
 };
 
 struct remote_session {
-    bool initiator;
     struct remote_link link;
-    int keeper;                        /* see traffic/keeper.h; 0: none */
+    int keeper; /* see traffic/keeper.h; 0: none */
+    bool initiator;
     const volatile sig_atomic_t *stop; /* not 0: end early and well; may be NULL */
     traffic_interval_fn *on_interval;  /* or NULL */
     void *context;
@@ -65,7 +65,6 @@ struct remote_session {
     struct traffic_plan plan;
     uint64_t run;                            /* of the forward direction; the reverse one has the next */
     struct remote_side sides[TRAFFIC_SIDES]; /* by enum traffic_side */
-    bool prepared;                           /* boards and result are there */
     struct remote_clocks clocks;             /* the initiator's */
     int64_t clock_offset_ns; /* the responder's clock less the initiator's, as delays are corrected by */
     struct remote_reading *reading; /* where a "pong" goes, or NULL */
@@ -79,13 +78,14 @@ struct remote_session {
     int64_t seconds, other_seconds; /* that either end has told of */
     /* What the limit is held against, until the last second's end and in it. */
     int64_t limited_bytes, limited_last_bytes;
-    bool muted; /* no more responses are sent */
     int64_t
         close_at_ns; /* when the second that is over is shown though the other end told nothing; 0: none */
     int64_t ping_ns; /* monotonic, of the last sign of life */
     bool stopped;    /* before the end, because somebody asked */
     bool bye;        /* from the other end */
     bool other_gone; /* no use in saying anything any more */
+    bool prepared;   /* boards and result are there */
+    bool muted;      /* no more responses are sent */
     char why[160];   /* of a stop */
     int failure;     /* the first; sticks */
     struct error error;

@@ -277,20 +277,22 @@ static void wind_up(struct remote_session *session) {
     }
 }
 
-/* Takes back the counts of flows that only the other end knows, and did not tell: zero is a figure, too. */
-static void forget_unheard(const struct remote_session *session) {
+/* Takes back the counts of flows of which the other end told nothing before it broke off: zero is a figure,
+ * too.  What it told of a flow, as of the last second, is kept. */
+static void forget_untold(const struct remote_session *session) {
     for (size_t i = 0; i < session->result->flow_count; i++) {
         enum traffic_side number = traffic_flow_side(&session->plan.flows[i]);
         const struct remote_side *side = &session->sides[number];
         struct traffic_flow_result *flow = &session->result->flows[i];
+        bool sending = number == TRAFFIC_SIDE_RESPONSES ? !session->initiator : side->sending;
         if (side->heard) {
             continue;
         }
-        if (number == TRAFFIC_SIDE_RESPONSES ? !session->initiator : side->sending) {
+        if (sending && flow->received_bytes == 0) {
             flow->received_packets = flow->received_bytes = TRAFFIC_NONE;
             flow->duplicated = flow->reordered = flow->reorder_extent = TRAFFIC_NONE;
             flow->loss_bursts = flow->loss_longest = TRAFFIC_NONE;
-        } else {
+        } else if (!sending && flow->sent_bytes == 0) {
             flow->sent_packets = flow->sent_bytes = TRAFFIC_NONE;
         }
     }
@@ -322,7 +324,7 @@ static void conclude(struct remote_session *session) {
     struct traffic_settings settings = {
         .plan = &session->plan, .client = session->hosts[0], .server = session->hosts[1]};
     traffic_result_fill(result, &settings, boards, ports, tails_seen);
-    forget_unheard(session);
+    forget_untold(session);
 }
 
 int remote_session_run(struct remote_session *session) {
