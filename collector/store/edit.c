@@ -51,8 +51,7 @@ static const char *const deletions[] = {
     "DELETE FROM traffic_loss WHERE run_id IN (SELECT id FROM traffic_run WHERE session_id = ?1)",
     "DELETE FROM traffic_tcp_interval WHERE run_id IN (SELECT id FROM traffic_run WHERE session_id = ?1)",
     "DELETE FROM traffic_histogram WHERE run_id IN (SELECT id FROM traffic_run WHERE session_id = ?1)",
-    "DELETE FROM traffic_response_histogram WHERE run_id IN (SELECT id FROM traffic_run WHERE session_id = "
-    "?1)",
+    "DELETE FROM traffic_response_histogram WHERE run_id IN (SELECT id FROM traffic_run WHERE session_id=?1)",
     "DELETE FROM traffic_class_interval WHERE run_id IN (SELECT id FROM traffic_run WHERE session_id = ?1)",
     "DELETE FROM traffic_class_histogram WHERE run_id IN (SELECT id FROM traffic_run WHERE session_id = ?1)",
     "DELETE FROM traffic_stamp WHERE run_id IN (SELECT id FROM traffic_run WHERE session_id = ?1)",
