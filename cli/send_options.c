@@ -371,10 +371,11 @@ static int complete_length(struct send_settings *settings, struct error *error) 
         streams->length_min = histogram->bins[0].low;
         streams->length = histogram->bins[histogram->count - 1].high;
     }
-    if (streams->length_min > 0 && settings->lengths_given && streams->length_law == TRAFFIC_LAW_CONSTANT) {
-        return error_set(error, -EINVAL, "constant lengths are one number, not a range: give --length 1400");
-    }
     if (streams->length_min > 0 && streams->length_law == TRAFFIC_LAW_CONSTANT) {
+        if (settings->lengths_given) {
+            return error_set(error, -EINVAL,
+                             "constant lengths are one number, not a range: give --length 1400");
+        }
         streams->length_law = TRAFFIC_LAW_UNIFORM;
     }
     return streams->length_law != TRAFFIC_LAW_CONSTANT && streams->length_min == 0

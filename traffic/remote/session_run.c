@@ -281,18 +281,16 @@ static void wind_up(struct remote_session *session) {
  * too.  What it told of a flow, as of the last second, is kept. */
 static void forget_untold(const struct remote_session *session) {
     for (size_t i = 0; i < session->result->flow_count; i++) {
-        enum traffic_side number = traffic_flow_side(&session->plan.flows[i]);
-        const struct remote_side *side = &session->sides[number];
+        const struct remote_side *side = &session->sides[traffic_flow_side(&session->plan.flows[i])];
         struct traffic_flow_result *flow = &session->result->flows[i];
-        bool sending = number == TRAFFIC_SIDE_RESPONSES ? !session->initiator : side->sending;
         if (side->heard) {
             continue;
         }
-        if (sending && flow->received_bytes == 0) {
+        if (side->sending && flow->received_bytes == 0) {
             flow->received_packets = flow->received_bytes = TRAFFIC_NONE;
             flow->duplicated = flow->reordered = flow->reorder_extent = TRAFFIC_NONE;
             flow->loss_bursts = flow->loss_longest = TRAFFIC_NONE;
-        } else if (!sending && flow->sent_bytes == 0) {
+        } else if (!side->sending && flow->sent_bytes == 0) {
             flow->sent_packets = flow->sent_bytes = TRAFFIC_NONE;
         }
     }
